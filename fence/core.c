@@ -149,7 +149,7 @@ static bool slot_close(struct slot_range *r, struct fence_slot *s)
 {
 	uintptr_t data = slot_data(r, s);
 	size_t n = r->pages << PAGE_SHIFT;
-	bool usable = likely(!(s->opened & SLOT_CHANGED)) || page_renew(data, n);
+	bool usable = likely(!(s->opened & SLOT_CHANGED)) || os_renew((void *)data, n, false);
 
 	page_close(data, n);
 	if (s->opened & SLOT_OPENED_LEFT)

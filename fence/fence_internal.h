@@ -40,8 +40,6 @@ void slot_put(struct slot_range *r, struct fence_slot *s);
 bool page_open(uintptr_t p, size_t n);
 /* Makes the pages guards again and gives their memory back to the kernel. */
 void page_close(uintptr_t p, size_t n);
-/* Puts fresh pages there, in place of pages that the program changed. False: the kernel refused. */
-bool page_renew(uintptr_t p, size_t n);
 /* Before a page of the pool is opened: opens its chunk.  False: the kernel refused.  Signal-safe. */
 bool slot_reach_page(uintptr_t addr);
 /* Instead of slot_put, for a slot that can never be used again. */

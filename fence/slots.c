@@ -121,11 +121,6 @@ void page_close(uintptr_t p, size_t n)
 	os_protect_none((void *)p, n);
 }
 
-bool page_renew(uintptr_t p, size_t n)
-{
-	return os_renew((void *)p, n, false);
-}
-
 /* ---- chunks: everything under slots_lock ----------------------------------------------------- */
 
 static size_t chunk_number(uintptr_t addr)

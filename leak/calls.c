@@ -98,19 +98,12 @@ void calls_note(int32_t name, int32_t tid)
 {
 	char path[48], text[256];
 	struct fmt_buf b;
-	ssize_t n = 0;
-	int fd;
 
 	if (calls->nr == calls->max)
 		return;
 	fmt_init(&b, path, sizeof(path));
 	fmt_printf(&b, "/proc/self/task/%d/syscall", name);
-	fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
-	if (fd >= 0) {
-		n = os_read(fd, text, sizeof(text) - 1);
-		os_close(fd);
-	}
-	text[n > 0 ? n : 0] = '\0';
+	os_read_text(path, text, sizeof(text));
 	if (call_parse(text, tid, &calls->all[calls->nr]) && !of_libc(calls->all[calls->nr].pc))
 		STORE_RELEASE(calls->nr, calls->nr + 1);
 }

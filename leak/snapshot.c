@@ -264,12 +264,8 @@ void leak_signal_keep(int sig)
 static bool is_traced(void)
 {
 	char text[1024];
-	int fd = os_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
-	ssize_t n = fd >= 0 ? os_read(fd, text, sizeof(text) - 1) : 0;
 
-	if (fd >= 0)
-		os_close(fd);
-	text[n > 0 ? n : 0] = '\0';
+	os_read_text("/proc/self/status", text, sizeof(text));
 	for (const char *p = text; (p = str_char(p, '\n')) != NULL && *++p;)
 		if (str_starts(p, "TracerPid:\t"))
 			return p[11] != '0';

@@ -171,6 +171,8 @@ int os_open(const char *path, int flags, int mode);
 int os_close(int fd);
 ssize_t os_read(int fd, void *buf, size_t n); /* restarts on EINTR */
 ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
+/* The first bytes of a small file as text, fewer than `size`. Returns their number; 0: there are none. */
+size_t os_read_text(const char *path, char *text, size_t size);
 /* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
  * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
@@ -381,6 +383,7 @@ struct loader_answer {
 void loader_ask(int fd, const char *library, struct loader_answer *a);
 /* Copies the interpreter of a #! line to `out`.  False: the file does not begin with such a line. */
 bool loader_script(int fd, char *out, size_t size);
+
 /* ---- deep.c: stacks of memsan's own ---------------------------------------------------------- */
 
 /* Runs fn(arg) and returns, on a stack of memsan's own with all signals blocked except SIGSEGV and SIGBUS. In place, if
@@ -389,6 +392,7 @@ void deep_run(void (*fn)(void *arg), void *arg);
 bool deep_running(void);    /* is this thread on such a stack? */
 void deep_start(void);      /* before the first use, once */
 void deep_fork_child(void); /* called by lib_fork_child */
+
 /* ---- process.c: the owner of this memory ----------------------------------------------------- */
 
 /* Once, at start-up. `copied` is called in a copy of the process that was made without the handlers of fork, when

@@ -199,8 +199,7 @@ void os_fork_child(void)
 		WRITE_ONCE(filtered_pid, os_gettid());
 }
 
-/* Reads a small file of /proc as text. 0: there is none. */
-static size_t proc_read(const char *path, char *text, size_t size)
+size_t os_read_text(const char *path, char *text, size_t size)
 {
 	int fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
 	ssize_t n = fd >= 0 ? os_read(fd, text, size - 1) : 0;
@@ -211,21 +210,25 @@ static size_t proc_read(const char *path, char *text, size_t size)
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* The last number of the line that begins with `key`; 0: there is none. */
-static uint64_t proc_number(const char *text, const char *key)
+/* What stands behind `key` in the line that begins with it; "": there is no such line. */
+static const char *proc_line(const char *text, const char *key)
 {
-	uint64_t value = 0;
-
 	while (text && !str_starts(text, key)) {
 		text = str_char(text, '\n');
 		text = text ? text + 1 : NULL;
 	}
-	for (text = text ? text + str_length(key) : NULL; text && *text && *text != '\n'; text++) {
-		if (*text < '0' || *text > '9')
-			continue;
-		if (text[-1] < '0' || text[-1] > '9')
-			value = 0;
-		value = value * 10 + (uint64_t)(*text - '0');
+	return text ? text + str_length(key) : "";
+}
+
+/* The last number of that line; 0: there is none. */
+static uint64_t proc_number(const char *text, const char *key)
+{
+	uint64_t value = 0;
+
+	for (text = proc_line(text, key); *text && *text != '\n';) {
+		const char *end = number_decimal(text, &value);
+
+		text = end ? end : text + 1;
 	}
 	return value;
 }
@@ -238,7 +241,7 @@ void os_thread_name(char *name, size_t size)
 	if (os_filter_set())
 		return;
 	if (READ_ONCE(inherited)) {
-		proc_read("/proc/thread-self/comm", name, size);
+		os_read_text("/proc/thread-self/comm", name, size);
 		end = (char *)str_char(name, '\n');
 		if (end)
 			*end = '\0';
@@ -253,13 +256,9 @@ static uint64_t proc_set(const char *text, const char *key)
 {
 	uint64_t set = 0;
 
-	while (text && !str_starts(text, key)) {
-		text = str_char(text, '\n');
-		text = text ? text + 1 : NULL;
-	}
-	for (text = text ? text + str_length(key) : ""; *text && *text != '\n'; text++)
-		if (*text > ' ')
-			set = set << 4 | (uint64_t)(*text <= '9' ? *text - '0' : *text - 'a' + 10);
+	for (text = proc_line(text, key); *text == ' ' || *text == '\t'; text++)
+		;
+	number_hex(text, &set);
 	return set;
 }
 
@@ -272,7 +271,7 @@ uint64_t os_signals_pending(void)
 		return set;
 	if (!READ_ONCE(inherited))
 		os_syscall4(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0);
-	else if (proc_read("/proc/thread-self/status", text, sizeof(text)))
+	else if (os_read_text("/proc/thread-self/status", text, sizeof(text)))
 		set = proc_set(text, "SigPnd:") | proc_set(text, "ShdPnd:");
 	return set;
 }
@@ -330,7 +329,7 @@ static void exe_from_maps(void)
 	size_t n = 0;
 	const char *p;
 
-	proc_read("/proc/self/maps", text, sizeof(text));
+	os_read_text("/proc/self/maps", text, sizeof(text));
 	p = str_char(text, '/');
 	while (p && p[n] && p[n] != '\n')
 		n++;
@@ -348,7 +347,7 @@ void os_start(void)
 	pid_t pid;
 
 	if (__atomic_exchange_n(&started, true, __ATOMIC_RELAXED) ||
-	    !proc_read("/proc/self/status", text, sizeof(text)) || !proc_number(text, "Seccomp:"))
+	    !os_read_text("/proc/self/status", text, sizeof(text)) || !proc_number(text, "Seccomp:"))
 		return;
 	pid = (pid_t)proc_number(text, "NSpid:");
 	if (pid)
@@ -481,6 +480,15 @@ static bool os_advise(void *p, size_t size, int advice)
 	return !strict_self && os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
 }
 
+static void reserve_prepare(void *p, size_t size)
+{
+	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. */
+	if (!os_filter_set() && (!READ_ONCE(inherited) || READ_ONCE(future_locked)))
+		os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
+	/* The kernel leaves untouched pages out of core files, but gdb's gcore would write a terabyte of zeros. */
+	os_advise(p, size, MADV_DONTDUMP);
+}
+
 void *os_reserve(size_t size, size_t align)
 {
 	size_t extra = align > PAGE_SIZE ? align - PAGE_SIZE : 0, total;
@@ -499,11 +507,7 @@ void *os_reserve(size_t size, size_t align)
 		os_release((void *)raw, start - raw);
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
-	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. */
-	if (!os_filter_set() && (!READ_ONCE(inherited) || READ_ONCE(future_locked)))
-		os_syscall4(SYS_munlock, (long)start, (long)size, 0, 0);
-	/* The kernel leaves untouched pages out of core files, but gdb's gcore would write a terabyte of zeros. */
-	os_advise((void *)start, size, MADV_DONTDUMP);
+	reserve_prepare((void *)start, size);
 	reserve_note(start, size);
 	return (void *)start;
 }
@@ -600,10 +604,7 @@ bool os_retire(void *p, size_t size)
 {
 	if (os_map_at(p, size, PROT_NONE, MAP_FIXED) != (long)p)
 		return false;
-	/* As os_reserve. */
-	if (!os_filter_set())
-		os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
-	os_advise(p, size, MADV_DONTDUMP);
+	reserve_prepare(p, size);
 	return true;
 }
 
@@ -618,7 +619,7 @@ size_t os_memory_size(void)
 	char text[2048];
 
 	if (READ_ONCE(inherited)) {
-		size_t kib = proc_read("/proc/meminfo", text, sizeof(text)) ? proc_number(text, "MemTotal:") : 0;
+		size_t kib = os_read_text("/proc/meminfo", text, sizeof(text)) ? proc_number(text, "MemTotal:") : 0;
 
 		return kib ? (kib + proc_number(text, "SwapTotal:")) << 10 : SIZE_MAX;
 	}
@@ -730,18 +731,11 @@ size_t os_guard_open_many(const struct os_range *ranges, size_t n)
 static uint64_t os_read_number(const char *path)
 {
 	char text[64];
-	size_t digits = 0;
 	uint64_t value = 0;
-	int fd = os_filter_set() ? -1 : os_open(path, O_RDONLY | O_CLOEXEC, 0);
-	ssize_t n;
 
-	if (fd < 0)
-		return 0;
-	n = os_read(fd, text, sizeof(text));
-	os_close(fd);
-	while (n > 0 && digits < (size_t)n && text[digits] >= '0' && text[digits] <= '9')
-		digits++;
-	return number_parse(text, digits, &value) ? value : 0;
+	if (!os_filter_set() && os_read_text(path, text, sizeof(text)))
+		number_decimal(text, &value);
+	return value;
 }
 
 static uint64_t os_mapped_bytes(void)

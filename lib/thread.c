@@ -107,11 +107,6 @@ static uint32_t slot_take(void)
 
 /* ---- registration ---------------------------------------------------------------------------- */
 
-static void thread_read_name(char name[THREAD_NAME_MAX])
-{
-	os_thread_name(name, THREAD_NAME_MAX);
-}
-
 /* Can there be a free slot? Checked before the lock is taken: so a table that stays full costs no lock. */
 static bool thread_may_register(void)
 {
@@ -133,7 +128,7 @@ uint32_t thread_index_first(void)
 		lock_register_for_fork(&thread_lock);
 		__atomic_store_n(&thread_lock_registered, true, __ATOMIC_RELAXED);
 	}
-	thread_read_name(name);
+	os_thread_name(name, sizeof(name));
 	lock_acquire(&thread_lock);
 	index = slot_take();
 	if (index)
@@ -153,7 +148,7 @@ void thread_exit_notify(void)
 	if (!index || thread_busy || !thread_slots[index].alive)
 		return;
 	thread_busy = true;
-	thread_read_name(name);
+	os_thread_name(name, sizeof(name));
 	lock_acquire(&thread_lock);
 	slot_write(&thread_slots[index], thread_self_tid, name, false);
 	slot_bury(index);
@@ -179,7 +174,7 @@ void thread_fork_child(void)
 	thread_first_own = next_fresh;
 	thread_self_index = known ? slot_take() : 0;
 	if (thread_self_index) {
-		thread_read_name(name);
+		os_thread_name(name, sizeof(name));
 		slot_write(&thread_slots[thread_self_index], tid, name, true);
 	}
 	swept_at = 0;
@@ -213,7 +208,7 @@ bool thread_lookup(uint32_t index, struct thread_info *info)
 		return false;
 	/* A thread often gets its name after its first allocation. The kernel gives each thread only its own name. */
 	if (index == thread_self_index && info->alive)
-		thread_read_name(info->name);
+		os_thread_name(info->name, sizeof(info->name));
 	return true;
 }
 

@@ -356,8 +356,7 @@ __cold_path size_t unwind_walk_signal(const struct unwind_regs *regs, uintptr_t 
 
 __cold_path size_t unwind_walk_alone(const struct unwind_regs *regs, uintptr_t *pcs, size_t max)
 {
-	struct stack_view view;
+	bool signal;
 
-	mem_set(&view, 0, sizeof(view));
-	return unwind_walk_in(&view, regs, pcs, max);
+	return unwind_walk_signal(regs, pcs, max, &signal);
 }

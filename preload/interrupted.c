@@ -76,11 +76,12 @@ static void notice_note(const void *p, enum report_access access, const struct u
 	slab_slow_next();
 }
 
-static void notice_tell(void)
+static void notice_tell(void *unused)
 {
 	uint32_t due = NOTICE_DUE;
 	struct report_record *r;
 
+	(void)unused;
 	if (READ_ONCE(notice) != NOTICE_DUE ||
 	    !__atomic_compare_exchange_n(&notice, &due, NOTICE_TOLD, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return;
@@ -90,12 +91,6 @@ static void notice_tell(void)
 	report_set_access(r, notice_addr, 0, notice_access);
 	report_add_handle(r, STACK_ACCESS, depot_save(notice_pcs, notice_nr), 0, 0);
 	report_end(r);
-}
-
-static void tell_deep(void *unused)
-{
-	(void)unused;
-	notice_tell();
 }
 
 /* ---- in the handler -------------------------------------------------------------------------- */
@@ -199,7 +194,7 @@ __cold_path void interrupted_finish(void)
 		free_now(w);
 		spare_free(w);
 	}
-	deep_run(tell_deep, NULL);
+	deep_run(notice_tell, NULL);
 }
 
 /* The program ends inside: the handler calls exit, or has left by longjmp. */

@@ -25,10 +25,16 @@
 
 #include <dlfcn.h>
 
+/* The value that explains a bad byte. */
+static uint8_t poison_at(uintptr_t bad)
+{
+	return shadow_deciding_value(shadow_byte(bad), shadow_byte(bad + SHADOW_GRANULE));
+}
+
 /* 0xf8 and partial granules mean something else in the heap. */
 static bool poison_is_stack(uintptr_t bad)
 {
-	uint8_t value = shadow_deciding_value(shadow_byte(bad), shadow_byte(bad + SHADOW_GRANULE));
+	uint8_t value = poison_at(bad);
 	struct slab_object o;
 	uintptr_t beg, end;
 
@@ -88,7 +94,7 @@ static bool find_live_variable(const struct frame_found *f, uintptr_t bad, uintp
 	size_t n = frame_count(&at), offset = bad - f->base;
 	struct frame_variable v;
 
-	if (shadow_deciding_value(shadow_byte(bad), shadow_byte(bad + SHADOW_GRANULE)) == SHADOW_AFTER_SCOPE)
+	if (poison_at(bad) == SHADOW_AFTER_SCOPE)
 		return false;
 	for (size_t i = 0; bad >= f->base && i < n && frame_next_variable(&at, &v); i++)
 		if (offset - v.offset < v.size) {
@@ -100,7 +106,7 @@ static bool find_live_variable(const struct frame_found *f, uintptr_t bad, uintp
 
 static bool alloca_poison(uintptr_t bad)
 {
-	uint8_t value = shadow_deciding_value(shadow_byte(bad), shadow_byte(bad + SHADOW_GRANULE));
+	uint8_t value = poison_at(bad);
 
 	return value == SHADOW_ALLOCA_LEFT || value == SHADOW_ALLOCA_RIGHT;
 }

@@ -164,6 +164,7 @@ static void area_refill_slack(const struct area *a, size_t before)
 	                  a->addr + area_usable(a) - from, true);
 	area_fill_redzone(a);
 }
+
 /* Enters a run without owner and data into the memmap as a guarded, live area. */
 static void area_publish(struct area *a)
 {

@@ -3,7 +3,6 @@
  * the shared library. */
 #include "preload/unseen/unseen.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <threads.h>
@@ -13,45 +12,32 @@ typedef int key_create_fn(pthread_key_t *key, void (*destructor)(void *));
 /* The name for libgcc and old binaries. */
 MEMSAN_EXPORT key_create_fn __pthread_key_create;
 
-/* memsan makes its own key by these functions, also where it comes behind libc: a plain program's library may be linked
- * with memsan. */
-static void *find_real(const char *name)
+static int key_create(key_create_fn *real, pthread_key_t *key, void (*destructor)(void *))
 {
-	void *p = dlsym(RTLD_NEXT, name);
+	int ret = real(key, destructor);
 
-	return p ? p : dlsym(RTLD_DEFAULT, name);
+	return ret == EAGAIN && process_give_key() ? real(key, destructor) : ret;
 }
 
-static int key_create(key_create_fn **real, const char *name, pthread_key_t *key, void (*destructor)(void *))
-{
-	int ret;
-
-	if (!*real)
-		*real = (key_create_fn *)find_real(name);
-	ret = (*real)(key, destructor);
-	return ret == EAGAIN && process_give_key() ? (*real)(key, destructor) : ret;
-}
-
-static key_create_fn *real_pthread_key_create, *real___pthread_key_create;
-
+/* memsan makes its own key by this function. */
 MEMSAN_EXPORT int pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
-	return key_create(&real_pthread_key_create, "pthread_key_create", key, destructor);
+	static void *real_pthread_key_create;
+
+	return key_create(WAIT_REAL(pthread_key_create), key, destructor);
 }
 
 MEMSAN_EXPORT int __pthread_key_create(pthread_key_t *key, void (*destructor)(void *))
 {
-	return key_create(&real___pthread_key_create, "__pthread_key_create", key, destructor);
-}
+	static void *real___pthread_key_create;
 
-static int (*real_tss_create)(tss_t *, tss_dtor_t);
+	return key_create(WAIT_REAL(__pthread_key_create), key, destructor);
+}
 
 MEMSAN_EXPORT int tss_create(tss_t *key, tss_dtor_t destructor)
 {
-	int ret;
+	static void *real_tss_create;
+	int ret = WAIT_REAL(tss_create)(key, destructor);
 
-	if (!real_tss_create)
-		real_tss_create = (int (*)(tss_t *, tss_dtor_t))find_real("tss_create");
-	ret = real_tss_create(key, destructor);
-	return ret != thrd_success && process_give_key() ? real_tss_create(key, destructor) : ret;
+	return ret != thrd_success && process_give_key() ? WAIT_REAL(tss_create)(key, destructor) : ret;
 }

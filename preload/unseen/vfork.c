@@ -30,13 +30,13 @@ pid_t vfork_parent(uint32_t guests, long result)
 		os_guest_filtered = false;
 		fault_guest_gone();
 	}
+	if (result < 0) {
+		errno = (int)-result;
+		return -1;
+	}
 	/* The child's frames are left as they were when it ended or ran another program. */
-	if (result >= 0)
-		shadow_after_vfork((uintptr_t)__builtin_frame_address(0) + ARCH_VFORK_CALLER);
-	if (result >= 0)
-		return (pid_t)result;
-	errno = (int)-result;
-	return -1;
+	shadow_after_vfork((uintptr_t)__builtin_frame_address(0) + ARCH_VFORK_CALLER);
+	return (pid_t)result;
 }
 
 ARCH_VFORK(vfork, vfork_before, vfork_child, vfork_parent);

@@ -33,6 +33,8 @@ void *wait_real(void **cache, const char *name)
 
 	if (unlikely(!p)) {
 		p = dlsym(RTLD_NEXT, name);
+		/* memsan comes behind libc where only a plain program's library is linked with it. */
+		p = p ? p : dlsym(RTLD_DEFAULT, name);
 		__atomic_store_n(cache, p, __ATOMIC_RELAXED);
 	}
 	return p;

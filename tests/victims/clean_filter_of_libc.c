@@ -8,59 +8,10 @@
  * options: fence.sample_rate=20
  * output: ok
  */
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-static const int allowed[] = {
-	SYS_brk,   SYS_mmap, SYS_munmap, SYS_mremap,     SYS_mprotect, SYS_madvise, SYS_futex,      SYS_write,
-	SYS_fstat, SYS_read, SYS_lseek,  SYS_newfstatat, SYS_close,    SYS_exit,    SYS_exit_group, SYS_getrandom,
-};
-
-static void enter_sandbox(void)
-{
-	struct sock_filter code[2 * (sizeof(allowed) / sizeof(allowed[0])) + 2];
-	struct sock_fprog program = { 0, code };
-	unsigned short n = 0;
-
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
-		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	}
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	program.len = n;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		_exit(3);
-}
-
-static void work(void)
-{
-	static void *p[1000];
-	unsigned seed = 1;
-
-	for (int i = 0; i < 50000; i++) {
-		unsigned k, n;
-
-		seed = seed * 1103515245 + 12345;
-		k = (seed >> 16) % 1000;
-		n = (seed >> 8) % 3000 * (seed % 500 == 0 ? 300 : 1);
-		free(p[k]);
-		p[k] = memset(malloc(n + 1), 1, n + 1);
-		if (seed % 7 == 1)
-			p[k] = realloc(p[k], n + 100);
-	}
-	for (int k = 0; k < 1000; k++) {
-		free(p[k]);
-		p[k] = NULL;
-	}
-}
+#define FILTER_CALLS CALLS_OF_LIBC
+#include "filter.h"
 
 /* Stacks deeper than any that was saved before. */
 static int deep(int n)
@@ -69,14 +20,14 @@ static int deep(int n)
 
 	room[0] = (char)n;
 	if (n == 0)
-		work();
+		filter_churn();
 	return n == 0 ? room[0] : deep(n - 1) + room[0];
 }
 
 int main(void)
 {
 	enter_sandbox();
-	work();
+	filter_churn();
 	deep(100);
 	puts("ok"); /* exit writes the buffer */
 	return 0;

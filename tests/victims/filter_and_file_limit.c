@@ -8,38 +8,12 @@
  * output: ok
  */
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-static const int allowed[] = {
-	SYS_brk,   SYS_mmap, SYS_munmap, SYS_mremap,     SYS_mprotect, SYS_madvise, SYS_futex,      SYS_write,
-	SYS_fstat, SYS_read, SYS_lseek,  SYS_newfstatat, SYS_close,    SYS_exit,    SYS_exit_group, SYS_getrandom,
-};
-
-static void enter_sandbox(void)
-{
-	struct sock_filter code[2 * (sizeof(allowed) / sizeof(allowed[0])) + 2];
-	struct sock_fprog program = { 0, code };
-	unsigned short n = 0;
-
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (unsigned i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
-		code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)allowed[i], 0, 1);
-		code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	}
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	program.len = n;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		_exit(3);
-}
+#define FILTER_CALLS CALLS_OF_LIBC
+#include "filter.h"
 
 int main(void)
 {
