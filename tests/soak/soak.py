@@ -61,8 +61,10 @@ class Workload:
         self.path = path
         self.name = os.path.basename(path).removesuffix(".sh")
         with open(path, encoding="utf-8") as f:
-            self.text = f.read()
-        self.keys = dict(re.findall(r"^# ([a-z]+): (.*)$", self.text, re.M))
+            text = f.read()
+        # Results of another text of the workload say nothing of this one.
+        self.version = hashlib.sha256(text.encode()).hexdigest()[:12]
+        self.keys = dict(re.findall(r"^# ([a-z]+): (.*)$", text, re.M))
         self.about = self.keys.pop("about")
         self.packages = self.keys.pop("packages").split()
         self.source = self.keys.pop("source", "")
@@ -269,8 +271,7 @@ class Runner:
         """Fetches and builds what the workload needs, plain, once; returns what went wrong."""
         folder = os.path.join(self.cache, workload.name)
         stamp = os.path.join(folder, ".prepared")
-        wanted = hashlib.sha256(workload.text.encode()).hexdigest()
-        if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == wanted:
+        if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == workload.version:
             return ""
         os.makedirs(os.path.join(folder, "tmp"), exist_ok=True)
         env = self.environment(workload, folder, "prepare")
@@ -286,7 +287,7 @@ class Runner:
             with open(folder + ".log", errors="replace", encoding="utf-8") as f:
                 return f"prepare ended with status {status}: " + " / ".join(f.read().splitlines()[-3:])
         with open(stamp, "w", encoding="utf-8") as f:
-            f.write(wanted)
+            f.write(workload.version)
         return ""
 
     def items(self, workload):
@@ -422,6 +423,10 @@ class Soak:
         with open(self.file, encoding="utf-8") as f:
             return [json.loads(line) for line in f]
 
+    def same(self, result, workload):
+        """Is this a result of the workload as it stands, with this build of memsan?"""
+        return (result["workload"], result["version"], result["build"]) == (workload.name, workload.version, self.build)
+
     def next_batches(self, workload, items):
         """Batches of the workload's items: those first that this build has run the fewest times."""
         if not items:
@@ -429,7 +434,7 @@ class Soak:
             return
         times = collections.Counter()
         for r in self.past():
-            if r["workload"] == workload.name and r["build"] == self.build and r["mode"] == "plain":
+            if self.same(r, workload) and r["mode"] == "plain":
                 times.update(r["items"])
         order = sorted(items, key=lambda i: (times[i], items.index(i)))
         for i in range(0, len(order), workload.batch):
@@ -491,10 +496,10 @@ class Soak:
 
     def record(self, workload, items, mode, got, wrong, known, unknown):
         good, bad = verdicts(got["lines"])
-        line = {"workload": workload.name, "items": items, "mode": mode, "build": self.build, "time": int(time.time()),
-                "cpu": got["cpu"], "elapsed": got["elapsed"], "memory": got["memory"], "ok": good, "not_ok": bad,
-                "lines": len(got["lines"]), "hang": got["hang"], "different": wrong, "known": dict(known),
-                "unknown": len(unknown)}
+        line = {"workload": workload.name, "version": workload.version, "items": items, "mode": mode,
+                "build": self.build, "time": int(time.time()), "cpu": got["cpu"], "elapsed": got["elapsed"],
+                "memory": got["memory"], "ok": good, "not_ok": bad, "lines": len(got["lines"]), "hang": got["hang"],
+                "different": wrong, "known": dict(known), "unknown": len(unknown)}
         with open(self.file, "a", encoding="utf-8") as f:
             f.write(json.dumps(line) + "\n")
 
@@ -517,8 +522,8 @@ class Soak:
 
     def done(self, workload):
         """What this build has run of it in all modes: its items, or [""]"""
-        return {i for r in self.past() if (r["workload"], r["build"]) == (workload.name, self.build)
-                and r["mode"] == self.modes(workload)[-1] for i in r["items"] or [""]}
+        return {i for r in self.past() if self.same(r, workload) and r["mode"] == self.modes(workload)[-1]
+                for i in r["items"] or [""]}
 
     def modes(self, workload):
         return [m for m in self.args.modes if m not in workload.skip_modes]
@@ -541,8 +546,7 @@ class Soak:
     def timed(self, chosen):
         """With --for: batches of all workloads in turn.  The one that had the least time so far comes first."""
         end = time.monotonic() + self.args.minutes * 60
-        used = {w: sum(r["elapsed"] for r in self.past() if (r["workload"], r["build"]) == (w.name, self.build))
-                for w in self.usable(chosen)}
+        used = {w: sum(r["elapsed"] for r in self.past() if self.same(r, w)) for w in self.usable(chosen)}
         batches = {}
         while used and time.monotonic() < end:
             w = min(used, key=used.get)
@@ -624,10 +628,12 @@ def count_batch(result, kinds):
 
 
 def table(soak, loads):
-    """docs/soak.md out of the results.  What failed once and held later with the same memsan is still shown."""
+    """docs/soak.md out of the results of the workloads as they stand.  What failed once and held later with the same
+    memsan is still shown."""
     plain, results = {}, []
-    builds = {(r["workload"], *r["items"], r["mode"]): r["build"] for r in soak.past()}
-    for r in soak.past():
+    past = [r for r in soak.past() if r["workload"] in loads and r["version"] == loads[r["workload"]].version]
+    builds = {(r["workload"], *r["items"], r["mode"]): r["build"] for r in past}
+    for r in past:
         if r["mode"] == "plain":
             plain[(r["workload"], *r["items"])] = r
         elif builds[(r["workload"], *r["items"], r["mode"])] == r["build"]:

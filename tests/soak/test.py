@@ -66,6 +66,17 @@ def equal_runs_pass(folder):
 
 
 @harness.case
+def a_workload_that_changed_is_run_again(folder):
+    workload(folder, '[ $SOAK_MODE = check ] && echo no || echo yes')
+    harness.equal("sum", last_line(soak(folder)), "1 passed, 1 failed")
+    workload(folder, "echo yes")
+    harness.equal("sum when changed", last_line(soak(folder)), "2 passed, 0 failed")
+    soak(folder, "--table")
+    with open(folder + "/table.md", encoding="utf-8") as f:
+        harness.within("only the new one counts", f.read(), r"\| w \| check \| 1 \| 0 \| 0 \| 1 \| 0 \| 0 \|")
+
+
+@harness.case
 def another_line_and_another_status_fail(folder):
     workload(folder, '[ $SOAK_MODE = check ] && echo "not ok one" || echo "ok one"; echo two', name="line")
     workload(folder, 'echo one; [ $SOAK_MODE != production ] || return 4', name="status")
