@@ -16,6 +16,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* The stubs in arch/ call these with the caller's arguments and jump to the result. A NULL filter only asks whether
  * filters exist. */
@@ -80,6 +81,8 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	static void *real;
 	void *ours = remap_note_syscall(nr, a, b, c, d);
 
+	if ((nr == SYS_dup2 || nr == SYS_dup3) && (int)b == STDERR_FILENO)
+		report_stderr_becomes((int)a);
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)
