@@ -32,7 +32,6 @@
 /* memsan's descriptors start above the standard ones. */
 #define FD_LOW 3
 #define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define SINK_STALL_MS 2000            /* memsan gives up a full pipe or terminal after so long */
 #define FILTERED_TEXT_MAX (16u << 20) /* of reports under a filter, all together */
 #define LOG_TRIES 100                 /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
@@ -100,51 +99,12 @@ static const char *error_text(long error)
 	return "unexpected error";
 }
 
-uint64_t sink_signals_pending(void)
-{
-	return os_signals_pending();
-}
-
-void sink_take_back(int sig, uint64_t pending_before)
-{
-	uint64_t set = 1ull << (sig - 1);
-	struct timespec zero = { 0, 0 };
-
-	if (!os_filter_set() && !(pending_before & set))
-		arch_syscall6(SYS_rt_sigtimedwait, (long)&set, 0, (long)&zero, sizeof(set), 0, 0);
-}
-
-static bool wait_writable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT, .revents = 0 };
-	struct timespec stall = { SINK_STALL_MS / 1000, SINK_STALL_MS % 1000 * 1000000L };
-	long n = arch_syscall6(SYS_ppoll, (long)&p, 1, (long)&stall, 0, 0, 0);
-
-	return n > 0 || n == -EINTR;
-}
-
 /* Writes everything.  0, or -errno of what stopped it. */
 static long write_whole(int fd, const char *text, size_t len)
 {
-	uint64_t before = sink_signals_pending();
+	size_t done;
 
-	while (len) {
-		long n = arch_syscall6(SYS_write, fd, (long)text, (long)len, 0, 0, 0);
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		} else if (n == -EAGAIN) {
-			if (os_filter_set() || !wait_writable(fd))
-				return -EAGAIN;
-		} else if (n != -EINTR) {
-			if (n == -EPIPE)
-				sink_take_back(SIGPIPE, before);
-			if (n == -EFBIG)
-				sink_take_back(SIGXFSZ, before);
-			return n ? n : -EIO;
-		}
-	}
-	return 0;
+	return os_write_whole(fd, text, len, &done);
 }
 
 /* A descriptor above the standard ones, or -errno. */
@@ -163,12 +123,20 @@ static int open_high(const char *path, int flags, int mode)
 
 static bool stat_fd(int fd, struct stat *st)
 {
+	if (!os_filter_allows(OS_CALL_FSTAT) && os_filter_allows(OS_CALL_NEWFSTATAT))
+		return arch_syscall6(SYS_newfstatat, fd, (long)"", (long)st, AT_EMPTY_PATH, 0, 0) == 0;
 	return arch_syscall6(SYS_fstat, fd, (long)st, 0, 0, 0, 0) == 0;
+}
+
+/* Under a filter that the program has set: may stat_fd be called? */
+static bool may_stat(void)
+{
+	return !os_filter_set() || os_filter_allows(OS_CALL_FSTAT) || os_filter_allows(OS_CALL_NEWFSTATAT);
 }
 
 static bool is_open(int fd)
 {
-	return arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+	return !os_filter_set() && arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
 }
 
 static void file_note(struct file_id *file, const struct stat *st)
@@ -220,8 +188,7 @@ void report_stderr_becomes(int fd)
 	struct stderr_notes *notes = process_is_this() ? &notes_own : &notes_guest;
 	struct stat st;
 
-	/* Under a filter that the program has set, reports go to what standard error was before. */
-	if (os_filter_set() || !stat_fd(fd, &st) || noted(notes, &st))
+	if (!may_stat() || !stat_fd(fd, &st) || noted(notes, &st))
 		return;
 	file_note(&notes->files[notes->next++ % ARRAY_SIZE(notes->files)], &st);
 }
@@ -231,9 +198,9 @@ void report_stderr_duplicated(void)
 	struct stat st;
 	long flags;
 
-	if (os_filter_set() || !stat_fd(FD_STDERR, &st) || S_ISSOCK(st.st_mode))
+	if (!may_stat() || !stat_fd(FD_STDERR, &st) || S_ISSOCK(st.st_mode))
 		return;
-	flags = arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
+	flags = os_filter_set() ? O_APPEND : arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
 	if (!S_ISREG(st.st_mode) || (flags >= 0 && ((flags & O_APPEND) || (flags & O_ACCMODE) == O_WRONLY)))
 		report_stderr_becomes(FD_STDERR);
 }
@@ -244,7 +211,7 @@ static int stderr_fd(void)
 	struct stat st;
 
 	if (os_filter_set())
-		return stderr_filtered;
+		return stderr_filtered == FD_STDERR && may_stat() && !stderr_usable() ? -1 : stderr_filtered;
 	if (stderr_usable())
 		return FD_STDERR;
 	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && file_is(&kept_file, &st) ? stderr_kept : -1;
@@ -263,8 +230,7 @@ static bool file_is_full(int fd)
 	       stat_fd(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size + FILTERED_TEXT_MAX > limit.now;
 }
 
-/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what
- * standard error is now, or nothing. */
+/* Under a filter no file can be opened: a report is one write to what standard error is now, or nothing. */
 void report_filter_begins(void)
 {
 	if (os_filter_set())
