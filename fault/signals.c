@@ -655,7 +655,7 @@ void signals_exec_begin(struct signals_exec *e)
 	e->ignored = 0;
 	e->mask_changed = false;
 	/* A seccomp filter may end the program for a system call that the program itself does not make. */
-	if (!fault_installed || os_under_seccomp())
+	if (!fault_installed || os_filter_set())
 		return;
 	e->mask = kernel_mask();
 	mask = guest_mask(e->mask);

@@ -127,7 +127,7 @@ void fault_thread_start(void)
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
 	/* A seccomp filter may end the program for a system call that the program itself does not make. */
-	if (!fault_installed || fault_stack_self || os_under_seccomp() || !process_is_this())
+	if (!fault_installed || fault_stack_self || os_filter_set() || !process_is_this())
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		lock_register_for_fork(&stack_lock);
@@ -155,7 +155,7 @@ void fault_thread_exit(void)
 	struct fault_stack *s = fault_stack_self;
 	stack_t now = { .ss_flags = SS_DISABLE }, none;
 
-	if (!s || os_under_seccomp())
+	if (!s || os_filter_set())
 		return;
 	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
 	if (!(now.ss_flags & SS_DISABLE) && (uintptr_t)now.ss_sp == s->lo) {

@@ -12,6 +12,8 @@
  *   json.c            strings of JSON
  *   clean.c           UTF-8, text that a terminal may show
  *   os.c              system calls: address space, files, processes
+ *   bpf.c             which calls does a filter of system calls let pass?
+ *   quiet.c           writes that raise no SIGPIPE in the program
  *   maps.c            the mappings of a process, line by line
  *   loader.c          which dynamic loader starts a program, and can it load memsan?
  *   clock.c           jiffies
@@ -176,6 +178,18 @@ size_t os_read_text(const char *path, char *text, size_t size);
 /* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
  * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
+/* The same. Returns 0 or -errno; *done: the bytes written. */
+long os_write_whole(int fd, const void *buf, size_t n, size_t *done);
+/* Around writes of memsan's own, which must raise no SIGPIPE and no SIGXFSZ. False: nobody reads fd, so do not write.
+ * `error` is that of the last write, or 0. */
+struct os_quiet {
+	uint64_t old, pending;
+	bool blocked;
+};
+bool os_quiet_begin(struct os_quiet *q, int fd);
+void os_quiet_end(const struct os_quiet *q, long error);
+/* Such a signal, raised by this thread while it is blocked, goes; but not if it was pending before. */
+void os_take_back(int sig, uint64_t pending_before);
 /* The program's file, without a NUL at its end. Returns the length, or -errno. */
 long os_exe_path(char *path, size_t size);
 /* Under a filter that the program set (os_filter_set) both are answered without a system call. */
@@ -203,9 +217,23 @@ void os_note_strict(void);
 uint64_t os_signals_pending(void);
 bool os_pid_is_known(void);  /* under a filter: os_getpid is not asked of the kernel */
 bool os_under_seccomp(void); /* a system call filter is active: unusual calls may kill */
-/* The program is about to set a filter: from now on memsan makes only those calls that every filter must allow for
- * libc's own malloc (mmap, munmap, mprotect, madvise, futex, write), and does without the others. */
-void os_note_seccomp(void);
+/* The program is about to set a filter (struct sock_fprog; NULL: strict mode, or not known). From now on memsan makes
+ * only those calls that every filter must allow for libc's own malloc (mmap, munmap, mprotect, madvise, futex, write),
+ * and does without the others, but for those that os_filter_allows. */
+void os_note_seccomp(const void *program);
+/* Calls about which the program's filters are asked. Under a filter that was inherited, those are allowed that memsan
+ * makes there in any case. */
+enum os_call {
+	OS_CALL_SIGPROCMASK,
+	OS_CALL_SIGTIMEDWAIT,
+	OS_CALL_SIGACTION,
+	OS_CALL_SIGPENDING,
+	OS_CALL_PPOLL,
+	OS_CALL_POLL,
+	OS_CALL_FSTAT,
+	OS_CALL_NEWFSTATAT
+};
+bool os_filter_allows(enum os_call call);
 extern bool os_filtered __attribute__((visibility("hidden")));
 /* The same of a child that shares this memory (process.c), in whose parent no filter is set. */
 extern TLS_IE bool os_guest_filtered __attribute__((visibility("hidden")));

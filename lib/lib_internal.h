@@ -10,6 +10,11 @@ static inline long os_syscall4(long nr, long a, long b, long c, long d)
 	return arch_syscall6(nr, a, b, c, d, 0, 0);
 }
 
+/* bpf.c: the bits of enum os_call that this filter lets pass. */
+struct sock_filter;
+uint32_t bpf_calls_allowed(const struct sock_filter *code, size_t n);
+
+bool os_is_strict(void);  /* os.c: this thread is in strict mode */
 void os_fork_child(void); /* os.c: the child's pid, under a filter */
 void os_copied(void);     /* os.c: this process is a copy that libc does not know of */
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # base_sources serve both halves; their only runtime state is the option table.  core_sources serve libmemsan only.
-lib_base_sources = lib/mem.c lib/name_match.c lib/fmt.c lib/number.c lib/json.c lib/clean.c lib/os.c lib/maps.c \
+lib_base_sources = lib/mem.c lib/name_match.c lib/fmt.c lib/number.c lib/json.c lib/clean.c lib/os.c lib/bpf.c \
+	lib/quiet.c lib/maps.c \
 	lib/loader.c lib/clock.c lib/options.c
 lib_core_sources = lib/process.c lib/deep.c lib/lock.c lib/stepped_reserve.c lib/meta.c lib/thread.c lib/fork.c \
 	lib/modules.c lib/cfi.c \

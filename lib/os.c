@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -70,63 +71,6 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset)
 	return r;
 }
 
-/* Another process may have made the descriptor non-blocking (a terminal shared with node, a pipe). A write waits until
- * the descriptor takes more, but not for ever. */
-#define WRITE_PATIENCE_SECONDS 2
-
-static bool os_wait_writable(int fd)
-{
-	struct {
-		int fd;
-		short events, revents;
-	} entry = { fd, 4 /* POLLOUT */, 0 };
-	struct {
-		long sec, nsec;
-	} timeout = { WRITE_PATIENCE_SECONDS, 0 };
-
-	return arch_syscall6(SYS_ppoll, (long)&entry, 1, (long)&timeout, 0, sizeof(kernel_sigset), 0) == 1;
-}
-
-static ssize_t os_write_loop(int fd, const char *p, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n) {
-		long r = os_syscall4(SYS_write, fd, (long)(p + done), (long)(n - done), 0);
-		if (r > 0)
-			done += (size_t)r;
-		else if (r == -EAGAIN && !os_filter_set() && os_wait_writable(fd))
-			continue;
-		else if (r != -EINTR)
-			return done ? (ssize_t)done : r ? r : -EIO;
-	}
-	return (ssize_t)done;
-}
-
-/* A report to a pipe without a reader must not kill the program by SIGPIPE. write() sends the signal to this very
- * thread, so the signal is blocked and discarded. If a SIGPIPE of the program's own was already pending, it stays
- * pending. */
-ssize_t os_write_all(int fd, const void *buf, size_t n)
-{
-	kernel_sigset pipe_only = SIGNAL_BIT(SIGPIPE), old = 0, pending = 0;
-	struct {
-		long sec, nsec;
-	} now = { 0, 0 };
-	ssize_t r;
-
-	if (os_filter_set())
-		return os_write_loop(fd, buf, n);
-	os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&pipe_only, (long)&old, sizeof(old));
-	if (old & pipe_only)
-		pending = os_signals_pending();
-	r = os_write_loop(fd, buf, n);
-	if (r != (ssize_t)n && !(pending & pipe_only))
-		os_syscall4(SYS_rt_sigtimedwait, (long)&pipe_only, 0, (long)&now, sizeof(pipe_only));
-	if (!(old & pipe_only))
-		os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&old, 0, sizeof(old));
-	return r;
-}
-
 /* ---- processes ------------------------------------------------------------------------------- */
 
 /* A filter may kill for gettid and getpid too. libc's thread control block holds the tid, also in a child of fork; its
@@ -139,11 +83,20 @@ static pid_t filtered_pid;  /* the process under the filter */
 static bool inherited;      /* the process was started under a filter; written once */
 static bool future_locked;  /* by mlockall */
 static TLS_IE bool strict_self;
+/* Bits of enum os_call that no filter forbids, as far as the filters are known. */
+static uint32_t calls_allowed = ~0u;
+#define CALLS_UNDER_INHERITED \
+	(1u << OS_CALL_SIGPROCMASK | 1u << OS_CALL_SIGACTION | 1u << OS_CALL_FSTAT | 1u << OS_CALL_NEWFSTATAT)
 TLS_IE uint32_t process_guests; /* process.c; here, since the tools link only this file */
 
 void os_note_strict(void)
 {
 	strict_self = true;
+}
+
+bool os_is_strict(void)
+{
+	return strict_self;
 }
 
 static bool os_avoids_calls(void)
@@ -262,16 +215,19 @@ static uint64_t proc_set(const char *text, const char *key)
 	return set;
 }
 
+bool os_filter_allows(enum os_call call)
+{
+	return !os_guest_filtered && !strict_self && (READ_ONCE(calls_allowed) >> call & 1);
+}
+
 uint64_t os_signals_pending(void)
 {
 	uint64_t set = ~0ull;
 	char text[2048];
 
-	if (os_filter_set())
-		return set;
-	if (!READ_ONCE(inherited))
+	if (os_filter_allows(OS_CALL_SIGPENDING))
 		os_syscall4(SYS_rt_sigpending, (long)&set, sizeof(set), 0, 0);
-	else if (os_read_text("/proc/thread-self/status", text, sizeof(text)))
+	else if (!os_filter_set() && os_read_text("/proc/thread-self/status", text, sizeof(text)))
 		set = proc_set(text, "SigPnd:") | proc_set(text, "ShdPnd:");
 	return set;
 }
@@ -355,10 +311,27 @@ void os_start(void)
 	filtered_pid = tcb_tid_at ? pid : 0;
 	exe_from_maps();
 	inherited = true;
+	calls_allowed = CALLS_UNDER_INHERITED;
 }
 
-void os_note_seccomp(void)
+/* The calls that this filter of the program's allows. The kernel refuses a filter that it cannot read. */
+static uint32_t filter_allowed(const struct sock_fprog *program)
 {
+	struct sock_fprog copy;
+	size_t n;
+
+	if (!program || os_safe_read(&copy, program, sizeof(copy)) != sizeof(copy))
+		return 0;
+	n = copy.len * sizeof(*copy.filter);
+	for (size_t at = 0; at < n; at += PAGE_SIZE)
+		if (!os_page_readable((const char *)copy.filter + at))
+			return 0;
+	return n && os_page_readable((const char *)copy.filter + n - 1) ? bpf_calls_allowed(copy.filter, copy.len) : 0;
+}
+
+void os_note_seccomp(const void *program)
+{
+	WRITE_ONCE(calls_allowed, calls_allowed & filter_allowed(program));
 	if (os_filter_set())
 		return;
 	filtered_pid = os_getpid();

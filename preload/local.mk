@@ -2,7 +2,7 @@
 runtime_sources += preload/init.c preload/allocate.c preload/interrupted.c preload/malloc.c preload/new.c \
 	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c \
 	preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
-	preload/unseen/limits.c
+	preload/unseen/limits.c preload/unseen/dup.c
 include_HEADERS += preload/memsan.h
 noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def \
 	preload/operators.def
@@ -25,7 +25,7 @@ libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload
 	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/foreign.c \
 	preload/unseen/vfork.c preload/unseen/keys.c \
 	preload/unseen/quick_exit.c preload/unseen/raise.c \
-	preload/unseen/fclose.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
+	preload/unseen/stderr.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
 	preload/unseen/shared.c preload/unseen/start.c preload/intercept/symbols.c \
 	preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/handles.c \
 	preload/intercept/libc_check.c preload/intercept/libc_mem.c preload/intercept/libc_str.c \

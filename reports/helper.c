@@ -443,7 +443,7 @@ static bool talk_send(struct talk *t, int fd)
 			if (n == -EAGAIN)
 				return true;
 			if (n == -EPIPE)
-				sink_take_back(SIGPIPE, t->pending);
+				os_take_back(SIGPIPE, t->pending);
 			if (n <= 0)
 				return false;
 			t->part[i] += n;
@@ -529,7 +529,7 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 	t->part[1] = data;
 	t->part_len[1] = len;
 	t->have = 0;
-	t->pending = sink_signals_pending();
+	t->pending = os_signals_pending();
 	return helper_talk(t, link);
 }
 

@@ -237,6 +237,10 @@ uint32_t report_count(void); /* reports of this process so far, without repetiti
 void report_summary(void);
 /* Call before the exiting program closes standard error: a copy stays for later reports, until the process ends. */
 void report_keep_stderr(void);
+/* The program puts the file that is open as fd at descriptor 2: that is standard error from now on. */
+void report_stderr_becomes(int fd);
+/* A dup returned 2: is that file meant to be standard error? */
+void report_stderr_duplicated(void);
 /* The program is about to set a filter of system calls (os_note_seccomp). */
 void report_filter_begins(void);
 /* Text for people, whole lines in one write.  With format=json it goes to standard error. */

@@ -66,12 +66,6 @@ void sink_notify(void);
  * The caller closes it when *opened. */
 int sink_borrow(bool *opened);
 
-/* When memsan writes to a closed pipe, or past the file size limit, the kernel sends this thread a signal that must not
- * reach the program.  Signals are blocked, so the signal can be taken back, unless one was pending before (in the set
- * of sink_signals_pending): that signal may be the program's. */
-uint64_t sink_signals_pending(void);
-void sink_take_back(int sig, uint64_t pending_before);
-
 /* ---- helper.c: the symbolizer helper, seen from the program ---------------------------------- */
 
 void helper_init(bool secure);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/sink.c - where reports go: standard error, log_path, report_file; and notify.
  *
- * No descriptor is kept between reports, because a program may close or reuse any number.  If descriptor 2 has become a
- * daemon's database, nothing is written into it.  Only when an exit handler closes stderr, a copy stays for reports at
- * exit.
+ * No descriptor is kept between reports, because a program may close or reuse any number, and the reader of a pipe
+ * waits until every copy is closed.  Descriptor 2 is standard error while it is the file that it was at start, or one
+ * that the program has put there by name (dup2).  A file that merely got the number 2, because it was free, is the
+ * program's own: nothing is written into a daemon's database.  Only when an exit handler closes stderr, a copy stays
+ * for reports at exit.
  *
  * A file is opened for each report, and the whole report goes out in one write, so that reports of processes that
  * share a file do not mix.  A report that no sink takes goes to standard error, with a line that says why.
@@ -21,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "reports/reports_internal.h"
@@ -29,16 +32,26 @@
 /* memsan's descriptors start above the standard ones. */
 #define FD_LOW 3
 #define SINK_OPEN_FLAGS (O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-#define SINK_STALL_MS 2000            /* memsan gives up a full pipe or terminal after so long */
 #define FILTERED_TEXT_MAX (16u << 20) /* of reports under a filter, all together */
 #define LOG_TRIES 100                 /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
-static bool stderr_known;   /* standard error was open at start; written once */
-static bool stderr_unknown; /* it was open, but fstat did not say what it is; written once */
-static uint64_t stderr_dev, stderr_ino;
+struct file_id {
+	uint64_t dev, ino;
+	bool known;
+};
+static struct file_id stderr_at_start; /* unknown: it was closed; written once */
+static bool stderr_unknown;            /* it was open, but fstat did not say what it is; written once */
+/* What the program has put at descriptor 2: the last file and the one before, since another thread may report between
+ * the note and the call. Children that share this memory (vfork) have notes of their own. */
+struct stderr_notes {
+	struct file_id files[2];
+	unsigned next;
+};
+static struct stderr_notes notes_own, notes_guest;
 static int stderr_filtered = -1; /* where reports go under a filter that the program has set */
 static int stderr_kept = -1;     /* a copy of it, while the program exits; written once */
+static struct file_id kept_file;
 
 /* A log file. state: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED };
@@ -86,51 +99,12 @@ static const char *error_text(long error)
 	return "unexpected error";
 }
 
-uint64_t sink_signals_pending(void)
-{
-	return os_signals_pending();
-}
-
-void sink_take_back(int sig, uint64_t pending_before)
-{
-	uint64_t set = 1ull << (sig - 1);
-	struct timespec zero = { 0, 0 };
-
-	if (!os_filter_set() && !(pending_before & set))
-		arch_syscall6(SYS_rt_sigtimedwait, (long)&set, 0, (long)&zero, sizeof(set), 0, 0);
-}
-
-static bool wait_writable(int fd)
-{
-	struct pollfd p = { .fd = fd, .events = POLLOUT, .revents = 0 };
-	struct timespec stall = { SINK_STALL_MS / 1000, SINK_STALL_MS % 1000 * 1000000L };
-	long n = arch_syscall6(SYS_ppoll, (long)&p, 1, (long)&stall, 0, 0, 0);
-
-	return n > 0 || n == -EINTR;
-}
-
 /* Writes everything.  0, or -errno of what stopped it. */
 static long write_whole(int fd, const char *text, size_t len)
 {
-	uint64_t before = sink_signals_pending();
+	size_t done;
 
-	while (len) {
-		long n = arch_syscall6(SYS_write, fd, (long)text, (long)len, 0, 0, 0);
-		if (n > 0) {
-			text += n;
-			len -= (size_t)n;
-		} else if (n == -EAGAIN) {
-			if (os_filter_set() || !wait_writable(fd))
-				return -EAGAIN;
-		} else if (n != -EINTR) {
-			if (n == -EPIPE)
-				sink_take_back(SIGPIPE, before);
-			if (n == -EFBIG)
-				sink_take_back(SIGXFSZ, before);
-			return n ? n : -EIO;
-		}
-	}
-	return 0;
+	return os_write_whole(fd, text, len, &done);
 }
 
 /* A descriptor above the standard ones, or -errno. */
@@ -149,37 +123,86 @@ static int open_high(const char *path, int flags, int mode)
 
 static bool stat_fd(int fd, struct stat *st)
 {
+	if (!os_filter_allows(OS_CALL_FSTAT) && os_filter_allows(OS_CALL_NEWFSTATAT))
+		return arch_syscall6(SYS_newfstatat, fd, (long)"", (long)st, AT_EMPTY_PATH, 0, 0) == 0;
 	return arch_syscall6(SYS_fstat, fd, (long)st, 0, 0, 0, 0) == 0;
+}
+
+/* Under a filter that the program has set: may stat_fd be called? */
+static bool may_stat(void)
+{
+	return !os_filter_set() || os_filter_allows(OS_CALL_FSTAT) || os_filter_allows(OS_CALL_NEWFSTATAT);
 }
 
 static bool is_open(int fd)
 {
-	return arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+	return !os_filter_set() && arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
 }
 
-/* Is descriptor 2 still the file that the program was started with, or one that text does not harm (a terminal, a pipe,
- * a file in append mode: daemons redirect standard error to their logs)? A program that was started without standard
- * error has none: descriptor 2 is then the next file that it opens, such as its journal. */
+static void file_note(struct file_id *file, const struct stat *st)
+{
+	file->known = false;
+	file->dev = st->st_dev;
+	file->ino = st->st_ino;
+	file->known = true;
+}
+
+static bool file_is(const struct file_id *file, const struct stat *st)
+{
+	return file->known && file->dev == st->st_dev && file->ino == st->st_ino;
+}
+
+static bool noted(const struct stderr_notes *notes, const struct stat *st)
+{
+	return file_is(&notes->files[0], st) || file_is(&notes->files[1], st);
+}
+
+/* A terminal, or a device that throws text away, takes text without harm. A serial line or a watchdog may not. */
+static bool shows_text(const struct stat *st)
+{
+	unsigned major = major(st->st_rdev), minor = minor(st->st_rdev);
+
+	if (!S_ISCHR(st->st_mode))
+		return false;
+	return (major == 1 && (minor == 3 || minor == 5 || minor == 7)) || /* null, zero, full */
+	       (major == 4 && minor < 64) ||                               /* virtual consoles */
+	       (major == 5 && minor < 2) ||                                /* tty, console */
+	       (major >= 136 && major < 144);                              /* pts */
+}
+
+/* Is descriptor 2 standard error? Each file that has the number 2 by chance is the program's own: a journal, a FIFO, a
+ * socket. */
 static bool stderr_usable(void)
 {
 	struct stat st;
-	long flags;
 
 	/* A file system or a sandbox may refuse fstat for an open file: that says nothing about the file. */
 	if (!stat_fd(FD_STDERR, &st))
 		return is_open(FD_STDERR);
-	if (stderr_unknown)
-		return true;
-	if (stderr_known && st.st_dev == stderr_dev && st.st_ino == stderr_ino)
-		return true;
-	if (S_ISCHR(st.st_mode))
-		return true;
-	if (!stderr_known)
-		return false;
-	if (S_ISFIFO(st.st_mode))
-		return true;
-	flags = arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
-	return S_ISREG(st.st_mode) && flags >= 0 && (flags & O_APPEND);
+	return stderr_unknown || file_is(&stderr_at_start, &st) || noted(&notes_own, &st) || shows_text(&st) ||
+	       (!process_is_this() && noted(&notes_guest, &st));
+}
+
+void report_stderr_becomes(int fd)
+{
+	struct stderr_notes *notes = process_is_this() ? &notes_own : &notes_guest;
+	struct stat st;
+
+	if (!may_stat() || !stat_fd(fd, &st) || noted(notes, &st))
+		return;
+	file_note(&notes->files[notes->next++ % ARRAY_SIZE(notes->files)], &st);
+}
+
+void report_stderr_duplicated(void)
+{
+	struct stat st;
+	long flags;
+
+	if (!may_stat() || !stat_fd(FD_STDERR, &st) || S_ISSOCK(st.st_mode))
+		return;
+	flags = os_filter_set() ? O_APPEND : arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
+	if (!S_ISREG(st.st_mode) || (flags >= 0 && ((flags & O_APPEND) || (flags & O_ACCMODE) == O_WRONLY)))
+		report_stderr_becomes(FD_STDERR);
 }
 
 /* A descriptor for text for people, or -1. */
@@ -188,12 +211,10 @@ static int stderr_fd(void)
 	struct stat st;
 
 	if (os_filter_set())
-		return stderr_filtered;
+		return stderr_filtered == FD_STDERR && may_stat() && !stderr_usable() ? -1 : stderr_filtered;
 	if (stderr_usable())
 		return FD_STDERR;
-	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && st.st_dev == stderr_dev && st.st_ino == stderr_ino
-	               ? stderr_kept
-	               : -1;
+	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && file_is(&kept_file, &st) ? stderr_kept : -1;
 }
 
 /* A write beyond the limit of a file's size ends the process: under a filter SIGXFSZ cannot be blocked. Sandboxes like
@@ -209,8 +230,7 @@ static bool file_is_full(int fd)
 	       stat_fd(fd, &st) && S_ISREG(st.st_mode) && (uint64_t)st.st_size + FILTERED_TEXT_MAX > limit.now;
 }
 
-/* Under a filter nothing can be asked of a descriptor, and no file can be opened: a report is one write to what
- * standard error is now, or nothing. */
+/* Under a filter no file can be opened: a report is one write to what standard error is now, or nothing. */
 void report_filter_begins(void)
 {
 	if (os_filter_set())
@@ -232,9 +252,10 @@ void report_keep_stderr(void)
 {
 	struct stat st;
 
-	if (stderr_kept >= 0 || !stderr_known || !stat_fd(FD_STDERR, &st) || st.st_dev != stderr_dev ||
-	    st.st_ino != stderr_ino)
+	if (stderr_kept >= 0 || !stat_fd(FD_STDERR, &st) ||
+	    (!file_is(&stderr_at_start, &st) && !noted(&notes_own, &st)))
 		return;
+	file_note(&kept_file, &st);
 	stderr_kept = (int)arch_syscall6(SYS_fcntl, FD_STDERR, F_DUPFD_CLOEXEC, FD_LOW, 0, 0, 0);
 }
 
@@ -448,12 +469,9 @@ void sink_init(bool secure)
 	struct stat st;
 
 	sink_secure = secure;
-	stderr_known = stat_fd(FD_STDERR, &st);
-	if (stderr_known) {
-		stderr_dev = st.st_dev;
-		stderr_ino = st.st_ino;
-	}
-	stderr_unknown = !stderr_known && is_open(FD_STDERR);
+	if (stat_fd(FD_STDERR, &st))
+		file_note(&stderr_at_start, &st);
+	stderr_unknown = !stderr_at_start.known && is_open(FD_STDERR);
 	log_prefix[0] = 0;
 }
 

@@ -16,6 +16,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 /* The stubs in arch/ call these with the caller's arguments and jump to the result. A NULL filter only asks whether
  * filters exist. */
@@ -24,11 +25,11 @@ __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long
                                                  unsigned long d);
 __attribute__((used)) void *sandbox_find_ioctl(int fd, unsigned long request, const struct uffdio_register *arg);
 
-static void note(void)
+static void note(const void *filter)
 {
 	report_filter_begins();
 	if (process_is_this())
-		os_note_seccomp();
+		os_note_seccomp(filter);
 	else
 		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
 }
@@ -53,7 +54,7 @@ static void make_usable(void)
 static void note_strict(void)
 {
 	make_usable();
-	note();
+	note(NULL);
 	os_note_strict();
 }
 
@@ -62,7 +63,7 @@ static void note_prctl(unsigned long option, unsigned long mode, unsigned long f
 	if ((int)option == PR_SET_SECCOMP && mode == SECCOMP_MODE_STRICT)
 		note_strict();
 	else if ((int)option == PR_SET_SECCOMP && mode == SECCOMP_MODE_FILTER && filter)
-		note();
+		note((const void *)filter);
 }
 
 void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter)
@@ -80,12 +81,14 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	static void *real;
 	void *ours = remap_note_syscall(nr, a, b, c, d);
 
+	if ((nr == SYS_dup2 || nr == SYS_dup3) && (int)b == STDERR_FILENO)
+		report_stderr_becomes((int)a);
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)
 		note_strict();
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER && c)
-		note();
+		note((const void *)c);
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");
 	return ours ? ours : real;

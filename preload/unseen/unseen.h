@@ -13,7 +13,8 @@
  *   quick_exit.c    _exit and _Exit
  *   vfork.c         vfork, whose child works in this memory
  *   keys.c          keys of thread-specific data: the program may have all
- *   fclose.c        standard error that an exit handler closes
+ *   stderr.c        standard error that an exit handler closes, or freopen replaces
+ *   dup.c           dup2 and its kin: which file is standard error (static too)
  *   modules.c       dlclose, dlopen, libstdc++ that is loaded late
  *   sandbox.c       what the program does by prctl, syscall and ioctl
  *   mlock.c         mlockall beside a large reserve (static too)

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "lib/lib.h"
+#include "lib/lib_internal.h"
 
 #define REQUIRE(condition)                                                 \
 	do {                                                               \
@@ -418,6 +419,77 @@ static void safe_reads(void **state)
 		child_succeeds(under_filter);
 }
 
+/* ---- filters of system calls ----------------------------------------------------------------- */
+
+#define ALLOWS(mask, call) (((mask) >> (call)) & 1)
+#define RUN(code) bpf_calls_allowed(code, sizeof(code) / sizeof((code)[0]))
+#define DATA(field) ((unsigned)offsetof(struct seccomp_data, field))
+#define DO(class, k) (struct sock_filter) BPF_STMT(class, k)
+#define IF(test, k, yes, no) (struct sock_filter) BPF_JUMP(BPF_JMP | (test) | BPF_K, k, yes, no)
+#define LOAD(field) DO(BPF_LD | BPF_W | BPF_ABS, DATA(field))
+
+/* What a filter answers is what the kernel would do. */
+static void filters_are_run(void **state)
+{
+	const struct sock_filter all[] = { DO(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	const struct sock_filter logged[] = { DO(BPF_RET | BPF_K, SECCOMP_RET_LOG) };
+	const struct sock_filter refused[] = { DO(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 1) };
+	const struct sock_filter endless[] = { LOAD(nr) };
+	/* As libseccomp writes them: the machine, x32's bit, a tree of numbers, an argument. */
+	const struct sock_filter tree[] = {
+		LOAD(arch),
+		IF(BPF_JEQ, ARCH_AUDIT, 0, 9),
+		LOAD(nr),
+		IF(BPF_JGE, 0x40000000, 7, 0),
+		IF(BPF_JGT, SYS_rt_sigaction, 3, 0),
+		IF(BPF_JEQ, SYS_rt_sigaction, 4, 0),
+		IF(BPF_JEQ, SYS_poll, 3, 0),
+		IF(BPF_JA, 3, 0, 0),
+		LOAD(args[0]),
+		IF(BPF_JEQ, SIG_UNBLOCK, 1, 0), /* any call above rt_sigaction whose first argument is not 1 */
+		DO(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		DO(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	/* (nr + 3) - 3 through memory and x; the answer is computed: ALLOW for rt_sigpending alone. */
+	const struct sock_filter computed[] = {
+		LOAD(nr),
+		DO(BPF_ALU | BPF_ADD | BPF_K, 3),
+		DO(BPF_ST, 5),
+		DO(BPF_LDX | BPF_W | BPF_IMM, 3),
+		DO(BPF_LD | BPF_W | BPF_MEM, 5),
+		DO(BPF_ALU | BPF_SUB | BPF_X, 0),
+		DO(BPF_MISC | BPF_TAX, 0),
+		DO(BPF_LD | BPF_W | BPF_IMM, SYS_rt_sigpending),
+		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_X, 0, 0, 2),
+		DO(BPF_LD | BPF_W | BPF_IMM, SECCOMP_RET_ALLOW >> 1),
+		DO(BPF_ALU | BPF_LSH | BPF_K, 1),
+		DO(BPF_RET | BPF_A, 0),
+	};
+	/* A bit of the size of sigset_t, which stands in the fourth argument of some calls. */
+	const struct sock_filter bit[] = {
+		LOAD(args[3]),
+		IF(BPF_JSET, 8, 0, 1),
+		DO(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		DO(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+	};
+	uint32_t mask;
+
+	(void)state;
+	assert_int_equal(RUN(all), ~0u);
+	assert_int_equal(RUN(logged), ~0u);
+	for (enum os_call call = OS_CALL_SIGPROCMASK; call <= OS_CALL_NEWFSTATAT; call++) {
+		assert_false(ALLOWS(RUN(refused), call));
+		assert_false(ALLOWS(RUN(endless), call));
+		assert_int_equal(ALLOWS(RUN(computed), call), call == OS_CALL_SIGPENDING);
+		assert_int_equal(ALLOWS(RUN(bit), call), call == OS_CALL_SIGPROCMASK || call == OS_CALL_SIGTIMEDWAIT ||
+		                                                 call == OS_CALL_SIGACTION);
+	}
+	mask = RUN(tree);
+	assert_true(ALLOWS(mask, OS_CALL_POLL) && ALLOWS(mask, OS_CALL_SIGACTION));
+	assert_true(ALLOWS(mask, OS_CALL_SIGPROCMASK) && ALLOWS(mask, OS_CALL_PPOLL));
+	assert_false(ALLOWS(mask, OS_CALL_FSTAT));
+}
+
 /* ---- clock ----------------------------------------------------------------------------------- */
 
 static void jiffies_follow_the_clock(void **state)
@@ -532,6 +604,7 @@ int main(void)
 		cmocka_unit_test(guards_keep_out),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(safe_reads),
+		cmocka_unit_test(filters_are_run),
 		cmocka_unit_test(jiffies_follow_the_clock),
 		cmocka_unit_test(jiffies_never_go_back),
 		cmocka_unit_test(stepped_reserve_grows),

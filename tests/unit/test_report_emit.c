@@ -557,7 +557,11 @@ static void case_stderr_reused(void *arg)
 	replace_stderr(in_dir("database"), O_RDWR | O_CREAT);
 	CHECK(report_at(0x1000));
 	CHECK(file_text(in_dir("database"))[0] == 0);
+	replace_stderr(in_dir("journal"), O_RDWR | O_CREAT | O_APPEND);
+	CHECK(report_at(0x1800));
+	CHECK(file_text(in_dir("journal"))[0] == 0);
 	replace_stderr(in_dir("log"), O_RDWR | O_CREAT | O_APPEND);
+	report_stderr_becomes(2); /* as the interceptor of dup2 says it */
 	CHECK(report_at(0x2000));
 	CHECK(count_of(file_text(in_dir("log")), TITLE) == 1);
 	close(2);

@@ -5,6 +5,7 @@
 
 /* What the ABI says of programs: e_machine, and glibc's dynamic loader. */
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
+#define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64 */
 #define ARCH_LOADER "/lib64/ld-linux-x86-64.so.2"
 
 /* Number and up to six arguments; returns the result or -errno. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/fclose.c - keeps standard error for reports when an exit handler closes it, as GNU programs do
- * (gnulib's close_stdout).
+/* preload/unseen/stderr.c - standard error that the program closes by fclose, or replaces by freopen.
  *
+ * An exit handler closes it in GNU programs (gnulib's close_stdout).
  * What memsan finds at exit is reported after the last handler, when that descriptor is closed. A program that closes
  * its standard error earlier wants it closed: a daemon does, and the process that reads the other end waits for that.
  * So a copy is kept only when exit() is among the callers. Only in the shared library. */
@@ -42,4 +42,28 @@ MEMSAN_EXPORT int fclose(FILE *f)
 	if (f == stderr && runtime_state_now == RUNTIME_READY && process_is_this() && exit_calls(&regs))
 		report_keep_stderr();
 	return real(f);
+}
+
+/* libc's freopen calls its own dup3, past dup.c: afterwards the stream has the file. */
+static FILE *reopened(FILE *f)
+{
+	if (f && f == stderr && fileno(f) == STDERR_FILENO)
+		report_stderr_becomes(STDERR_FILENO);
+	return f;
+}
+
+typedef FILE *freopen_fn(const char *path, const char *mode, FILE *f);
+
+MEMSAN_EXPORT FILE *freopen(const char *path, const char *mode, FILE *f)
+{
+	static void *real;
+
+	return reopened(((freopen_fn *)wait_real(&real, "freopen"))(path, mode, f));
+}
+
+MEMSAN_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *f)
+{
+	static void *real;
+
+	return reopened(((freopen_fn *)wait_real(&real, "freopen64"))(path, mode, f));
 }
