@@ -169,7 +169,9 @@ def run_unit(word):
         harness.one_skipped(f"{test}/{name}", "the test called skip() for want of something; see its source")
     for name in found["FAILED"]:
         harness.one_failed(f"{test}/{name}")
-    if not any(found.values()) and r.returncode == 0:
+    if case and case not in {name for names in found.values() for name in names}:
+        harness.one_failed(word, f"it did not run; status {r.returncode}")
+    elif not any(found.values()) and r.returncode == 0:
         harness.one_passed(test)
     elif r.returncode not in (0, harness.SKIPPED_STATUS):
         if harness.failed == before:

@@ -8,6 +8,7 @@ chance.
 """
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -281,6 +282,11 @@ def main():
             work = os.path.join(top, "work")
             bare = run_case(script, [], work)
             shutil.rmtree(work)
+            missing = re.findall(r"\S+: command not found|^never: .*", (bare[1] + bare[2]).decode(errors="replace"),
+                                 re.M)
+            if missing:
+                harness.one_failed(name, f"the run without memsan shows nothing: {missing}")
+                continue
             for mode in args.modes.split(","):
                 report = os.path.join(top, f"report-{number}-{mode}")
                 prefix = [memsan, "run", f"--mode={mode}", f"--report={report}"]

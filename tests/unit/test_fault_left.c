@@ -99,6 +99,52 @@ static void edges_of_mappings(void **state)
 	munmap((void *)(hi + 2 * PAGE_SIZE), PAGE_SIZE);
 }
 
+struct data_seen {
+	uintptr_t lo;      /* of five pages */
+	unsigned pages;    /* those of the five that are data, a bit each */
+	unsigned own;      /* ranges that hold memsan's own data */
+	unsigned nr, stop; /* ranges; after so many it stops */
+};
+
+static bool see_data(void *ctx, uintptr_t start, uintptr_t end)
+{
+	struct data_seen *seen = ctx;
+
+	for (unsigned i = 0; i < 5; i++)
+		if (seen->lo + i * PAGE_SIZE >= start && seen->lo + i * PAGE_SIZE < end)
+			seen->pages |= 1u << i;
+	seen->own += (uintptr_t)&fence_base >= start && (uintptr_t)&fence_base < end;
+	return ++seen->nr != seen->stop;
+}
+
+/* Data is what a file's mapping holds that may be written, and the anonymous memory right behind a file's mapping (bss),
+ * but no other memory, and nothing of memsan's. */
+static void data_of_modules(void **state)
+{
+	const int rw = PROT_READ | PROT_WRITE, anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+	char *p = mmap(NULL, 5 * PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct data_seen seen = { .lo = (uintptr_t)p }, first = { .stop = 1 };
+	FILE *f = tmpfile();
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(ftruncate(fileno(f), 2 * PAGE_SIZE), 0);
+	/* file, read-only; file, written to; bss; memory that is only read; other memory */
+	assert_true(mmap(p, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fileno(f), 0) == p);
+	assert_true(mmap(p + PAGE_SIZE, PAGE_SIZE, rw, MAP_PRIVATE | MAP_FIXED, fileno(f), PAGE_SIZE) != MAP_FAILED);
+	assert_true(mmap(p + 2 * PAGE_SIZE, PAGE_SIZE, rw, anonymous, -1, 0) != MAP_FAILED);
+	assert_true(mmap(p + 3 * PAGE_SIZE, PAGE_SIZE, PROT_READ, anonymous, -1, 0) != MAP_FAILED);
+	assert_true(mmap(p + 4 * PAGE_SIZE, PAGE_SIZE, rw, anonymous, -1, 0) != MAP_FAILED);
+	fault_each_data(see_data, &seen);
+	assert_int_equal(seen.pages, 6);
+	assert_int_equal(seen.own, 0);
+	assert_true(seen.nr > 1);
+	fault_each_data(see_data, &first);
+	assert_int_equal(first.nr, 1);
+	munmap(p, 5 * PAGE_SIZE);
+	fclose(f);
+}
+
 /* ---- which register held the pointer --------------------------------------------------------- */
 
 static struct pointer_load decode(const char *before, size_t nr_before, const char *after, size_t nr_after, int reg)
@@ -141,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_are_taken_once),
 		cmocka_unit_test(edges_of_mappings),
+		cmocka_unit_test(data_of_modules),
 		cmocka_unit_test(loads_are_decoded),
 	};
 

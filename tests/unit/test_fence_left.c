@@ -209,6 +209,41 @@ static void every_canary_byte(void)
 		}
 }
 
+/* How many objects are allocated and freed until an address comes again? */
+static unsigned allocations_until_reuse(void)
+{
+	void *first = fence_alloc(40, 16, SLAB_API_MALLOC, NULL), *p = NULL;
+	unsigned n;
+
+	CHECK(first);
+	fence_free(first, SLAB_API_MALLOC, SIZE_MAX, NULL);
+	for (n = 0; p != first && n < 100000; n++) {
+		p = fence_alloc(40, 16, SLAB_API_MALLOC, NULL);
+		CHECK(p);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+	}
+	return n;
+}
+
+/* With fence=all, freed slots wait as long as the budget allows, also after many of them came into use again. */
+static void freed_slots_wait(void)
+{
+	static void *live[4000];
+	unsigned budget = 6000, n;
+
+	start("fence=all:fence.held_size=432000");
+	n = allocations_until_reuse();
+	CHECK(n > budget / 2 && n < budget * 2);
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < ARRAY_SIZE(live); i++)
+			CHECK((live[i] = fence_alloc(40, 16, SLAB_API_MALLOC, NULL)) != NULL);
+		CHECK(allocations_until_reuse() > n - n / 4);
+		for (size_t i = 0; i < ARRAY_SIZE(live); i++)
+			fence_free(live[i], SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(allocations_until_reuse() > n - n / 4);
+	}
+}
+
 /* What was told when it was done is not told again when the object is freed. */
 static void told_damage_is_told_once(void)
 {
@@ -292,6 +327,7 @@ CHILD_TEST(slots_used_again, "mode=check")
 CHILD_TEST(canaries_with_all, "mode=check")
 CHILD_TEST(canaries_behind_with_all, "mode=check")
 CHILD_TEST(every_canary_byte, "mode=check")
+CHILD_TEST(freed_slots_wait, "mode=check")
 CHILD_TEST(told_damage_is_told_once, "mode=check")
 CHILD_TEST(owners_are_forgotten, "mode=check")
 CHILD_TEST(families_in_check, "mode=check")
@@ -306,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_canaries_behind_with_all), cmocka_unit_test(test_every_canary_byte),
 		cmocka_unit_test(test_told_damage_is_told_once), cmocka_unit_test(test_owners_are_forgotten),
 		cmocka_unit_test(test_families_in_check),        cmocka_unit_test(test_families_in_production),
+		cmocka_unit_test(test_freed_slots_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,7 +60,7 @@ static void root_regions_go(void)
 	CHECK(leak_root_region_remove(region, 32));
 }
 
-/* ---- suspects -------------------------------------------------------------------------------- */
+/* ---- notes ----------------------------------------------------------------------------------- */
 
 static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
@@ -70,6 +70,80 @@ static size_t direct_read(const struct mem_view *v, void *dst, uint64_t addr, si
 }
 
 static const struct mem_view direct_view = { .read = direct_read };
+static char noted[64] __attribute__((aligned(16)));
+
+static __attribute__((noinline)) void register_one_way(void)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	leak_registered_alloc(noted, sizeof(noted), &regs);
+}
+
+static __attribute__((noinline)) void register_another_way(void)
+{
+	struct unwind_regs regs;
+
+	UNWIND_HERE(&regs);
+	leak_registered_alloc(noted, sizeof(noted), &regs);
+}
+
+static bool find_registered(void *ctx, uint64_t addr, struct slab_object *o)
+{
+	(void)ctx;
+	return leak_registered_find(addr, o);
+}
+
+static void count_said(void *ctx, enum leak_note note, uint64_t addr, uint64_t size)
+{
+	(void)size;
+	*(unsigned *)ctx += note == LEAK_NOTE_NOT_LEAK && addr == (uintptr_t)noted;
+}
+
+/* How often does a scan see that the object is no leak? */
+static unsigned notes_seen(void)
+{
+	const char *why = NULL;
+	struct leak_scan *s = leak_scan_create(&direct_view, (uint64_t)(uintptr_t)&slab_directory, &why);
+	unsigned seen = 0;
+
+	CHECK(s);
+	leak_scan_notes_told(s, (uint64_t)(uintptr_t)&leak_directory, (struct leak_finder){ .find = find_registered },
+	                     count_said, &seen);
+	leak_scan_destroy(s);
+	return seen;
+}
+
+static void wait_for_next_jiffy(void)
+{
+	uint32_t now = jiffies_now();
+
+	while (jiffies_now() == now)
+		usleep(100);
+}
+
+/* A note holds for the object that it was written for, and not for a later one at the same address. */
+static void notes_are_of_one_object(void)
+{
+	leak_directory_init();
+	register_one_way();
+	CHECK(notes_seen() == 0);
+	CHECK(leak_annotate(noted, LEAK_NOTE_NOT_LEAK) && notes_seen() == 1);
+	CHECK(leak_annotate(noted + 63, LEAK_NOTE_NOT_LEAK) && notes_seen() == 1);
+	leak_registered_free(noted);
+	CHECK(notes_seen() == 0 && !leak_annotate(noted, LEAK_NOTE_NOT_LEAK));
+	register_another_way();
+	CHECK(notes_seen() == 0);
+	CHECK(leak_annotate(noted, LEAK_NOTE_NOT_LEAK) && notes_seen() == 1);
+	leak_registered_free(noted);
+	wait_for_next_jiffy();
+	register_another_way();
+	CHECK(notes_seen() == 0);
+	CHECK(leak_annotate(noted, LEAK_NOTE_NOT_LEAK) && notes_seen() == 1);
+}
+
+/* ---- suspects -------------------------------------------------------------------------------- */
+
 static char lost_bytes[3][64] __attribute__((aligned(16)));
 
 static bool meet(unsigned i, enum suspects_rule rule)
@@ -245,6 +319,7 @@ static void classes_are_parsed(void)
 CHILD_TEST(registered_objects_go)
 CHILD_TEST(many_registered_objects)
 CHILD_TEST(root_regions_go)
+CHILD_TEST(notes_are_of_one_object)
 CHILD_TEST(suspects_are_confirmed)
 CHILD_TEST(young_suspects_wait)
 CHILD_TEST(cleared_suspects_stay_silent)
@@ -260,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_registered_objects_go),
 		cmocka_unit_test(test_many_registered_objects),
 		cmocka_unit_test(test_root_regions_go),
+		cmocka_unit_test(test_notes_are_of_one_object),
 		cmocka_unit_test(test_suspects_are_confirmed),
 		cmocka_unit_test(test_young_suspects_wait),
 		cmocka_unit_test(test_cleared_suspects_stay_silent),

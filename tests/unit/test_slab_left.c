@@ -57,11 +57,14 @@ static void damage_before_guarding(ptrdiff_t at)
 	}
 	quarantine_flush_block(own_block(), &no_regs);
 	quarantine_get_stats(&q);
-	CHECK(!os_guard_supported() || q.guarded > MANY / 2);
+	if (os_guard_supported())
+		CHECK(q.guarded > MANY / 2);
 	quarantine_drain(&no_regs);
 	CHECK(nr_damaged > MANY / 2 && nr_findings == nr_damaged);
 	for (unsigned i = 0; i < FINDINGS_MAX; i++)
 		CHECK(findings[i].at == SLAB_AT_QUARANTINE_EXIT);
+	if (!os_guard_supported())
+		_exit(CHILD_SKIPPED);
 }
 
 static void poison_before_guarding(void)
