@@ -151,7 +151,8 @@ static void test_blocks(void **state)
 
 static bool matches_report(const char *text, const char *class)
 {
-	static const struct suppress_frame frames[] = { { "inner", "/src/a.c", "", 3 }, { "main", "/src/a.c", "", 9 } };
+	static const struct suppress_frame frames[] = { { "inner", "/src/a.c", "", 3, false },
+		                                        { "main", "/src/a.c", "", 9, false } };
 	struct suppressions *s = suppressions_create();
 	bool found;
 
@@ -350,12 +351,9 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_unknown_module),
-		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_reports_that_are_no_leaks),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_plain),  cmocka_unit_test(test_unknown_module),
+		cmocka_unit_test(test_blocks), cmocka_unit_test(test_reports_that_are_no_leaks),
+		cmocka_unit_test(test_counts), cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
