@@ -16,7 +16,7 @@ bool decode_record_suppressed(const struct decode_record *r, struct suppressions
 	for (size_t i = 0; s && i < s->nr && n < FRAMES_MAX; i++) {
 		const struct decode_frame *f = &s->frames[i];
 		frames[n++] = (struct suppress_frame){ f->function ? f->function : "", f->file ? f->file : "",
-			                               f->module ? f->module : "", f->line };
+			                               f->module ? f->module : "", f->line, f->unloaded };
 	}
 	return suppressions_match_frames(rules, r->leak.class, r->leak.objects, r->leak.bytes, frames, n);
 }

@@ -229,6 +229,7 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 		return;
 	if (how.mode != SNAPSHOT_BY_SCANNER)
 		scan_prepare();
+	report_batch_begin();
 	report_session_begin(own_rules);
 	report_groups(g, classes, a);
 	report_session_end();
@@ -238,6 +239,7 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 	            (unsigned long long)g->bytes[LEAK_INDIRECT], (unsigned long long)g->counts[LEAK_INDIRECT],
 	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE],
 	            (unsigned long long)a->printed, (unsigned long long)a->suppressed);
+	report_batch_end();
 }
 
 /* ---- the scan -------------------------------------------------------------------------------- */

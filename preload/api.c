@@ -12,8 +12,10 @@ MEMSAN_EXPORT size_t memsan_check_all(void)
 	UNWIND_HERE(&regs);
 	if (!runtime_enter())
 		return 0;
+	report_batch_begin();
 	if (runtime_state_now == RUNTIME_READY)
 		found = slab_check_all(SLAB_AT_CHECK_ALL, &regs) + fence_check_all("by memsan_check_all", &regs);
+	report_batch_end();
 	runtime_leave();
 	return found;
 }

@@ -185,10 +185,12 @@ MEMSAN_EXPORT int memsan_cache_destroy(struct memsan_cache *c)
 		errno = EBUSY;
 		return -1;
 	}
+	report_batch_begin();
 	if (!slab_custom_check(inner(c), &regs))
 		error = EINVAL;
 	else if (cache_destroy(inner(c), &regs))
 		error = EBUSY;
+	report_batch_end();
 	runtime_leave();
 	if (!error)
 		return 0;
@@ -438,12 +440,17 @@ MEMSAN_EXPORT void memsan_pool_free(struct memsan_pool *pool, void *p)
 MEMSAN_EXPORT int memsan_pool_destroy(struct memsan_pool *pool)
 {
 	struct unwind_regs regs;
+	size_t remain;
+
 	UNWIND_HERE(&regs);
 	if (!pool)
 		return 0;
 	if (slab_mempool_tells_leaks((struct slab_mempool *)pool))
 		slab_mempool_each_live((struct slab_mempool *)pool, leak_registered_free);
-	if (!slab_mempool_destroy((struct slab_mempool *)pool, &regs))
+	report_batch_begin();
+	remain = slab_mempool_destroy((struct slab_mempool *)pool, &regs);
+	report_batch_end();
+	if (!remain)
 		return 0;
 	errno = EBUSY;
 	return -1;

@@ -154,6 +154,7 @@ static void exit_last(int status, void *unused)
 		return;
 	}
 	sound = options.check_at_exit && !process_is_torn();
+	report_batch_begin();
 	exits_tell(status);
 	if (sound && runtime_state_now == RUNTIME_READY)
 		slab_check_all(SLAB_AT_EXIT, NULL);
@@ -168,10 +169,12 @@ static void exit_last(int status, void *unused)
 	if (runtime_state_now == RUNTIME_READY)
 		fence_only_summary();
 	report_summary();
+	/* os_exit_group and a panic do not flush stdio, as exit would do after this last handler. */
+	if (report_count() && (options.exitcode || options.fault == FAULT_PANIC))
+		fflush(NULL);
+	report_batch_end();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;
-	/* os_exit_group does not flush stdio, as exit would do after this last handler. */
-	fflush(NULL);
 	os_exit_group((int)options.exitcode);
 }
 

@@ -10,7 +10,7 @@
  *          │ record_complete (record.c)
  *     helper_render (helper.c) ── none ──► plain_render (plain.c)
  *          │
- *     sink_write (sink.c), sink_notify;  fault=panic ends here
+ *     sink_write (sink.c), sink_notify;  fault=panic ends here, or at the end of the batch
  *          │ lock released, signals as before
  *
  * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report
@@ -22,6 +22,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
@@ -215,12 +216,68 @@ static enum report_outcome report_emit(struct report_record *r)
 	return REPORT_PRINTED;
 }
 
+/* ---- batches --------------------------------------------------------------------------------- */
+
+/* The thread whose batch is open; 0: none.  Written by that thread, or while it is 0 by compare and exchange.  A futex
+ * word. */
+static uint32_t batch_tid;
+/* Only for the thread of the batch. */
+static uint32_t batch_depth;
+static bool batch_panics;
+
+static bool batch_is_mine(void)
+{
+	return __atomic_load_n(&batch_tid, __ATOMIC_RELAXED) == (uint32_t)os_gettid();
+}
+
+/* This thread is about to end the process, and holds no lock.  Another one may be in the middle of its batch. */
+static void batch_wait(void)
+{
+	uint32_t tid;
+
+	while ((tid = __atomic_load_n(&batch_tid, __ATOMIC_ACQUIRE)) != 0 && !batch_is_mine())
+		arch_syscall6(SYS_futex, (long)&batch_tid, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)tid, 0, 0, 0);
+}
+
+void report_batch_begin(void)
+{
+	uint32_t none = 0;
+
+	if (batch_is_mine() || __atomic_compare_exchange_n(&batch_tid, &none, (uint32_t)os_gettid(), false,
+	                                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		batch_depth++;
+}
+
+void report_batch_end(void)
+{
+	bool panics;
+
+	if (!batch_is_mine() || --batch_depth)
+		return;
+	panics = batch_panics;
+	batch_panics = false;
+	if (panics) {
+		lock_acquire(&report_lock);
+		report_panic();
+	}
+	__atomic_store_n(&batch_tid, 0, __ATOMIC_RELEASE);
+	arch_syscall6(SYS_futex, (long)&batch_tid, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
+}
+
 enum report_outcome report_end(struct report_record *r)
 {
 	uint64_t mask = saved_mask;
 	enum report_outcome outcome = report_emit(r);
+	bool panics = options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED;
 
-	if (options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED) {
+	if (panics && batch_is_mine()) {
+		batch_panics = true;
+	} else if (panics) {
+		if (__atomic_load_n(&batch_tid, __ATOMIC_RELAXED)) {
+			lock_release(&report_lock);
+			batch_wait();
+			lock_acquire(&report_lock);
+		}
 		/* No other thread begins a report, which would be cut. But a child that shares this memory ends alone,
 		 * and its parent goes on. */
 		if (!process_is_this())
@@ -458,6 +515,8 @@ void reports_configure(void)
 void reports_fork_child(void)
 {
 	nr_reports = nr_repeated = nr_left_out = 0;
+	batch_tid = batch_depth = 0;
+	batch_panics = false;
 	mem_set(places, 0, sizeof(places));
 	nr_places = 0;
 }

@@ -204,9 +204,15 @@ struct report_leak {
 void report_set_leak(struct report_record *r, const struct report_leak *leak, uint64_t addr, uint64_t size,
                      const uint8_t *bytes, size_t len);
 /* Prints the report, or counts it as a repetition.  Releases the report lock.  With fault=panic it does not return,
- * unless the report is suppressed. */
+ * unless the report is suppressed or a batch of this thread is open. */
 enum report_outcome { REPORT_PRINTED, REPORT_REPEATED, REPORT_SUPPRESSED };
 enum report_outcome report_end(struct report_record *r);
+
+/* What one look at the heap finds: between these calls, fault=panic lets this thread make all of its reports, and ends
+ * the process in report_batch_end.  Batches nest.  When two threads begin one, only the first has it: the other's first
+ * report waits for the end of that batch, and ends the process. */
+void report_batch_begin(void);
+void report_batch_end(void);
 
 /* Many reports in a row.  One helper serves them all, and suppressions (options.suppressions, and `rules`, a text or
  * NULL) apply to them.  At the end one line for each rule says how often it was used.  Reports of other threads may
@@ -395,6 +401,7 @@ size_t suppressions_suggest(const struct report_record *r, const struct report_s
 struct suppress_frame {
 	const char *function, *file, *module;
 	uint32_t line;
+	bool unloaded; /* the module is no longer there */
 };
 bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes,
                                const struct suppress_frame *frames, size_t n);

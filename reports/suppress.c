@@ -8,6 +8,9 @@
  *     only:pattern        ours: leaks through no such frame are not reported
  *     report:pattern      ours: reports of any kind; memsan decode only
  *
+ * The module of code that lies in no module is called "<unknown module>" there, as LeakSanitizer calls it; so is the
+ * module of a library that was unloaded, beside its name.
+ *
  * Valgrind's form, with frames from the innermost on, all of which must be there:
  *
  *     {
@@ -305,12 +308,13 @@ static size_t name_frames(const struct report_record *r, const struct report_sym
 			const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &nr);
 			const struct report_module *m = report_frame_module(r, f);
 			const char *module = m ? report_str(r, m->path) : "";
+			bool unloaded = m && m->unloaded;
 			for (size_t k = 0; k < nr && n < NAMED_MAX; k++)
 				out[n++] = (struct suppress_frame){ found[k].function ? found[k].function : "",
 					                            found[k].file ? found[k].file : "", module,
-					                            found[k].line };
+					                            found[k].line, unloaded };
 			if (!nr)
-				out[n++] = (struct suppress_frame){ "", "", module, 0 };
+				out[n++] = (struct suppress_frame){ "", "", module, 0, unloaded };
 		}
 	}
 	return n;
@@ -318,10 +322,14 @@ static size_t name_frames(const struct report_record *r, const struct report_sym
 
 static bool plain_matches(const char *pattern, const struct suppress_frame *frames, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (holds_pattern(pattern, frames[i].function) || holds_pattern(pattern, frames[i].file) ||
-		    holds_pattern(pattern, frames[i].module))
+	for (size_t i = 0; i < n; i++) {
+		const struct suppress_frame *f = &frames[i];
+		bool unknown = f->unloaded || (!f->module[0] && !f->function[0]);
+
+		if (holds_pattern(pattern, f->function) || holds_pattern(pattern, f->file) ||
+		    holds_pattern(pattern, f->module) || (unknown && holds_pattern(pattern, "<unknown module>")))
 			return true;
+	}
 	return false;
 }
 

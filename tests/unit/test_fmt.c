@@ -47,9 +47,13 @@ static void random_directive(uint64_t *seed, char *text, const char *length, con
 	char *p = text;
 
 	p += sprintf(p, "<%%");
-	if (conversion == 'x' && unit_below(seed, 2))
+	if (strchr("xXo", conversion) && unit_below(seed, 2))
 		*p++ = '#';
-	if (strchr("dux", conversion) && unit_below(seed, 2))
+	if (strchr("di", conversion) && unit_below(seed, 3) == 0)
+		*p++ = '+';
+	if (strchr("di", conversion) && unit_below(seed, 3) == 0)
+		*p++ = ' ';
+	if (strchr("diuoxX", conversion) && unit_below(seed, 2))
 		*p++ = '0';
 	if (unit_below(seed, 3) == 0)
 		*p++ = '-';
@@ -87,6 +91,18 @@ static void numbers_agree_with_snprintf(void **state)
 		CHECK(at, room, f, (unsigned long long)v);
 		random_directive(&seed, f, "z", "ux");
 		CHECK(at, room, f, (size_t)v);
+		random_directive(&seed, f, "", "oX");
+		CHECK(at, room, f, (unsigned)v);
+		random_directive(&seed, f, "hh", "diuoxX");
+		CHECK(at, room, f, (int)v);
+		random_directive(&seed, f, "h", "diuoxX");
+		CHECK(at, room, f, (int)v);
+		random_directive(&seed, f, "t", "diuoxX");
+		CHECK(at, room, f, (ptrdiff_t)v);
+		random_directive(&seed, f, "j", "diuoxX");
+		CHECK(at, room, f, (intmax_t)v);
+		random_directive(&seed, f, "z", "dioX");
+		CHECK(at, room, f, (size_t)v);
 	}
 }
 
@@ -117,6 +133,10 @@ static void edges_agree_with_snprintf(void **state)
 	CHECK((uint64_t)0, 500, "%d %d %ld %lld", INT_MIN, INT_MAX, LONG_MIN, LLONG_MIN);
 	CHECK((uint64_t)0, 500, "%u %lu %zu %#lx", UINT_MAX, ULONG_MAX, SIZE_MAX, ULONG_MAX);
 	CHECK((uint64_t)0, 500, "%#x %#08x %x %.0d|%.0u|%5.0x|%#.0x", 0, 0, 0, 0, 0, 0, 0);
+	CHECK((uint64_t)0, 500, "%#o|%#.0o|%.0o|%#o|%#05o|%#.5o|%#lo", 0, 0, 0, 8, 8, 8, ULONG_MAX);
+	CHECK((uint64_t)0, 500, "%+d|% d|%+ d|%+d|%+05d|%+.3d|% .0d", 5, 5, 5, -5, 5, 5, 0);
+	CHECK((uint64_t)0, 500, "%td %ti %jd %hhd %hd %zd", (ptrdiff_t)-1, (ptrdiff_t)5, INTMAX_MIN, 0x1ff, 0x18000,
+	      (ssize_t)-7);
 	CHECK((uint64_t)0, 500, "%p %20p|%-20p|", (void *)0x1234, (void *)0xffffffffffff, (void *)1);
 	CHECK((uint64_t)0, 500, "100%% of %s%%", "it");
 	CHECK((uint64_t)0, 500, "%s %.3s|%.6s|%8s", (char *)NULL, (char *)NULL, (char *)NULL, (char *)NULL);
@@ -152,7 +172,7 @@ static void appending_stops_at_the_end(void **state)
 static void unknown_conversions_are_copied(void **state)
 {
 	static const char *const formats[] = { "a%qb", "%",     "%5",   "%-0#12.7l",
-		                               "%hd",  "%f %s", "%lll", "%99999999999999999999y" };
+		                               "%ls",  "%f %s", "%lll", "%99999999999999999999y" };
 	char text[64];
 	struct fmt_buf b;
 

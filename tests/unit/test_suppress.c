@@ -99,6 +99,23 @@ static void test_plain(void **state)
 			fail_msg("%s: expected %d", cases[i].text, cases[i].found);
 }
 
+/* Code that lies in no module, or no longer. */
+static void test_unknown_module(void **state)
+{
+	static const struct suppress_frame jit = { "", "", "", 0, false }, gone = { "make", "", "/lib/x.so", 0, true },
+					   kernel = { "vmalloc", "", "", 0, false },
+					   loaded = { "", "", "/lib/x.so", 0, false };
+	struct suppressions *s = suppressions_create();
+
+	(void)state;
+	suppressions_add(s, "leak:^<unknown module>$", tell, NULL);
+	assert_true(suppressions_match_frames(s, "direct", 1, 1, &jit, 1));
+	assert_true(suppressions_match_frames(s, "direct", 1, 1, &gone, 1));
+	assert_false(suppressions_match_frames(s, "direct", 1, 1, &kernel, 1));
+	assert_false(suppressions_match_frames(s, "direct", 1, 1, &loaded, 1));
+	suppressions_destroy(s);
+}
+
 static void test_blocks(void **state)
 {
 	static const struct {
@@ -134,7 +151,8 @@ static void test_blocks(void **state)
 
 static bool matches_report(const char *text, const char *class)
 {
-	static const struct suppress_frame frames[] = { { "inner", "/src/a.c", "", 3 }, { "main", "/src/a.c", "", 9 } };
+	static const struct suppress_frame frames[] = { { "inner", "/src/a.c", "", 3, false },
+		                                        { "main", "/src/a.c", "", 9, false } };
 	struct suppressions *s = suppressions_create();
 	bool found;
 
@@ -333,11 +351,9 @@ static void test_hostile(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),
-		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_reports_that_are_no_leaks),
-		cmocka_unit_test(test_counts),
-		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_plain),  cmocka_unit_test(test_unknown_module),
+		cmocka_unit_test(test_blocks), cmocka_unit_test(test_reports_that_are_no_leaks),
+		cmocka_unit_test(test_counts), cmocka_unit_test(test_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
