@@ -102,7 +102,8 @@ static enum report_access page_access(const struct fault_state *s)
 static void report_guard(const struct fault_state *s, const struct slab_object *o)
 {
 	bool live = o->state == SLAB_OBJ_LIVE;
-	struct report_record *r = report_begin(live ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_USE_AFTER_FREE, "fence");
+	enum report_kind beyond = o->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
+	struct report_record *r = report_begin(live ? beyond : REPORT_USE_AFTER_FREE, "fence");
 
 	if (!r)
 		return;

@@ -54,7 +54,8 @@ static struct slot_range *range_for(size_t size, size_t align)
 {
 	size_t max = fence_all ? options.fence_max_size : PAGE_SIZE;
 
-	if (size > max || align > PAGE_SIZE)
+	/* slab's objects of 0 bytes lie against guards anyway. */
+	if (size == 0 || size > max || align > PAGE_SIZE)
 		return NULL;
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		if (size <= fence_ranges[k].pages << PAGE_SHIFT && fence_ranges[k].nr_max)

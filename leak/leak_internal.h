@@ -22,6 +22,7 @@ _Static_assert(SLAB_VIEW_CACHES <= 0x400, "a page names its cache");
 struct scan_cache {
 	uint64_t reciprocal;
 	uint32_t slot_size, offset, object_size, nr_objects;
+	bool empty; /* objects of 0 bytes; their pages are PAGE_DISPLACED, so only the slow paths read this */
 };
 /* start: an offset in the arena, or behind it for objects of other sources. */
 struct scan_area {

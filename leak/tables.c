@@ -51,7 +51,8 @@ static void add_run(void *ctx, const struct slab_view_run *r)
 	}
 	s->stats.live += slab_view_live_map(&s->heap, r, &s->white[(uint64_t)r->page * (PAGE_SIZE / 1024)], &displaced);
 	for (uint32_t i = 0; i < r->nr_pages; i++)
-		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT | (displaced ? PAGE_DISPLACED : 0);
+		s->pages[r->page + i] = r->cache | i << PAGE_IN_SLAB_SHIFT |
+		                        (displaced || s->caches[r->cache].empty ? PAGE_DISPLACED : 0);
 }
 
 static void copy_caches(struct leak_scan *s)
@@ -62,6 +63,7 @@ static void copy_caches(struct leak_scan *s)
 			                            .slot_size = c->slot_size,
 			                            .offset = c->offset,
 			                            .object_size = c->object_size,
+			                            .empty = c->user_size == 0,
 			                            .nr_objects = c->nr_objects };
 	}
 }
@@ -214,6 +216,8 @@ uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
 	c = &s->caches[PAGE_CACHE(info)];
 	if (likely(!(info & PAGE_DISPLACED)))
 		return c->object_size;
+	if (c->empty)
+		return 0;
 	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
 	return c->object_size - (in_slab - c->offset - ((in_slab * c->reciprocal) >> 40) * c->slot_size);
 }

@@ -7,6 +7,7 @@
 #include "slab/cache.h"
 #include "slab/class.h"
 #include "slab/finding.h"
+#include "slab/flags.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
 #include "slab/track.h"
@@ -97,6 +98,26 @@ void cache_init(struct slab_cache *c, const char *name, size_t size, size_t alig
 	lock_init(&c->lock, LOCK_RANK_CACHE);
 	lock_register_for_fork(&c->lock);
 	STORE_RELEASE(c->life, CACHE_LIVE); /* pairs with cache_for_each */
+}
+
+/* Their family is compared, and their stacks are recorded, in production too: a fault without a stack would explain
+ * little. */
+void cache_init_zero(struct slab_cache *c, size_t slot)
+{
+	char name[SLAB_NAME_MAX];
+	struct fmt_buf b;
+
+	fmt_init(&b, name, sizeof(name));
+	fmt_printf(&b, slot == SLAB_ZERO_SMALL ? "malloc-0" : "malloc-0-%zu", slot);
+	cache_init(c, name, slot, slot, (flags_for_cache(name) & SLAB_F_TRACE) | SLAB_F_SANITY | SLAB_F_TRACK, 0);
+	c->user_size = 0;
+}
+
+struct slab_cache *cache_zero(size_t align)
+{
+	return align <= SLAB_ZERO_SMALL ? &slab_caches[SLAB_FIRST_ZERO]
+	       : align <= PAGE_SIZE     ? &slab_caches[SLAB_FIRST_ZERO + 1]
+	                                : NULL;
 }
 
 size_t cache_descriptor_size(const struct slab_cache *c)
@@ -205,6 +226,21 @@ static void bytes_clear(const struct slab_cache *c, struct slab *s, size_t end)
 		WRITE_ONCE(*word, 0);
 }
 
+void cache_zero_close(struct slab *s)
+{
+	WRITE_ONCE(s->opened, false);
+	area_guard_set(page_of(s->base), s->cache->nr_pages);
+	slab_guard_count_closed();
+}
+
+/* The pages of a slab without memory become usable, and read as zero. False: they stay closed. */
+static bool zero_give_up(struct slab *s)
+{
+	if (s->opened)
+		cache_zero_close(s);
+	return area_guard_clear(page_of(s->base), s->cache->nr_pages);
+}
+
 static struct slab *slab_new(struct slab_cache *c)
 {
 	struct slab *s = descriptor_get(c);
@@ -221,6 +257,8 @@ static struct slab *slab_new(struct slab_cache *c)
 		c->spare = s;
 		return NULL;
 	}
+	if (cache_is_zero(c))
+		area_guard_set(page, c->nr_pages);
 	WRITE_ONCE(s->cache, c);
 	WRITE_ONCE(s->base, page_address(page));
 	s->nr_free = c->nr_objects;
@@ -251,13 +289,15 @@ static struct slab *slab_new(struct slab_cache *c)
 static void slab_delete(struct slab_cache *c, struct slab *s)
 {
 	uint32_t page = page_of(s->base);
+	bool clean = cache_is_zero(c), usable = !clean || zero_give_up(s);
 
 	list_remove(c, s);
 	c->nr_slabs--;
 	if (!c->fast)
 		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_PAGES);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
-	buddy_free(page, c->nr_pages, false);
+	if (likely(usable))
+		buddy_free(page, c->nr_pages, clean);
 	s->next = c->spare;
 	c->spare = s;
 }
@@ -515,9 +555,8 @@ unsigned cache_class_aligned(size_t size, size_t align)
 {
 	unsigned class;
 
-	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX)
+	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX || size == 0)
 		return 0;
-	size = MAX(size, 1);
 	for (class = class_of(size); class <= SLAB_NR_CLASSES; class ++) {
 		const struct slab_cache *c = &malloc_caches[class];
 
@@ -531,8 +570,11 @@ unsigned cache_class_aligned(size_t size, size_t align)
 
 const char *slab_name_for(size_t size, size_t align)
 {
+	const struct slab_cache *zero = size ? NULL : cache_zero(align);
 	unsigned class = 0;
 
+	if (zero)
+		return zero->name;
 	if (align > 16)
 		class = cache_class_aligned(size, align);
 	else if (size <= SLAB_CLASS_MAX)

@@ -87,9 +87,16 @@ struct slab_cache {
 } __attribute__((aligned(SLAB_CACHE_ALIGN)));
 
 enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays valid */ };
-/* Index 0 is not used. malloc's caches follow, by class, then the program's. Only entries that were ever used are
- * touched. */
-#define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
+/* Objects of 0 bytes (malloc(0), new char[0]). Each has an address of its own, as C and C++ want, and no memory: the
+ * pages of these slabs are guards from the start, so every access faults. An object costs its byte and its track, and a
+ * page costs eight bytes of page table. In production too these caches are checked ones. A slot's size is the largest
+ * alignment that it gives. */
+#define SLAB_FIRST_ZERO (SLAB_NR_CLASSES + 1)
+#define SLAB_NR_ZERO 2
+#define SLAB_ZERO_SMALL 64
+/* Index 0 is not used. malloc's caches follow, by class, then those of 0 bytes, then the program's. Only entries that
+ * were ever used are touched. */
+#define SLAB_FIRST_CUSTOM (SLAB_FIRST_ZERO + SLAB_NR_ZERO)
 extern struct slab_cache slab_caches[SLAB_CACHES];
 /* fast.h finds a cache's bin by the cache's address. Odd multiples of a step, modulo a power of two, never collide. */
 _Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES),
@@ -99,9 +106,24 @@ static inline bool cache_is_custom(const struct slab_cache *c)
 {
 	return c->number >= SLAB_FIRST_CUSTOM;
 }
+static inline bool cache_is_zero(const struct slab_cache *c)
+{
+	return c->number - SLAB_FIRST_ZERO < SLAB_NR_ZERO;
+}
+/* All objects of the cache have the same size, user_size. (Objects of the others are as large as their request.) */
+static inline bool cache_has_one_size(const struct slab_cache *c)
+{
+	return c->number >= SLAB_FIRST_ZERO;
+}
 
 /* align: a power of two from 16 to the page size */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
+/* A cache of objects of 0 bytes. */
+void cache_init_zero(struct slab_cache *c, size_t slot);
+/* The cache for objects of 0 bytes at that alignment; NULL: none. */
+struct slab_cache *cache_zero(size_t align);
+/* Closes the pages of such a slab again that were opened after a report. */
+void cache_zero_close(struct slab *s);
 /* Gives back all slabs and their descriptors. No object of the cache may be in use any more. */
 void cache_release(struct slab_cache *c);
 /* Takes up to n objects and returns how many. 0: no memory. */
@@ -116,8 +138,7 @@ size_t cache_shrink(struct slab_cache *c);
 void cache_detach_guarded(struct slab_cache *c, struct slab *s);
 void cache_free_guarded(struct slab_cache *c, struct slab *s);
 size_t cache_descriptor_size(const struct slab_cache *c);
-/* The smallest class of malloc's that can give `size` bytes at `align`; 0: none. It gives at least one byte, so the
- * object starts inside its slot. */
+/* The smallest class of malloc's that can give `size` bytes at `align`; 0: none. No class gives 0 bytes. */
 unsigned cache_class_aligned(size_t size, size_t align);
 void cache_for_each(void (*fn)(struct slab_cache *c, void *ctx), void *ctx);
 const char *cache_verify(struct slab_cache *c); /* for tests: every invariant */

@@ -45,7 +45,7 @@ static void note_slab(struct slab *s, uintptr_t from, uintptr_t to)
 	uintptr_t base = READ_ONCE(s->base);
 	uint32_t i;
 
-	if (!c || c->fast || from < base)
+	if (!c || c->fast || cache_is_zero(c) || from < base)
 		return;
 	for (i = slab_index(c, s, from); i < MIN(c->nr_objects, READ_ONCE(s->fresh)); i++) {
 		uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, i));

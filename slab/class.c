@@ -12,11 +12,13 @@
  * doubling. Four classes a doubling waste at most 1/5 of an object, and a tenth on average (the spacing that jemalloc
  * uses); eight waste half of that. More classes mean more slabs that are not full. Beyond 1 KiB few objects fill a slab
  * and each wastes more, so eight classes a doubling cost less there (bench/cache: 3 % of the peak). Up to 1 KiB the
- * inline path reads a table with an entry for each 16 bytes, which fills two cache lines. */
+ * inline path reads a table with an entry for each 16 bytes, which fills two cache lines.
+ *
+ * A request for 0 bytes has class 0, whose bin is always empty, and so it leaves the inline path (cache.h). */
 
 /* clang-format off */
 const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1] = {
-	1,
+	0,
 	1, 2, 3, 4, 5, 6, 7, 8,
 	9, 9, 10, 10, 11, 11, 12, 12,
 	13, 13, 13, 13, 14, 14, 14, 14, 15, 15, 15, 15, 16, 16, 16, 16,

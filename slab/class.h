@@ -5,7 +5,7 @@
 
 #include "slab/slab.h"
 
-__inline_hot unsigned class_of(size_t size) /* size: at most SLAB_CLASS_MAX */
+__inline_hot unsigned class_of(size_t size) /* size: at most SLAB_CLASS_MAX; 0 for size 0 */
 {
 	return likely(size <= SLAB_FAST_SIZE) ? slab_class_table[(size + 15) / 16] : slab_class_large(size);
 }

@@ -132,7 +132,7 @@ __inline_hot uint8_t claim(const struct slab_cache *c, struct slab *s, const str
 
 static inline size_t size_of(const struct slab_cache *c, const struct slab_track *t, uintptr_t object, uintptr_t user)
 {
-	if (unlikely(cache_is_custom(c)))
+	if (unlikely(cache_has_one_size(c)))
 		return c->user_size;
 	return likely(t) ? track_read(t).size : object + c->object_size - user;
 }
@@ -150,6 +150,9 @@ static __cold_path void report_api(const struct slab_cache *c, struct slab *s, u
 {
 	struct slab_finding f;
 
+	/* Production does not tell malloc's objects from new's, so it does not for 0 bytes either. */
+	if (cache_is_zero(c) && options.mode == MODE_PRODUCTION)
+		return;
 	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, user, regs);
 	f.size = mismatch ? 0 : size_given;
 	f.api_used = api;

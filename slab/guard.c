@@ -21,6 +21,8 @@ static struct area *guarded_area(uintptr_t addr)
 		return NULL;
 	if (READ_ONCE(a->state) == AREA_QUARANTINED)
 		return a;
+	if (READ_ONCE(a->state) == AREA_LIVE && READ_ONCE(a->size) == 0)
+		return a;
 	return a->guard_pages && (page == a->page || page >= a->page + a->nr_pages - 1 - a->spare_pages) ? a : NULL;
 }
 
@@ -28,7 +30,7 @@ static struct slab *guarded_slab(uintptr_t addr)
 {
 	struct slab *s = slab_of(addr);
 
-	return s && READ_ONCE(s->guarded) ? s : NULL;
+	return s && (READ_ONCE(s->guarded) || cache_is_zero(READ_ONCE(s->cache))) ? s : NULL;
 }
 
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj)

@@ -34,7 +34,7 @@ bool guard_slab_admit(const struct slab_cache *c)
 {
 	uint32_t now;
 
-	if (!c->held || !os_guard_supported())
+	if (!c->held || cache_is_zero(c) || !os_guard_supported())
 		return false;
 	now = jiffies_now();
 	if (now != guard_jiffy) {

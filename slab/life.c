@@ -29,6 +29,8 @@ bool slab_init(void)
 		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
 		any_fast |= malloc_caches[i].fast;
 	}
+	cache_init_zero(&slab_caches[SLAB_FIRST_ZERO], SLAB_ZERO_SMALL);
+	cache_init_zero(&slab_caches[SLAB_FIRST_ZERO + 1], PAGE_SIZE);
 	tcache_any_fast = any_fast;
 	area_init();
 	reclaim_init();

@@ -17,6 +17,7 @@
 /* Which part serves a request:
  *
  *     size <= 32 KiB                      a malloc cache: fast (production: bins) or checked (debug.c)
+ *     0                                   a cache whose slabs have no memory (cache.h)
  *     larger, or no class can align it    a vmalloc area
  *
  * Alignment above 16. Without red zones all objects of a class whose size is a multiple of the alignment are
@@ -24,6 +25,24 @@
  * (checked caches only) or becomes an area. */
 
 /* ---- allocation ------------------------------------------------------------------------------ */
+
+/* An object that no class serves. One of 0 bytes has no memory. A report may have opened its slab's pages; they close
+ * again. */
+static __cold_path void *malloc_odd(size_t size, size_t align, enum slab_api api, bool zero,
+                                    const struct unwind_regs *regs)
+{
+	struct slab_cache *c = size ? NULL : cache_zero(align);
+	struct slab *s;
+	void *p;
+
+	if (!c)
+		return area_alloc(size, align, api, zero, regs);
+	p = debug_alloc(c, 0, align, api, false, regs);
+	s = p ? slab_of((uintptr_t)p) : NULL;
+	if (s && unlikely(READ_ONCE(s->opened)))
+		cache_zero_close(s);
+	return p;
+}
 
 __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
@@ -35,7 +54,7 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	else
 		class = cache_class_aligned(size, align);
 	if (unlikely(!class))
-		return area_alloc(size, align, api, zero, regs);
+		return malloc_odd(size, align, api, zero, regs);
 	if (!malloc_caches[class].fast)
 		return debug_alloc(&malloc_caches[class], size, align, api, zero, regs);
 	p = tcache_malloc(class);

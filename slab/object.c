@@ -32,7 +32,7 @@ void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, str
 	obj->state = slot_state(c, s, i, byte);
 	obj->addr = user;
 	obj->object_size = c->object_size;
-	obj->size = cache_is_custom(c) ? c->user_size : object + c->object_size - user;
+	obj->size = cache_has_one_size(c) ? c->user_size : object + c->object_size - user;
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));
@@ -40,7 +40,7 @@ void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, str
 		struct slab_track copy = track_read(t);
 
 		obj->tracked = track_when(&copy) != 0;
-		obj->size = obj->tracked && !cache_is_custom(c) ? MIN(obj->size, (size_t)copy.size) : obj->size;
+		obj->size = obj->tracked && !cache_has_one_size(c) ? MIN(obj->size, (size_t)copy.size) : obj->size;
 		obj->api = (enum slab_api)copy.api;
 		obj->alloc_stack = copy.alloc_stack;
 		obj->free_stack = copy.free_stack;

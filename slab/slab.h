@@ -393,7 +393,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (directory.c, view.c; both halves) ------------------------- */
 
 #define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
-#define SLAB_DIRECTORY_VERSION 6
+#define SLAB_DIRECTORY_VERSION 7
 /* Where everything is. A reader finds it by its magic in the data of libmemsan (or of the static program); it is the
  * real one if `self` is its address. The sizes of the structures tell whether the reader was built from the same
  * sources. */

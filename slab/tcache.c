@@ -446,8 +446,9 @@ void tcache_flush_all(struct tcache_block *b)
 {
 	unsigned i;
 
-	for (i = 1; i <= SLAB_NR_CLASSES; i++) {
-		bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
+	for (i = 1; i < SLAB_FIRST_CUSTOM; i++) {
+		if (i <= SLAB_NR_CLASSES)
+			bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
 		bin_flush_all(&b->ready[i], &malloc_caches[i]);
 	}
 	custom_flush_all(b);
@@ -466,14 +467,15 @@ void tcache_detach(struct tcache_block *b)
 	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
 }
 
-void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1])
+void tcache_count(uint64_t counts[SLAB_FIRST_CUSTOM])
 {
 	const struct tcache_block *b;
 	unsigned i;
 
-	for (i = 0; i <= SLAB_NR_CLASSES; i++)
+	for (i = 0; i < SLAB_FIRST_CUSTOM; i++)
 		counts[i] = 0;
 	for (b = tcache_first_block(); b; b = b->next)
-		for (i = 1; i <= SLAB_NR_CLASSES; i++)
-			counts[i] += READ_ONCE(b->fast.bins[i].count) + READ_ONCE(b->ready[i].count);
+		for (i = 1; i < SLAB_FIRST_CUSTOM; i++)
+			counts[i] += (i <= SLAB_NR_CLASSES ? READ_ONCE(b->fast.bins[i].count) : 0) +
+			             READ_ONCE(b->ready[i].count);
 }

@@ -26,11 +26,11 @@ struct quarantine_work {
 
 /* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. */
 struct tcache_block {
-	struct tcache fast;                           /* first, because tcache_own points to it */
-	struct tcache_bin ready[SLAB_NR_CLASSES + 1]; /* free objects of checked caches, for debug_alloc */
-	struct tcache_block *next;                    /* in the list of all blocks; written once */
-	uint32_t in_use;                              /* exchanged atomically */
-	uint32_t trips;                               /* trips to a slab cache */
+	struct tcache fast;                         /* first, because tcache_own points to it */
+	struct tcache_bin ready[SLAB_FIRST_CUSTOM]; /* free objects of checked caches, for debug_alloc */
+	struct tcache_block *next;                  /* in the list of all blocks; written once */
+	uint32_t in_use;                            /* exchanged atomically */
+	uint32_t trips;                             /* trips to a slab cache */
 	/* a bit per class: set for malloc's bins that ran empty since the last tcache_decay */
 	uint64_t ran_empty;
 	uint32_t held_count; /* freed objects on their way to the quarantine */
@@ -86,6 +86,6 @@ struct tcache_block *tcache_close(void);
 /* Gives the thread's block, which is empty, to the next thread that starts. */
 void tcache_detach(struct tcache_block *b);
 /* Counts the objects that all threads have cached, by class. */
-void tcache_count(uint64_t counts[SLAB_NR_CLASSES + 1]);
+void tcache_count(uint64_t counts[SLAB_FIRST_CUSTOM]);
 
 #endif

@@ -58,7 +58,7 @@ static unsigned scan_live(const struct slab_cache *c, struct slab *s, uint32_t i
 		return 0;
 	if (t)
 		before = track_read(t);
-	size = cache_is_custom(c) ? c->user_size : t ? before.size : slab_object_at(c, s, i) + c->object_size - user;
+	size = cache_has_one_size(c) ? c->user_size : t ? before.size : slab_object_at(c, s, i) + c->object_size - user;
 	if (likely(!redzones_find_damage(c, s, i, user, size, scan->at, scan->regs, found)))
 		return 0;
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);

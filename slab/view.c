@@ -507,7 +507,7 @@ static void describe_track(const struct slab_view *v, const struct slab_view_run
 		return;
 	obj->when = (uint32_t)t.when_high << 22 | (uint32_t)t.when_low;
 	obj->tracked = obj->when != 0;
-	if (obj->tracked && r->cache < SLAB_FIRST_CUSTOM)
+	if (obj->tracked && r->cache < SLAB_FIRST_ZERO)
 		obj->size = MIN(obj->size, (size_t)t.size);
 	obj->api = t.api < SLAB_API_NR ? (enum slab_api)t.api : SLAB_API_MALLOC;
 	obj->alloc_stack = t.alloc_stack;
@@ -526,7 +526,7 @@ static void describe_slot(const struct slab_view *v, const struct slab_view_run 
 	obj->addr = object;
 	obj->state = slot_state(v, r, i, &obj->addr);
 	obj->object_size = c->object_size;
-	obj->size = r->cache < SLAB_FIRST_CUSTOM ? object + c->object_size - obj->addr : c->user_size;
+	obj->size = r->cache < SLAB_FIRST_ZERO ? object + c->object_size - obj->addr : c->user_size;
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));

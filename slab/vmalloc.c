@@ -60,7 +60,7 @@ void area_init(void)
 
 size_t area_usable(const struct area *a)
 {
-	return area_flags ? a->size : area_data_size(a);
+	return area_flags || !a->size ? a->size : area_data_size(a);
 }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
@@ -165,6 +165,15 @@ static void area_refill_slack(const struct area *a, size_t before)
 	area_fill_redzone(a);
 }
 
+/* The area has 0 bytes, so its one data page is a guard too. Its free puts a fresh page there. */
+static void area_close(struct area *a)
+{
+	WRITE_ONCE(a->changed, true);
+	WRITE_ONCE(a->torn, true);
+	area_guard_set(page_of(area_data(a)), area_data_size(a) >> PAGE_SHIFT);
+	slab_shadow->live(page_address(a->page), page_address(a->page + a->nr_pages), a->addr, 0, true);
+}
+
 /* Enters a run without owner and data into the memmap as a guarded, live area. */
 static void area_publish(struct area *a)
 {
@@ -211,7 +220,10 @@ static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t alig
 	if (!a)
 		return NULL;
 	area_stamp(a, size, api, stack);
-	area_fill_slack(a);
+	if (unlikely(!size && room == size))
+		area_close(a);
+	else
+		area_fill_slack(a);
 	if (zero && !a->clean)
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(a->live, a->addr);

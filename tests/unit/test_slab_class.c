@@ -10,7 +10,8 @@ static void test_class_is_the_smallest_that_fits(void **state)
 	size_t size;
 
 	(void)state;
-	for (size = 0; size <= SLAB_CLASS_MAX; size++) {
+	assert_int_equal(class_of(0), 0);
+	for (size = 1; size <= SLAB_CLASS_MAX; size++) {
 		unsigned class = class_of(size);
 
 		assert_in_range(class, 1, SLAB_NR_CLASSES);

@@ -581,7 +581,7 @@ static void bad_pointers(void)
 
 static uint64_t cached_of(unsigned class)
 {
-	uint64_t cached[SLAB_NR_CLASSES + 1];
+	uint64_t cached[SLAB_FIRST_CUSTOM];
 
 	tcache_count(cached);
 	return cached[class];
