@@ -443,9 +443,10 @@ class Soak:
     def one_batch(self, workload, items):
         label = workload.name + (f" {items[0]}…" if len(items) > 1 else f" {items[0]}" if items else "")
         plain = self.runner.run(workload, items, "plain", workload.cpu)
-        if plain["hang"] or (plain["status"] and not plain["lines"]):
-            self.runner.keep_files(f"{workload.name}-plain")
-            harness.one_skipped(label, f"the plain run failed: {plain['hang'] or plain['status']}")
+        if plain["hang"] or not plain["lines"]:
+            kept = self.runner.keep_files(f"{workload.name}-plain")
+            why = plain["hang"] or f"status {plain['status']}, no output"
+            harness.one_skipped(label, f"the plain run failed: {why}; files in {kept}")
             return
         good, bad = verdicts(plain["lines"])
         if good < bad:

@@ -172,10 +172,13 @@ def what_cannot_run_is_skipped(folder):
     workload(folder, 'echo "not ok one"', name="failing")
     workload(folder, "echo one", more="prepare() {\necho broken; return 1\n}", name="prepare")
     workload(folder, "return 1", name="silent")
+    workload(folder, "return 0", name="nothing")
     r = soak(folder)
-    harness.equal("status and sum", (r.returncode, last_line(r)), (77, "0 passed, 0 failed, 4 skipped"))
+    harness.equal("status and sum", (r.returncode, last_line(r)), (77, "0 passed, 0 failed, 5 skipped"))
     for line in ("SKIP: package: not installed: no-such-package", "SKIP: failing: most tests fail in the plain run",
-                 "SKIP: prepare: prepare ended with status 1: broken", "SKIP: silent: the plain run failed: 1"):
+                 "SKIP: prepare: prepare ended with status 1: broken",
+                 "SKIP: silent: the plain run failed: status 1, no output",
+                 "SKIP: nothing: the plain run failed: status 0, no output"):
         harness.within("said", r.stdout, line)
 
 

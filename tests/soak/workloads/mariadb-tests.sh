@@ -11,10 +11,14 @@ items() {
 }
 
 run() {
+	local status
+	export MTR_START_TIMEOUT=900
 	(cd /usr/share/mysql/mysql-test && perl ./mysql-test-run.pl --vardir="$OLDPWD/v" --force --max-test-fail=0 \
-		--retry=0 --port-base="$PORT" --parallel=1 --testcase-timeout=120 --suite-timeout=600 \
-		--start-timeout=900 --nowarnings --shutdown-timeout=300 --skip-rpl --mem "$@") >log 2>&1
+		--retry=0 --port-base="$PORT" --port-group-size=10 --parallel=1 --testcase-timeout=120 \
+		--suite-timeout=600 --nowarnings --shutdown-timeout=300 --skip-rpl "${@/#/main.}") >log 2>&1
+	status=$?
 	cat log >&2
 	sed -nE 's/^main\.([a-z0-9_]+( .[^ ]*)?) +w?[0-9]* *\[ (pass|fail|skipped) .*/\3 \1/p' log |
 		sed 's/^pass/ok/; s/^fail/not ok/'
+	return $status
 }
