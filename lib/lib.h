@@ -211,6 +211,9 @@ _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever hand
 /* The first call of a process that starts: was it started under a filter of system calls? Then memsan does without
  * those calls that it can do without, and asks files in /proc instead. */
 void os_start(void);
+/* The process was started under filters, and so many filters are known to refuse calls, not to kill: if these are all,
+ * memsan makes the calls that it makes elsewhere. */
+void os_filters_refuse(unsigned nr);
 /* This thread is about to enter strict mode, in which only read, write, exit and the return from a signal handler are
  * allowed: it changes no mapping any more. */
 void os_note_strict(void);

@@ -80,8 +80,10 @@ bool os_filtered; /* never cleared */
 TLS_IE bool os_guest_filtered;
 static uint32_t tcb_tid_at; /* a word of the control block; 0: not found */
 static pid_t filtered_pid;  /* the process under the filter */
-static bool inherited;      /* the process was started under a filter; written once */
-static bool future_locked;  /* by mlockall */
+static bool inherited;      /* the process was started under a filter that may kill; written at start-up */
+static bool refusing;       /* it was started under filters that only refuse; written at start-up */
+static unsigned nr_inherited;
+static bool future_locked; /* by mlockall */
 static TLS_IE bool strict_self;
 /* Bits of enum os_call that no filter forbids, as far as the filters are known. */
 static uint32_t calls_allowed = ~0u;
@@ -311,7 +313,17 @@ void os_start(void)
 	filtered_pid = tcb_tid_at ? pid : 0;
 	exe_from_maps();
 	inherited = true;
+	nr_inherited = (unsigned)proc_number(text, "Seccomp_filters:");
 	calls_allowed = CALLS_UNDER_INHERITED;
+}
+
+void os_filters_refuse(unsigned nr)
+{
+	if (!inherited || !nr || nr != nr_inherited)
+		return;
+	inherited = false;
+	refusing = true;
+	calls_allowed = ~0u;
 }
 
 /* The calls that this filter of the program's allows. The kernel refuses a filter that it cannot read. */
@@ -347,6 +359,8 @@ bool os_under_seccomp(void)
 
 	if (os_avoids_calls())
 		return true;
+	if (refusing)
+		return false;
 	r = os_syscall4(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0);
 
 	return r != 0 && r != -EINVAL;

@@ -67,6 +67,9 @@ static void read_options(bool secure)
 	text = secure ? NULL : environment_get("MEMSAN_OPTIONS");
 	if (text)
 		options_parse(&options, text, complain_option, NULL);
+	/* A static program's own filters are not seen (sandbox.c), so that there every filter may kill. */
+	if (&runtime_is_shared)
+		os_filters_refuse((unsigned)options.filters_refuse);
 	/* The program may name files for itself, but with more rights than its user it opens none for memsan. */
 	if (secure)
 		options.fail_log[0] = options.suppressions[0] = '\0';

@@ -394,6 +394,17 @@ static void tell_verdict(const struct target *target)
 		tool_say("%s: %s, so memsan cannot check it, nor what it starts", target->file, target->reason);
 }
 
+static void plan_set_filters(struct run_plan *plan)
+{
+	unsigned filters = filters_that_refuse();
+	char number[16];
+
+	if (!filters)
+		return;
+	snprintf(number, sizeof(number), "%u", filters);
+	plan_set(plan, "filters.refuse", strlen("filters.refuse"), number);
+}
+
 static int plan_execute(struct run_plan *plan)
 {
 	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
@@ -415,6 +426,7 @@ static int plan_execute(struct run_plan *plan)
 		if (*supervisor.notify_path)
 			plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
 	}
+	plan_set_filters(plan);
 	if (target.kind == TARGET_PRELOADABLE || target.kind == TARGET_BLIND)
 		ready = plan_prepare_environment(plan, &target, library);
 	free(library);

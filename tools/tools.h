@@ -6,6 +6,7 @@
  *   target.c     a program before it is started: can memsan see into it?
  *   fail_each.c  memsan run --fail-each
  *   supervise.c  the process that memsan run started: signals, exit status
+ *   filters.c    does a filter of system calls end processes for memsan's calls?
  *   options.c    memsan options
  *   stat.c       memsan stat
  *   decode.c     memsan decode: the command line, where records go
@@ -127,6 +128,12 @@ struct target {
 /* Finds argv[0] as execvp(3) would and reads its ELF header.  A #! line leads to the interpreter, and a dynamic loader
  * to the program that it runs.  `library` is libmemsan.so. */
 void target_inspect(char **argv, const char *library, struct target *t);
+
+/* ---- filters.c ------------------------------------------------------------------------------- */
+
+/* How many filters of system calls this process is under, if they let all of memsan's calls pass or refuse them with an
+ * error; 0 if there are none, or one of them kills. */
+unsigned filters_that_refuse(void);
 
 /* ---- supervise.c ----------------------------------------------------------------------------- */
 
