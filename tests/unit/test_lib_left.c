@@ -154,6 +154,47 @@ static void test_dead_threads_keep_their_last_name(void **state)
 	in_child(dead_threads_keep_their_last_name);
 }
 
+/* Registers this thread as if it were another one. */
+static uint32_t register_again(void)
+{
+	thread_self_index = 0;
+	return thread_index();
+}
+
+static void leave(uint32_t index)
+{
+	thread_self_index = index;
+	thread_exit_notify();
+	thread_self_index = 0;
+}
+
+/* When all slots are taken, those of dead threads are used again, the longest dead first: one by one, several, and
+ * again after none was left. A slot that was given back twice is one slot. */
+static void slots_of_the_dead_are_used_again(void *arg)
+{
+	static uint32_t all[1u << THREAD_INDEX_BITS];
+	uint32_t n = 0, i;
+
+	(void)arg;
+	while ((i = register_again()) != 0)
+		all[n++] = i;
+	REQUIRE(n > (1u << THREAD_INDEX_BITS) / 2);
+	for (uint32_t dead = 1; dead < 6; dead++) {
+		for (uint32_t k = 0; k < dead; k++)
+			leave(all[n - 1 - k * 3]);
+		leave(all[n - 1]);
+		for (uint32_t k = 0; k < dead; k++)
+			REQUIRE(register_again() == all[n - 1 - k * 3]);
+		REQUIRE(register_again() == 0);
+	}
+}
+
+static void test_slots_of_the_dead_are_used_again(void **state)
+{
+	(void)state;
+	in_child(slots_of_the_dead_are_used_again);
+}
+
 /* ---- locks over a fork ----------------------------------------------------------------------- */
 
 /* A lock that is registered twice is taken once; of several locks the one that is unregistered is left out, and no
@@ -288,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_fork_leaves_no_threads),
 		cmocka_unit_test(test_registered_locks_are_taken),
 		cmocka_unit_test(test_dead_threads_keep_their_last_name),
+		cmocka_unit_test(test_slots_of_the_dead_are_used_again),
 		cmocka_unit_test(rest_of_a_long_line_is_no_line),
 		cmocka_unit_test(numbers_of_64_bits),
 		cmocka_unit_test(test_pipes_without_readers),

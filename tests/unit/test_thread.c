@@ -152,16 +152,17 @@ static void *stay(void *arg)
 static void full_table_is_swept(void *arg)
 {
 	struct life l = { .name = "quiet", .quiet = true }, late = { .name = "late" };
-	uint32_t spare = SLOTS - thread_index(), resident = 0;
+	uint32_t resident = 0;
 	pthread_t t;
 
 	(void)arg;
 	pthread_barrier_init(&all_here, NULL, 2);
 	REQUIRE(pthread_create(&t, NULL, stay, &resident) == 0);
 	pthread_barrier_wait(&all_here);
-	for (uint32_t i = 1; i < spare; i++)
+	for (uint32_t i = 0; i < SLOTS + 100; i++) {
 		run(&l);
-	REQUIRE(l.index != 0);
+		REQUIRE(l.index != 0 && l.index != resident && l.index != thread_index());
+	}
 	run(&late);
 	REQUIRE(late.index != 0 && late.index != resident && late.index != thread_index());
 	pthread_barrier_wait(&all_here);
