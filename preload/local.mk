@@ -5,6 +5,9 @@ runtime_sources += preload/init.c preload/allocate.c preload/interrupted.c prelo
 	preload/unseen/limits.c preload/unseen/dup.c
 include_HEADERS += preload/memsan.h
 noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def \
+	preload/intercept/calls.h preload/intercept/calls_file.def preload/intercept/calls_names.def \
+	preload/intercept/calls_net.def preload/intercept/calls_process.def preload/intercept/calls_text.def \
+	preload/intercept/calls_time.def \
 	preload/operators.def
 EXTRA_DIST += preload/memsan.map
 
@@ -31,7 +34,8 @@ libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload
 	preload/intercept/libc_check.c preload/intercept/libc_mem.c preload/intercept/libc_str.c \
 	preload/intercept/libc_scan.c preload/intercept/libc_number.c preload/intercept/libc_wcs.c \
 	preload/intercept/libc_printf.c preload/intercept/libc_stdio.c preload/intercept/libc_io.c \
-	preload/intercept/libc_kernel.c preload/intercept/libc_jump.c preload/intercept/libc_path.c
+	preload/intercept/libc_kernel.c preload/intercept/libc_jump.c preload/intercept/libc_path.c \
+	preload/intercept/libc_calls.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \

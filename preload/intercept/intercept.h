@@ -3,6 +3,9 @@
  * only).
  *
  *   libc.def        every function that is intercepted, once
+ *   calls_file.def, calls_names.def, calls_net.def, calls_process.def, calls_text.def, calls_time.def  its rows
+ *   calls.h         from a row to an interceptor
+ *   libc_calls.c    the interceptors of all rows
  *   libc_real.c     libc's own functions; the gate that lets foreign memory pass to them
  *   symbols.c       one name in a loaded module's symbol table
  *   libc_check.c    what the checks share: scans that stop at bad memory, reports
@@ -179,15 +182,24 @@ const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
 
 /* ---- libc_real.c: libc's own ----------------------------------------------------------------- */
 
+/* The functions of rows have their types in libc_calls.c. */
 struct libc_table {
 #define LIBC(name) __typeof__(name) *name;
+#define CALL(type, name, ...) void *name;
+#define CALL_VOID(name, ...) void *name;
 #include "preload/intercept/libc.def"
 #undef LIBC
+#undef CALL
+#undef CALL_VOID
 };
 enum libc_index {
 #define LIBC(name) LIBC_##name,
+#define CALL(type, name, ...) LIBC_##name,
+#define CALL_VOID(name, ...) LIBC_##name,
 #include "preload/intercept/libc.def"
 #undef LIBC
+#undef CALL
+#undef CALL_VOID
 	LIBC_NR,
 };
 
@@ -208,9 +220,9 @@ extern bool libc_replaced[LIBC_NR];
 void *libc_early(enum libc_index index);
 /* Fills libc_real; for the constructor. */
 void libc_look_up(void);
-/* Returns the function for libc_real in place of `real`, libc's function `name`; `real` itself for most. NULL: `real`
- * for all. The constructor sets this once, before libc_look_up. */
-extern void *(*libc_wrap)(const char *name, void *real);
+/* Puts functions of memsan's between an interceptor and libc's own function: called with the table libc_real once that
+ * is filled. The constructor sets this once, before libc_look_up. NULL: there are none. */
+extern void (*libc_wrap)(void **real);
 /* Lets foreign pointers pass from now on; the constructor's last step. */
 void libc_gate_open(void);
 
@@ -219,7 +231,8 @@ __inline_hot bool libc_foreign(const void *p)
 	return (uintptr_t)p - libc_gate.end < libc_gate.span;
 }
 
-#define REAL(name) (likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(name) *)libc_early(LIBC_##name))
+#define REAL(name) \
+	(likely(libc_real.name != NULL) ? libc_real.name : (__typeof__(libc_real.name))libc_early(LIBC_##name))
 
 /* INTERCEPT(ret, name, (parameters), (arguments), foreign) { body of checked_name }: the parts of an interceptor.  The
  * exported function must stay a leaf that saves no registers, so the work is done in another function. */
@@ -306,6 +319,8 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 
 /* Checks all bytes that the kernel is about to read. False after a report; guards among these bytes are open then. */
 bool kernel_reads(const void *src, size_t n, const char *entry);
+/* The same for a path: all bytes up to its terminator, or PATH_MAX. */
+bool kernel_reads_path(const char *path, const char *entry);
 /* Called when a call whose only effect is to fill dst has failed. True: a guard in dst was the cause. The guard is open
  * now, so the call can be made again. */
 bool kernel_refused(const void *dst, size_t n);

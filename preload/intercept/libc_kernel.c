@@ -93,6 +93,31 @@ bool kernel_reads(const void *src, size_t n, const char *entry)
 	return false;
 }
 
+/* Memory of the heap can be read up to a bad byte. Elsewhere pages may be missing that the shadow knows nothing of, so
+ * nothing is read there unless a bad byte follows, which is in a frame or among globals. */
+bool kernel_reads_path(const char *path, const char *entry)
+{
+	struct libc_scan scan;
+
+	if (likely(!libc_covers(path)))
+		return true;
+	if (!kernel_reads(path, 1, entry))
+		return false;
+	if (arena_contains(path) || fence_contains(path)) {
+		scan = libc_scan_byte(path, 0, PATH_MAX);
+	} else {
+		scan.bad = libc_find_bad(path, PATH_MAX);
+		scan.len = scan.bad ? scan.bad - (uintptr_t)path : 0;
+		if (REAL(memchr)(path, 0, scan.len))
+			return true;
+	}
+	if (likely(!scan.bad))
+		return true;
+	libc_report_range(path, scan.len + 1, scan.bad, ACCESS_READ, entry);
+	open_guards(path, scan.len + 1);
+	return false;
+}
+
 bool kernel_refused(const void *dst, size_t n)
 {
 	if (errno != EFAULT || before_guard(dst, n) == n)

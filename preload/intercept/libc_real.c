@@ -2,7 +2,7 @@
 /* preload/intercept/libc_real.c - libc's own functions behind the interceptors, and the gate that lets foreign memory
  * pass to them.
  *
- * The library's constructor looks all functions up at once (about 200 dlsym calls, some 50 µs). -z initfirst puts the
+ * The library's constructor looks all functions up at once (about 600 dlsym calls). -z initfirst puts the
  * constructor before every other one and before .preinit_array. A lookup takes the loader's lock, so it must not happen
  * later, in a signal handler or in the child of a fork. Earlier calls can only come from ifunc resolvers, or from
  * constructors when another library has claimed initfirst:
@@ -22,25 +22,40 @@
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
 struct libc_gate libc_gate;
-void *(*libc_wrap)(const char *name, void *real);
+void (*libc_wrap)(void **real);
+static bool looked_up; /* by the constructor: what is missing then, this libc does not have */
 
 _Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
 
 /* One string, so the table needs no relocation. */
 static const char libc_names[] =
 #define LIBC(name) #name "\0"
+#define CALL(type, name, ...) #name "\0"
+#define CALL_VOID(name, ...) #name "\0"
 #include "preload/intercept/libc.def"
 #undef LIBC
+#undef CALL
+#undef CALL_VOID
 	;
 
 /* Has a relative relocation: it holds the right address only after ld.so has relocated memsan. */
 static void *volatile relocated_witness = &libc_real;
 
-/* Is p in libc's module? */
+/* Is p in libc, or in a library of the C library that has the same function (frexp) or had it before (pthread's), or in
+ * the kernel's vdso, where libc's time leads? */
 static bool is_libc(void *p, const struct dl_find_object *libc)
 {
 	struct dl_find_object found;
-	return _dl_find_object(p, &found) == 0 && found.dlfo_link_map == libc->dlfo_link_map;
+	const char *file;
+
+	if (_dl_find_object(p, &found) != 0)
+		return true; /* the vdso */
+	if (likely(found.dlfo_link_map == libc->dlfo_link_map))
+		return true;
+	file = str_last(found.dlfo_link_map->l_name, '/');
+	file = file ? file + 1 : found.dlfo_link_map->l_name;
+	return str_equal(file, "libm.so.6") || str_equal(file, "libpthread.so.0") || str_equal(file, "librt.so.1") ||
+	       str_starts(file, "linux-vdso.so.");
 }
 
 void libc_look_up(void)
@@ -52,9 +67,10 @@ void libc_look_up(void)
 	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
 		void *p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
-		p = libc_wrap ? libc_wrap(name, p) : p;
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
+	if (libc_wrap)
+		libc_wrap(slot);
 }
 
 /* The arena, if it has shadow, and the fence's pool are checked. Memory between the two is not foreign either, because
@@ -79,6 +95,7 @@ static void gate_update(void)
 
 void libc_gate_open(void)
 {
+	looked_up = true;
 	gate_update();
 	shadow_changed_hook = gate_update;
 }
@@ -140,16 +157,16 @@ __cold_path void *libc_early(enum libc_index index)
 	const char *name;
 	void *p;
 
-	if (relocated_witness == &libc_real) {
+	if (relocated_witness == &libc_real && !looked_up) {
 		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}
 	name = libc_names;
 	for (unsigned i = 0; i < index; i++)
 		name += str_length(name) + 1;
-	p = lookup_before_relocation(name);
+	p = looked_up ? NULL : lookup_before_relocation(name);
 	if (!p) {
-		static const char text[] = "memsan: a libc function was called before libc could be found\n";
+		static const char text[] = "memsan: a libc function was called that cannot be found\n";
 		os_write_all(2, text, sizeof(text) - 1);
 		os_abort();
 	}

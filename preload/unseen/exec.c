@@ -152,9 +152,10 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 SPAWN(posix_spawn, false)
 SPAWN(posix_spawnp, true)
 
-MEMSAN_EXPORT FILE *popen(const char *command, const char *type)
+static void *real_popen;
+
+static FILE *unseen_popen(const char *command, const char *type)
 {
-	static void *real_popen;
 	struct signals_exec e;
 	FILE *f;
 	int error;
@@ -165,4 +166,11 @@ MEMSAN_EXPORT FILE *popen(const char *command, const char *type)
 	signals_exec_over(&e);
 	errno = error;
 	return f;
+}
+
+/* ---- behind the interceptors ----------------------------------------------------------------- */
+
+void exec_wrap(void **real)
+{
+	WAIT_WRAP(popen);
 }

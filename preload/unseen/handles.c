@@ -74,8 +74,12 @@ static const struct {
 
 static const char *const intercepted_names[] = {
 #define LIBC(name) #name,
+#define CALL(type, name, ...) #name,
+#define CALL_VOID(name, ...) #name,
 #include "preload/intercept/libc.def"
 #undef LIBC
+#undef CALL
+#undef CALL_VOID
 };
 
 /* A symbol table in memory: the module's pages that hold it. */

@@ -2,7 +2,7 @@
 /* preload/unseen/signals.c - sigaction, signal, sigaltstack and sigprocmask, as the program sees them while memsan
  * handles faults (fault/signals.c). Only in the shared library: in a static program the calls go to the kernel, and the
  * program's handlers replace memsan's. */
-#include "preload/preload.h"
+#include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -244,17 +244,26 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 
 /* Without memsan's handler these are the bare system calls, as in libc. */
 
-MEMSAN_EXPORT int sigaltstack(const stack_t *ss, stack_t *old)
+static int unseen_sigaltstack(const stack_t *ss, stack_t *old)
 {
 	return result(signals_sigaltstack(ss, old));
 }
 
-MEMSAN_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+static int unseen_pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
 {
 	return -signals_sigmask(how, set, old);
 }
 
-MEMSAN_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+static int unseen_sigprocmask(int how, const sigset_t *set, sigset_t *old)
 {
 	return result(signals_sigmask(how, set, old));
+}
+
+/* ---- behind the interceptors ----------------------------------------------------------------- */
+
+void signals_wrap(void **real)
+{
+	real[LIBC_sigaltstack] = (void *)unseen_sigaltstack;
+	real[LIBC_pthread_sigmask] = (void *)unseen_pthread_sigmask;
+	real[LIBC_sigprocmask] = (void *)unseen_sigprocmask;
 }

@@ -5,12 +5,21 @@
 
 #include <dlfcn.h>
 
+static void wrap(void **real)
+{
+	wait_wrap(real);
+	wait_wrap_rare(real);
+	wait_wrap_io(real);
+	signals_wrap(real);
+	exec_wrap(real);
+}
+
 __attribute__((constructor)) static void start_constructor(void)
 {
 	runtime_ensure();
 	leak_find_static_tls(dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info"));
 	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
-	libc_wrap = wait_wrap_io;
+	libc_wrap = wrap;
 	libc_look_up();
 	replaced_find();
 	handles_redirect();

@@ -75,6 +75,8 @@ static inline void wait_is_over(const struct signals_wait *w)
 }
 /* libc's function, looked up at its first call, which is mostly after main has begun. */
 void *wait_real(void **cache, const char *name);
+/* libc's symbol leads to memsan's interceptor, so real_NAME is set before its first call. */
+#define WAIT_WRAP(name) (real_##name = real[LIBC_##name], real[LIBC_##name] = (void *)unseen_##name)
 #define WAIT_REAL(name) ((__typeof__(&name))wait_real(&real_##name, #name))
 
 uint64_t wait_now_ns(void);
@@ -83,8 +85,13 @@ uint64_t wait_deadline_of_ms(int ms);
 struct timespec *wait_time_left(uint64_t deadline, struct timespec *t);
 int wait_ms_left(uint64_t deadline);
 
-/* waits_io.c: as libc_wrap. */
-void *wait_wrap_io(const char *name, void *real);
+/* The functions of these files that stand between an interceptor and libc's own, put into libc_real: parts of
+ * libc_wrap. */
+void wait_wrap(void **real);
+void wait_wrap_rare(void **real);
+void wait_wrap_io(void **real);
+void signals_wrap(void **real);
+void exec_wrap(void **real);
 
 /* ---- foreign.c ------------------------------------------------------------------------------- */
 

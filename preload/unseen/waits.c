@@ -86,7 +86,7 @@ uint64_t wait_deadline_of_ms(int ms)
 
 static void *real_poll, *real_ppoll, *real_epoll_wait, *real_epoll_pwait, *real_select, *real_pselect;
 
-MEMSAN_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+static int unseen_poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	uint64_t deadline = timeout > 0 ? wait_deadline_of_ms(timeout) : UINT64_MAX;
 	struct wait_mark before = wait_mark();
@@ -99,7 +99,7 @@ MEMSAN_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
 	return r;
 }
 
-MEMSAN_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+static int unseen_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
 	struct signals_wait wait;
@@ -117,7 +117,7 @@ MEMSAN_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *tim
 	return r;
 }
 
-MEMSAN_EXPORT int epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
+static int unseen_epoll_wait(int fd, struct epoll_event *events, int n, int timeout)
 {
 	uint64_t deadline = timeout > 0 ? wait_deadline_of_ms(timeout) : UINT64_MAX;
 	struct wait_mark before = wait_mark();
@@ -294,14 +294,14 @@ static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 	return copy;
 }
 
-MEMSAN_EXPORT int sigwait(const sigset_t *set, int *sig)
+static int unseen_sigwait(const sigset_t *set, int *sig)
 {
 	sigset_t copy;
 
 	return WAIT_REAL(sigwait)(without_ours(set, &copy), sig);
 }
 
-MEMSAN_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+static int unseen_sigwaitinfo(const sigset_t *set, siginfo_t *info)
 {
 	struct wait_mark before = wait_mark();
 	sigset_t copy;
@@ -314,7 +314,7 @@ MEMSAN_EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 	return r;
 }
 
-MEMSAN_EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
+static int unseen_sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *timeout)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
 	struct wait_mark before = wait_mark();
@@ -352,4 +352,16 @@ MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)
 	}
 	wait_is_over(&wait);
 	return r;
+}
+
+/* ---- behind the interceptors ----------------------------------------------------------------- */
+
+void wait_wrap(void **real)
+{
+	WAIT_WRAP(poll);
+	WAIT_WRAP(ppoll);
+	WAIT_WRAP(epoll_wait);
+	WAIT_WRAP(sigwait);
+	WAIT_WRAP(sigwaitinfo);
+	WAIT_WRAP(sigtimedwait);
 }

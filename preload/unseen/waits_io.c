@@ -194,29 +194,29 @@ static ssize_t again_sendmsg(int fd, const struct msghdr *m, int flags)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-void *wait_wrap_io(const char *name, void *real)
+void wait_wrap_io(void **real)
 {
 	const struct {
-		const char *name;
+		enum libc_index index;
 		void **own;
 		void *again;
 	} table[] = {
-		{ "read", (void **)&own.read, (void *)again_read },
-		{ "recv", (void **)&own.recv, (void *)again_recv },
-		{ "recvfrom", (void **)&own.recvfrom, (void *)again_recvfrom },
-		{ "recvmsg", (void **)&own.recvmsg, (void *)again_recvmsg },
-		{ "recvmmsg", (void **)&own.recvmmsg, (void *)again_recvmmsg },
-		{ "write", (void **)&own.write, (void *)again_write },
-		{ "writev", (void **)&own.writev, (void *)again_writev },
-		{ "send", (void **)&own.send, (void *)again_send },
-		{ "sendto", (void **)&own.sendto, (void *)again_sendto },
-		{ "sendmsg", (void **)&own.sendmsg, (void *)again_sendmsg },
+		{ LIBC_read, (void **)&own.read, (void *)again_read },
+		{ LIBC_recv, (void **)&own.recv, (void *)again_recv },
+		{ LIBC_recvfrom, (void **)&own.recvfrom, (void *)again_recvfrom },
+		{ LIBC_recvmsg, (void **)&own.recvmsg, (void *)again_recvmsg },
+		{ LIBC_recvmmsg, (void **)&own.recvmmsg, (void *)again_recvmmsg },
+		{ LIBC_write, (void **)&own.write, (void *)again_write },
+		{ LIBC_writev, (void **)&own.writev, (void *)again_writev },
+		{ LIBC_send, (void **)&own.send, (void *)again_send },
+		{ LIBC_sendto, (void **)&own.sendto, (void *)again_sendto },
+		{ LIBC_sendmsg, (void **)&own.sendmsg, (void *)again_sendmsg },
 	};
 
-	for (unsigned i = 0; real && i < ARRAY_SIZE(table); i++)
-		if (str_equal(table[i].name, name)) {
-			*table[i].own = real;
-			return table[i].again;
-		}
-	return real;
+	for (unsigned i = 0; i < ARRAY_SIZE(table); i++) {
+		if (!real[table[i].index])
+			continue;
+		*table[i].own = real[table[i].index];
+		real[table[i].index] = table[i].again;
+	}
 }

@@ -22,10 +22,9 @@
 /* ---- calls without a limit: they begin anew -------------------------------------------------- */
 
 #define AGAIN(type, name, params, args)                       \
-	MEMSAN_EXPORT type name params;                       \
-	MEMSAN_EXPORT type name params                        \
+	static void *real_##name;                             \
+	static type unseen_##name params                      \
 	{                                                     \
-		static void *real_##name;                     \
 		struct wait_mark before = wait_mark();        \
 		type r = WAIT_REAL(name) args;                \
 		while (interrupted_by_us((long)r, &before)) { \
@@ -196,9 +195,10 @@ MEMSAN_EXPORT int thrd_sleep(const struct timespec *wanted, struct timespec *res
 
 /* ---- signals that are pending ---------------------------------------------------------------- */
 
-MEMSAN_EXPORT int sigpending(sigset_t *set)
+static void *real_sigpending;
+
+static int unseen_sigpending(sigset_t *set)
 {
-	static void *real_sigpending;
 	int r = WAIT_REAL(sigpending)(set);
 
 	if (r == 0)
@@ -227,9 +227,10 @@ static bool met_scan_child(pid_t r, int flags, bool any)
 	return r > 0 || scanning;
 }
 
-MEMSAN_EXPORT pid_t wait4(pid_t pid, int *status, int options_of_wait, struct rusage *usage)
+static void *real_wait4, *real_waitpid, *real_waitid;
+
+static pid_t unseen_wait4(pid_t pid, int *status, int options_of_wait, struct rusage *usage)
 {
-	static void *real_wait4;
 	pid_t r;
 
 	do
@@ -238,9 +239,8 @@ MEMSAN_EXPORT pid_t wait4(pid_t pid, int *status, int options_of_wait, struct ru
 	return r;
 }
 
-MEMSAN_EXPORT pid_t waitpid(pid_t pid, int *status, int options_of_wait)
+static pid_t unseen_waitpid(pid_t pid, int *status, int options_of_wait)
 {
-	static void *real_waitpid;
 	pid_t r;
 
 	do
@@ -249,13 +249,28 @@ MEMSAN_EXPORT pid_t waitpid(pid_t pid, int *status, int options_of_wait)
 	return r;
 }
 
-MEMSAN_EXPORT int waitid(idtype_t type, id_t id, siginfo_t *info, int options_of_wait)
+static int unseen_waitid(idtype_t type, id_t id, siginfo_t *info, int options_of_wait)
 {
-	static void *real_waitid;
 	int r;
 
 	do
 		r = WAIT_REAL(waitid)(type, id, info, options_of_wait);
 	while (r == 0 && info && met_scan_child(info->si_pid, options_of_wait, type != P_PID));
 	return r;
+}
+
+/* ---- behind the interceptors ----------------------------------------------------------------- */
+
+void wait_wrap_rare(void **real)
+{
+	WAIT_WRAP(msgrcv);
+	WAIT_WRAP(msgsnd);
+	WAIT_WRAP(semop);
+	WAIT_WRAP(accept);
+	WAIT_WRAP(connect);
+	WAIT_WRAP(accept4);
+	WAIT_WRAP(sigpending);
+	WAIT_WRAP(wait4);
+	WAIT_WRAP(waitpid);
+	WAIT_WRAP(waitid);
 }

@@ -1,0 +1,437 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims/libc_calls.h - runs the examples in the rows of preload/intercept/libc.def. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <ifaddrs.h>
+#include <math.h>
+#include <mntent.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/ether.h>
+#include <netinet/in.h>
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <pwd.h>
+#include <regex.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sem.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/times.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+#include <wchar.h>
+#include <wordexp.h>
+
+/* Not declared in headers, or only for fortified programs. */
+int __xpg_strerror_r(int error, char *to, size_t n);
+size_t __wcrtomb_chk(char *to, wchar_t c, mbstate_t *state, size_t size);
+int __xstat(int, const char *, struct stat *), __lxstat(int, const char *, struct stat *);
+int __fxstat(int, int, struct stat *), __fxstatat(int, int, const char *, struct stat *, int);
+int __xstat64(int, const char *, struct stat64 *), __lxstat64(int, const char *, struct stat64 *);
+int __fxstat64(int, int, struct stat64 *), __fxstatat64(int, int, const char *, struct stat64 *, int);
+
+/* ---- buffers --------------------------------------------------------------------------------- */
+
+/* Which buffer of the example is one byte too short: 1 is the first that it makes; 0: none. */
+static int short_one, made;
+
+static void *part(const void *from, size_t n)
+{
+	char *p;
+
+	n -= ++made == short_one;
+	p = malloc(n);
+	if (from)
+		memcpy(p, from, n);
+	else
+		memset(p, 0, n);
+	return p;
+}
+
+/* A copy of n bytes; n bytes for an answer; a copy of a string. */
+#define bytes(from, n) part(from, n)
+#define room(n) part(NULL, n)
+#define text(s) part(s, sizeof(s))
+#define text_of(s) part(s, strlen(s) + 1)
+
+/* A number that the call uses must be right even when it lies in bad memory. */
+void __asan_poison_memory_region(const volatile void *p, size_t n);
+static void *steady(const void *from, size_t n)
+{
+	char *p = malloc(n);
+
+	memcpy(p, from, n);
+	if (++made == short_one)
+		__asan_poison_memory_region(p + n - 1, 1);
+	return p;
+}
+#define number(type, value) steady(&(type){ value }, sizeof(type))
+
+/* A buffer that the call cannot fill on every machine; `answers` tells. */
+#define PAGES (1 << 16)
+static int unanswered, answers = 1;
+static void *no_answer(void *p)
+{
+	unanswered++;
+	return p;
+}
+static char *page; /* shared with the processes of examples */
+#define answer(n) (answers ? room(n) : no_answer(page))
+
+/* ---- what examples need ---------------------------------------------------------------------- */
+
+static timer_t a_timer(void)
+{
+	static timer_t timer;
+
+	if (!timer)
+		timer_create(CLOCK_MONOTONIC, &(struct sigevent){ .sigev_notify = SIGEV_NONE }, &timer);
+	return timer;
+}
+
+static void *a_page(void)
+{
+	return page;
+}
+
+/* A file with an extended attribute, if the file system has them. */
+static const char *a_path(void)
+{
+	static char path[] = "/tmp/memsan-libc-calls-XXXXXX";
+
+	if (path[sizeof(path) - 2] == 'X') {
+		close(mkstemp(path));
+		answers = setxattr(path, "user.memsan", "value", 5, 0) == 0;
+	}
+	return path;
+}
+
+static int a_file(void)
+{
+	return open(a_path(), O_RDONLY);
+}
+
+static DIR *a_folder(void)
+{
+	return opendir("/proc/self/task");
+}
+
+static FILE *a_stream(void)
+{
+	return fopen("/dev/null", "r");
+}
+
+/* Without a newline at its end, glibc's getmntent_r stores the line and its terminator only. */
+static FILE *a_mount(void)
+{
+	FILE *f = tmpfile();
+
+	fputs("a b c d\n", f);
+	rewind(f);
+	return f;
+}
+
+static int a_ready(void)
+{
+	int fd = epoll_create1(0);
+
+	epoll_ctl(fd, EPOLL_CTL_ADD, eventfd(1, 0), &(struct epoll_event){ .events = EPOLLIN });
+	return fd;
+}
+
+static int a_terminal(void)
+{
+	static int fd;
+
+	return fd ? fd : (fd = posix_openpt(O_RDWR | O_NOCTTY));
+}
+
+static pid_t a_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static const sigset_t *a_pending_signal(void)
+{
+	static sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	raise(SIGUSR1);
+	return &set;
+}
+
+static pthread_attr_t *an_attribute(void)
+{
+	static pthread_attr_t attribute;
+
+	pthread_attr_init(&attribute);
+	return &attribute;
+}
+
+static void *a_zeroed(void)
+{
+	static char zeros[256];
+
+	return zeros;
+}
+
+static int groups(void)
+{
+	int n = getgroups(0, NULL);
+
+	if (n == 0)
+		n = setgroups(1, &(gid_t){ 0 }) == 0;
+	return n;
+}
+
+static int queue, segment;
+
+static int a_queue(void)
+{
+	return queue ? queue : (queue = msgget(IPC_PRIVATE, 0600));
+}
+
+static int a_message(void)
+{
+	long message[2] = { 1 };
+
+	while (msgrcv(a_queue(), page, 100, 0, IPC_NOWAIT) >= 0)
+		;
+	msgsnd(a_queue(), message, 3, IPC_NOWAIT);
+	return queue;
+}
+
+static int a_segment(void)
+{
+	return segment ? segment : (segment = shmget(IPC_PRIVATE, 100, 0600));
+}
+
+static int a_listener(void)
+{
+	static int fd;
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+
+	if (!fd) {
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		bind(fd, (struct sockaddr *)&address, sizeof(address));
+		listen(fd, 10);
+	}
+	return fd;
+}
+
+static int a_connection(void)
+{
+	struct sockaddr_in address;
+	socklen_t n = sizeof(address);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	getsockname(a_listener(), (struct sockaddr *)&address, &n);
+	connect(fd, (struct sockaddr *)&address, n);
+	return fd;
+}
+
+static int a_caller(void)
+{
+	a_connection();
+	return a_listener();
+}
+
+static regex_t *a_pattern(void)
+{
+	static regex_t pattern;
+
+	regcomp(&pattern, "a", REG_EXTENDED);
+	return &pattern;
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, 1);
+}
+
+static int compare_bytes_r(const void *a, const void *b, void *argument)
+{
+	return memcmp(a, b, 1);
+}
+
+static void clean_up(void)
+{
+	unlink(a_path());
+	if (queue)
+		msgctl(queue, IPC_RMID, NULL);
+	if (segment)
+		shmctl(segment, IPC_RMID, NULL);
+}
+
+/* ---- the rows -------------------------------------------------------------------------------- */
+
+#define LIBC(name)
+#define CALL(type, name, params, args, effects, ...) \
+	static void try_##name(void)                 \
+	{                                            \
+		__VA_ARGS__;                         \
+	}
+#define CALL_VOID(name, ...) CALL(void, name, __VA_ARGS__)
+#include "libc_calls_rows.h"
+#undef CALL
+#undef CALL_VOID
+
+/* The number of effects in a row. */
+#define COUNT_END(...) COUNT_END_(__VA_ARGS__)
+#define COUNT_END_(...) __VA_ARGS__##_END
+#define COUNT_A(...) +1 COUNT_B
+#define COUNT_B(...) +1 COUNT_A
+#define COUNT_A_END
+#define COUNT_B_END
+
+static const struct row {
+	const char *name;
+	void (*try)(void);
+	int effects;
+} rows[] = {
+#define CALL(type, name, params, args, effects, ...) { #name, try_##name, 0 COUNT_END(COUNT_A effects) },
+#define CALL_VOID(name, params, args, effects, ...) { #name, try_##name, 0 COUNT_END(COUNT_A effects) },
+#include "libc_calls_rows.h"
+};
+
+/* ---- reports --------------------------------------------------------------------------------- */
+
+static int wrong;
+static FILE *reports;
+
+/* The reports since the last call, and the function that the first one names. */
+static int new_reports(char entry[64])
+{
+	static char line[1 << 20];
+	int n = 0;
+
+	clearerr(reports);
+	while (fgets(line, sizeof(line), reports)) {
+		const char *at = strstr(line, "\"entry\":\"");
+
+		if (n++)
+			continue;
+		entry[0] = 0;
+		if (at)
+			sscanf(at, "\"entry\":\"%63[^\"]", entry);
+	}
+	return n;
+}
+
+static void open_reports(void)
+{
+	char name[256] = "";
+	const char *at = strstr(getenv("MEMSAN_OPTIONS"), "report_file=");
+
+	if (at)
+		sscanf(at, "report_file=%255[^:]", name);
+	reports = fopen(name, "r");
+	if (!reports) {
+		perror(name);
+		exit(1);
+	}
+}
+
+static void complain(const struct row *row, const char *what)
+{
+	wrong++;
+	printf("%s, buffer %d of %d: %s\n", row->name, short_one, made, what);
+}
+
+/* In a process of its own, since a bad buffer may be the end of it. Returns its status; `made` is what it told. */
+static int try(const struct row *row)
+{
+	int status, *shared = (int *)(page + PAGES / 2);
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		made = unanswered = 0;
+		row->try();
+		shared[0] = made;
+		shared[1] = unanswered;
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	made = shared[0];
+	unanswered = shared[1];
+	return status;
+}
+
+static void try_row(const struct row *row)
+{
+	char entry[64];
+	int buffers;
+
+	short_one = 0;
+	if (try(row) != 0)
+		complain(row, "a correct call fails");
+	if (new_reports(entry))
+		complain(row, "a correct call is reported");
+	buffers = made;
+	if (unanswered)
+		fprintf(stderr, "%s: skipped: %d buffers that this machine does not fill\n", row->name, unanswered);
+	if (buffers + unanswered < row->effects)
+		complain(row, "an effect has no buffer");
+	for (short_one = 1; short_one <= buffers; short_one++) {
+		try(row);
+		/* More reports may follow when libc goes on with a bad name. */
+		if (!new_reports(entry))
+			complain(row, "not reported");
+		else if (strcmp(entry, row->name) != 0)
+			complain(row, entry);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	open_reports();
+	page = mmap(NULL, PAGES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	a_path();
+	a_queue();
+	a_segment();
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (argc < 2 || strcmp(argv[1], rows[i].name) == 0)
+			try_row(&rows[i]);
+	clean_up();
+	puts(wrong ? "wrong" : "ok");
+	fflush(stdout);
+	_exit(0);
+}
