@@ -186,6 +186,14 @@ void fence_report_bad_pointer(const void *p, const char *entry, const struct unw
 	report_bad_free(p, SLAB_API_MALLOC, entry, regs);
 }
 
+void fence_report_bad_size_query(const void *p, const struct unwind_regs *regs)
+{
+	struct slab_object object;
+	bool have = fence_find_object((uintptr_t)p, &object);
+
+	fence_report_bad_query(have ? &object : NULL, (uintptr_t)p, "malloc_usable_size", regs);
+}
+
 static enum slab_api family(enum slab_api api)
 {
 	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;

@@ -62,6 +62,8 @@ uint32_t fence_owner(const void *p);
 size_t fence_usable_size(const void *p, enum slab_api *api);
 /* Reports that `entry` ("realloc"; NULL: free) was called with p, which is in the pool and not a live object. */
 void fence_report_bad_pointer(const void *p, const char *entry, const struct unwind_regs *regs);
+/* The same for malloc_usable_size. */
+void fence_report_bad_size_query(const void *p, const struct unwind_regs *regs);
 /* p is in the pool.  The first byte in [p, p+n) that belongs to no live fenced object; 0: none, or no object was ever
  * there.  Signal-safe. */
 uintptr_t fence_find_bad(const void *p, size_t n);

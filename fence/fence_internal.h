@@ -77,6 +77,9 @@ void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found
  * `api`. */
 void fence_report_bad_free(const struct slab_object *o, uintptr_t addr, enum slab_api api, const char *entry,
                            const struct unwind_regs *regs);
+/* A function that frees nothing was given a bad pointer. */
+void fence_report_bad_query(const struct slab_object *o, uintptr_t addr, const char *entry,
+                            const struct unwind_regs *regs);
 /* `kind`: REPORT_ALLOC_DEALLOC_MISMATCH or REPORT_SIZED_DELETE_MISMATCH. */
 void fence_report_mismatch(const struct slab_object *o, enum report_kind kind, enum slab_api api, size_t size_given,
                            const struct unwind_regs *regs);

@@ -61,6 +61,22 @@ void fence_report_bad_free(const struct slab_object *o, uintptr_t addr, enum sla
 	tell(&f);
 }
 
+void fence_report_bad_query(const struct slab_object *o, uintptr_t addr, const char *entry,
+                            const struct unwind_regs *regs)
+{
+	bool freed = o && o->addr == addr && o->state != SLAB_OBJ_LIVE;
+	struct finding f = {
+		.kind = freed ? REPORT_USE_AFTER_FREE_READ : REPORT_INVALID_POINTER,
+		.addr = addr,
+		.access = ACCESS_READ,
+		.entry = entry,
+		.regs = regs,
+		.object = o,
+	};
+
+	tell(&f);
+}
+
 void fence_report_mismatch(const struct slab_object *o, enum report_kind kind, enum slab_api api, size_t size_given,
                            const struct unwind_regs *regs)
 {

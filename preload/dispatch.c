@@ -27,6 +27,7 @@ static const char *const found_at_text[] = {
 	[SLAB_AT_CHECK_ALL] = "by memsan_check_all",
 	[SLAB_AT_EXIT] = "at exit",
 	[SLAB_AT_ALLOC] = "on allocation",
+	[SLAB_AT_USABLE_SIZE] = "by malloc_usable_size",
 };
 
 /* Was the damage done by an earlier, unseen write?  The other kinds are about the call that is running now. */
@@ -40,7 +41,23 @@ static const char *entry_of(const struct slab_finding *f)
 {
 	if (f->kind == SLAB_OBJECT_REMAINS)
 		return f->api_used == SLAB_API_POOL ? "memsan_pool_destroy" : "memsan_cache_destroy";
+	if (f->at == SLAB_AT_USABLE_SIZE)
+		return "malloc_usable_size";
 	return f->at == SLAB_AT_REALLOC ? "realloc" : NULL;
+}
+
+static enum report_kind report_kind_of(const struct slab_finding *f)
+{
+	if (f->at == SLAB_AT_USABLE_SIZE) /* nothing is freed */
+		return f->kind == SLAB_DOUBLE_FREE ? REPORT_SLAB_USE_AFTER_FREE : REPORT_INVALID_POINTER;
+	return kind_of[f->kind];
+}
+
+/* Says which variable a pointer leads to that is none of the heap's. */
+static void describe(struct report_record *r, const struct finding *f)
+{
+	if (!f->object)
+		shadow_describe(r, f->addr, f->regs);
 }
 
 static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
@@ -67,11 +84,13 @@ void dispatch_finding(const struct slab_finding *s)
 	char detail[160];
 	struct fmt_buf b;
 	const struct finding f = {
-		.kind = kind_of[s->kind],
+		.kind = report_kind_of(s),
 		.component = "slab",
 		.addr = s->addr,
 		.size = late ? s->size : 0,
-		.access = late ? ACCESS_WRITE : ACCESS_FREE,
+		.access = late                           ? ACCESS_WRITE
+		          : s->at == SLAB_AT_USABLE_SIZE ? ACCESS_READ
+		                                         : ACCESS_FREE,
 		.found_at = late ? found_at_text[s->at] : NULL,
 		.expected = s->expected,
 		.found = s->found,
@@ -81,6 +100,7 @@ void dispatch_finding(const struct slab_finding *s)
 		.detail = detail,
 		.regs = s->have_regs ? &s->regs : NULL,
 		.object = s->have_object ? &s->object : NULL,
+		.fill = describe,
 		/* For a pointer outside the arena, the report shows the bytes at the pointer. */
 		.memory_lo = in_arena ? arena_base : 0,
 		.memory_hi = in_arena ? arena_base + arena_size : UINTPTR_MAX,

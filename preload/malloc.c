@@ -207,7 +207,7 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 
 		if (size != SIZE_MAX)
 			return size;
-		fence_report_bad_pointer(p, NULL, &regs);
+		fence_report_bad_size_query(p, &regs);
 		return 0;
 	}
 	return slab_usable_size(p, &regs);

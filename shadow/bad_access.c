@@ -135,7 +135,7 @@ static void fill(struct report_record *r, const struct finding *f)
 	const struct bad_access *b = f->ctx;
 
 	if (kind_is_stack(f->kind))
-		describe_stack(r, f->bad, f->size);
+		describe_stack(r, f->bad);
 	else if (f->kind == REPORT_GLOBAL_OUT_OF_BOUNDS || f->kind == REPORT_INIT_ORDER)
 		describe_global(r, f->bad);
 	if (b->facts->has_shadow)

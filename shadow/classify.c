@@ -66,7 +66,9 @@ static enum report_kind classify_tail(const struct shadow_facts *f)
 		return REPORT_UNKNOWN_CRASH;
 	if (f->have_object && f->large && (f->state == SLAB_OBJ_QUARANTINED || f->state == SLAB_OBJ_FREE))
 		return REPORT_USE_AFTER_FREE;
-	return f->have_object && f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
+	if (!f->have_object)
+		return REPORT_WILD_MEMORY_ACCESS;
+	return f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
 }
 
 enum report_kind shadow_classify(const struct shadow_facts *f)
@@ -88,6 +90,9 @@ enum report_kind shadow_classify(const struct shadow_facts *f)
 		return REPORT_USE_AFTER_SCOPE;
 	if (value == 0 || value_is_partial(value))
 		return classify_tail(f);
+	/* A red zone belongs to an object. */
+	if (value == SHADOW_SLAB_REDZONE && f->in_heap && !f->have_object)
+		return REPORT_WILD_MEMORY_ACCESS;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].value == value)
 			return f->in_heap ? kinds[i].heap : kinds[i].elsewhere;

@@ -83,12 +83,12 @@ bool frame_at(uintptr_t base, struct frame_found *f, char *text)
 	return true;
 }
 
-bool describe_find_frame(uintptr_t addr, struct frame_found *f)
+bool describe_find_frame(uintptr_t addr, struct frame_found *f, char *text)
 {
 	uintptr_t beg, end;
 	uintptr_t at, stop;
 
-	if (fake_stack_find(addr, &beg, &end) && frame_at(beg, f, description))
+	if (fake_stack_find(addr, &beg, &end) && frame_at(beg, f, text))
 		return true;
 	at = ALIGN_DOWN(addr, SHADOW_GRANULE);
 	stop = at > FRAME_SEARCH ? at - FRAME_SEARCH : 0;
@@ -98,7 +98,49 @@ bool describe_find_frame(uintptr_t addr, struct frame_found *f)
 		return false;
 	while (at > stop && map_has_shadow(at) && *shadow_of(at) == SHADOW_STACK_LEFT)
 		at -= SHADOW_GRANULE;
-	return frame_at(at + SHADOW_GRANULE, f, description);
+	return frame_at(at + SHADOW_GRANULE, f, text);
+}
+
+static size_t distance_to(size_t offset, const struct frame_variable *v)
+{
+	if (offset < v->offset)
+		return v->offset - offset;
+	return offset >= v->offset + v->size ? offset - v->offset - v->size : 0;
+}
+
+bool frame_nearest_variable(const struct frame_found *f, uintptr_t addr, struct frame_variable *nearest)
+{
+	const char *at = f->text;
+	size_t offset = addr - f->base, n = frame_count(&at);
+	struct frame_variable v;
+	bool found = false;
+
+	for (size_t i = 0; i < n && frame_next_variable(&at, &v); i++) {
+		if (found && distance_to(offset, &v) >= distance_to(offset, nearest))
+			continue;
+		*nearest = v;
+		found = true;
+	}
+	return found;
+}
+
+bool describe_find_variable(uintptr_t addr, struct frame_found *f, struct frame_variable *v, char *text)
+{
+	uint8_t value = shadow_byte(addr);
+
+	if (!describe_find_frame(addr, f, text) || !frame_nearest_variable(f, addr, v))
+		return false;
+	/* The frame that was found may be another one, deeper in the stack, when addr is in code that is not
+	 * instrumented. */
+	return distance_to(addr - f->base, v) == 0 || shadow_value_is_stack(value) || (value && value < SHADOW_GRANULE);
+}
+
+size_t frame_name_length(const struct frame_variable *v)
+{
+	for (size_t k = v->name_len; k-- > 0;)
+		if (v->name[k] == ':')
+			return k;
+	return v->name_len;
 }
 
 /* Where the access lies relative to one variable. */
@@ -112,52 +154,46 @@ static void put_relation(struct fmt_buf *b, size_t offset, const struct frame_va
 		fmt_printf(b, ", the access is inside of it");
 }
 
-static size_t distance_to(size_t offset, const struct frame_variable *v)
-{
-	if (offset < v->offset)
-		return v->offset - offset;
-	return offset >= v->offset + v->size ? offset - v->offset - v->size : 0;
-}
-
 static void put_variables(struct fmt_buf *b, const char *text, size_t offset)
 {
 	const char *at = text;
 	size_t n = frame_count(&at), nearest = SIZE_MAX;
 	const char *list = at;
 	struct frame_variable v;
+
 	for (size_t i = 0; i < n && frame_next_variable(&at, &v); i++)
 		nearest = MIN(nearest, distance_to(offset, &v));
 	fmt_printf(b, "This frame has %zu object%s:\n", n, n == 1 ? "" : "s");
 	at = list;
 	for (size_t i = 0; i < n && frame_next_variable(&at, &v); i++) {
-		const char *colon = NULL;
-		int name_len;
+		size_t name_len = frame_name_length(&v);
 
-		for (size_t k = 0; k < v.name_len; k++)
-			if (v.name[k] == ':')
-				colon = v.name + k;
-		name_len = (int)(colon ? colon - v.name : (ptrdiff_t)v.name_len);
-		fmt_printf(b, " [%zu, %zu) '%.*s'", v.offset, v.offset + v.size, name_len, v.name);
-		if (colon)
-			fmt_printf(b, " (line %.*s)", (int)(v.name_len - (size_t)name_len - 1), colon + 1);
+		fmt_printf(b, " [%zu, %zu) '%.*s'", v.offset, v.offset + v.size, (int)name_len, v.name);
+		if (name_len < v.name_len)
+			fmt_printf(b, " (line %.*s)", (int)(v.name_len - name_len - 1), v.name + name_len + 1);
 		if (distance_to(offset, &v) == nearest)
 			put_relation(b, offset, &v);
 		fmt_printf(b, "\n");
 	}
 }
 
-void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size)
+static void tell_frame(struct report_record *r, const struct frame_found *f, uintptr_t addr)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, place_text, sizeof(place_text));
+	fmt_printf(&b, "The buggy address is at offset %zu of it\n", (size_t)(addr - f->base));
+	put_variables(&b, f->text, addr - f->base);
+	r->place = report_string(r, place_text);
+	report_add_pc(r, STACK_FRAME, f->pc);
+}
+
+void describe_stack(struct report_record *r, uintptr_t bad)
 {
 	struct frame_found f;
-	struct fmt_buf b;
-	(void)access_size;
-	if (!describe_find_frame(bad, &f))
-		return;
-	fmt_init(&b, place_text, sizeof(place_text));
-	fmt_printf(&b, "The buggy address is at offset %zu of it\n", (size_t)(bad - f.base));
-	put_variables(&b, f.text, bad - f.base);
-	r->place = report_string(r, place_text);
-	report_add_pc(r, STACK_FRAME, f.pc);
+
+	if (describe_find_frame(bad, &f, description))
+		tell_frame(r, &f, bad);
 }
 
 /* ---- globals --------------------------------------------------------------------------------- */
@@ -187,4 +223,62 @@ void describe_global(struct report_record *r, uintptr_t bad)
 	fmt_printf(&b, "\nwhich has the %zu bytes [0x%lx, 0x%lx)\n", g.size, (unsigned long)g.beg,
 	           (unsigned long)(g.beg + g.size));
 	r->place = report_string(r, place_text);
+}
+
+/* ---- any address ----------------------------------------------------------------------------- */
+
+static void set_place(struct report_record *r, const char *text)
+{
+	r->place = report_string(r, text);
+}
+
+/* Is addr in a block of alloca, or in a variable-length array?  Its red zones tell. */
+static bool in_alloca(uintptr_t addr, uintptr_t lo)
+{
+	uintptr_t at = ALIGN_DOWN(addr, SHADOW_GRANULE);
+
+	while (at > lo && (shadow_byte(at) == 0 || shadow_byte(at) < SHADOW_GRANULE))
+		at -= SHADOW_GRANULE;
+	return shadow_byte(at) == SHADOW_ALLOCA_LEFT || shadow_byte(at) == SHADOW_ALLOCA_RIGHT;
+}
+
+static bool describe_frame(struct report_record *r, uintptr_t addr, const struct unwind_regs *regs)
+{
+	struct unwind_frame frame;
+	struct frame_found f;
+
+	if (!regs || !unwind_frame_of(regs, addr, &frame))
+		return false;
+	if (map_state == MAP_FULL && describe_find_frame(addr, &f, description) && f.base >= frame.lo &&
+	    f.base < frame.hi) {
+		tell_frame(r, &f, addr);
+		return true;
+	}
+	set_place(r, map_state == MAP_FULL && in_alloca(addr, frame.lo)
+	                     ? "The buggy address is in a block of alloca or a variable-length array of it\n"
+	                     : "The buggy address is on the stack of this thread\n");
+	report_add_pc(r, STACK_FRAME, frame.pc);
+	return true;
+}
+
+void shadow_describe(struct report_record *r, uintptr_t addr, const struct unwind_regs *regs)
+{
+	struct asan_global g;
+	struct frame_found f;
+	struct module_info m;
+	struct fmt_buf b;
+	uintptr_t beg, end;
+
+	if (r->place || arena_contains((void *)addr))
+		return;
+	if (map_state == MAP_FULL && globals_find(addr, &g)) {
+		describe_global(r, addr);
+	} else if (fake_stack_find(addr, &beg, &end) && describe_find_frame(addr, &f, description)) {
+		tell_frame(r, &f, addr);
+	} else if (!describe_frame(r, addr, regs) && module_find(addr, 0, &m)) {
+		fmt_init(&b, place_text, sizeof(place_text));
+		fmt_printf(&b, "The buggy address belongs to the code or the data of %.400s, at 0x%lx\n", m.path,
+		           (unsigned long)(addr - m.bias));
+		set_place(r, place_text);
+	}
 }

@@ -71,52 +71,93 @@ void *__asan_region_is_poisoned(void *beg, size_t size)
 
 /* ---- questions about addresses --------------------------------------------------------------- */
 
-const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region, size_t *region_size)
+/* What ASan calls the memory at an address. */
+struct located {
+	const char *where;
+	char name[128]; /* of the variable */
+	uintptr_t base; /* 0: not known */
+	size_t size;
+};
+
+static void locate_variable(uintptr_t at, struct located *l)
 {
-	uintptr_t at = (uintptr_t)addr;
-	struct slab_object o;
 	struct asan_global g;
 	struct frame_found f;
-	uintptr_t base = 0;
-	size_t size = 0;
-	const char *where = "unknown", *what = "";
-	if (shadow_owns(at)) {
-		where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
-	} else if (slab_find_object(at, &o)) {
-		where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
-		base = o.addr;
-		size = o.size;
-	} else if (arena_contains(addr)) {
-		where = "heap-invalid";
-	} else if (map_state == MAP_FULL && globals_find(at, &g)) {
-		where = "global";
-		base = g.beg;
-		size = g.size;
-		what = g.name;
-	} else if (map_state == MAP_FULL && describe_find_frame(at, &f)) {
-		where = "stack";
-		base = f.base;
+	struct frame_variable v;
+	char text[FRAME_TEXT_MAX];
+
+	if (globals_find(at, &g)) {
+		l->where = "global";
+		l->base = g.beg;
+		l->size = g.size;
+		str_copy(l->name, g.name ? g.name : "", sizeof(l->name));
+	} else if (describe_find_variable(at, &f, &v, text)) {
+		l->where = "stack";
+		l->base = f.base + v.offset;
+		l->size = v.size;
+		str_copy(l->name, v.name, MIN(frame_name_length(&v) + 1, sizeof(l->name)));
+	} else if (stack_bounds(&f.base, &f.pc) && at >= f.base && at < f.pc) {
+		l->where = "stack";
 	}
+}
+
+static void locate(uintptr_t at, struct located *l)
+{
+	struct slab_object o;
+
+	mem_set(l, 0, sizeof(*l));
+	l->where = "unknown";
+	if (shadow_owns(at)) {
+		l->where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
+	} else if (slab_find_object(at, &o)) {
+		l->where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
+		l->base = o.addr;
+		l->size = o.size;
+	} else if (arena_contains((void *)at)) {
+		l->where = "heap-invalid";
+	} else if (map_state == MAP_FULL) {
+		locate_variable(at, l);
+	}
+}
+
+const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region, size_t *region_size)
+{
+	struct located l;
+
+	locate((uintptr_t)addr, &l);
 	if (name && name_size)
-		str_copy(name, what ? what : "", name_size);
+		str_copy(name, l.name, name_size);
 	if (region)
-		*region = (void *)base;
+		*region = (void *)l.base;
 	if (region_size)
-		*region_size = size;
-	return where;
+		*region_size = l.size;
+	return l.where;
 }
 
 void __asan_describe_address(void *addr)
 {
-	char name[128];
-	void *region;
-	size_t size;
-	const char *where = __asan_locate_address(addr, name, sizeof(name), &region, &size);
-	if (region && size)
-		report_line("%p is %td bytes into %s %s of %zu bytes at %p", addr, (char *)addr - (char *)region, where,
-		            name, size, region);
-	else
-		report_line("%p is in %s memory", addr, where);
+	uintptr_t at = (uintptr_t)addr;
+	struct located l;
+	size_t distance;
+	const char *side;
+
+	locate(at, &l);
+	if (!l.size) {
+		report_line("%p is in %s memory", addr, l.where);
+		return;
+	}
+	if (at < l.base) {
+		distance = l.base - at;
+		side = "to the left of";
+	} else if (at - l.base < l.size) {
+		distance = at - l.base;
+		side = "inside of";
+	} else {
+		distance = at - l.base - l.size;
+		side = "to the right of";
+	}
+	report_line("%p is %zu bytes %s the %s %s%s%s of %zu bytes at 0x%lx", addr, distance, side, l.where,
+	            l.name[0] ? "variable '" : "object", l.name, l.name[0] ? "'" : "", l.size, (unsigned long)l.base);
 }
 
 static size_t object_stack(void *addr, bool freed, void **trace, size_t size, int *thread_id)

@@ -128,6 +128,9 @@ uintptr_t shadow_find_bad(const void *p, size_t n);
  * shadow_find_bad for that range.  `entry` ("memcpy", …) is the function's name.  `regs` give the caller's stack. */
 void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry,
                          const struct unwind_regs *regs);
+/* Says in a report to which variable or frame an address outside of the heap belongs, as far as that is known.  regs:
+ * this thread's, or NULL. */
+void shadow_describe(struct report_record *r, uintptr_t addr, const struct unwind_regs *regs);
 
 /* ---- life cycle, called by preload/ ---------------------------------------------------------- */
 /* Called after options are parsed and after slab_init, before the first allocation.  From now on the arena has shadow

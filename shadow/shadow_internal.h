@@ -163,13 +163,19 @@ struct frame_variable {
 bool frame_next_variable(const char **at, struct frame_variable *v);
 size_t frame_count(const char **at);
 /* Adds the known facts about a bad byte on a stack or in a global to the record. */
-void describe_stack(struct report_record *r, uintptr_t bad, size_t access_size);
+void describe_stack(struct report_record *r, uintptr_t bad);
 void describe_global(struct report_record *r, uintptr_t bad);
 struct frame_found {
 	uintptr_t base, pc;
 	const char *text;
 };
-bool describe_find_frame(uintptr_t addr, struct frame_found *f);
+/* The instrumented frame next below addr.  `text`: FRAME_TEXT_MAX bytes, which f->text leads to. */
+bool describe_find_frame(uintptr_t addr, struct frame_found *f, char *text);
+/* The variable that addr lies in, or whose red zone it lies in. */
+bool describe_find_variable(uintptr_t addr, struct frame_found *f, struct frame_variable *v, char *text);
+bool frame_nearest_variable(const struct frame_found *f, uintptr_t addr, struct frame_variable *nearest);
+/* The length of the name without the ":line" that may follow it. */
+size_t frame_name_length(const struct frame_variable *v);
 /* Is there an instrumented frame whose red zone starts at base?  Copies its description to `text`, FRAME_TEXT_MAX
  * bytes. */
 #define FRAME_TEXT_MAX 2048

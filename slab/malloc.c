@@ -209,7 +209,7 @@ size_t slab_usable_size(const void *p, const struct unwind_regs *regs)
 
 	if (unlikely(to.place == PLACE_NOTHING)) {
 		if (!spare_holds(p))
-			finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_FREE, regs);
+			finding_report_bad_pointer((uintptr_t)p, SLAB_API_MALLOC, SLAB_AT_USABLE_SIZE, regs);
 		return spare_size(p);
 	}
 	return size_of(p, &to);

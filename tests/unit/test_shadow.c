@@ -52,6 +52,7 @@ static void test_classify_table(void **state)
 			struct shadow_facts out = in;
 
 			out.in_heap = false;
+			in.have_object = true;
 			assert_int_equal(shadow_classify(&in), want[i].arena);
 			assert_int_equal(shadow_classify(&out), want[i].elsewhere);
 		}
@@ -95,8 +96,10 @@ static void test_classify_objects(void **state)
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_SCOPE);
 	/* The end of an object whose next granule says nothing: the object decides. */
 	f = facts(5, 0, true);
+	f.have_object = true;
+	f.state = SLAB_OBJ_LIVE;
 	assert_int_equal(shadow_classify(&f), REPORT_SLAB_OUT_OF_BOUNDS);
-	f.have_object = f.large = true;
+	f.large = true;
 	f.state = SLAB_OBJ_LIVE;
 	assert_int_equal(shadow_classify(&f), REPORT_VMALLOC_OUT_OF_BOUNDS);
 	/* Only the beginning of a freed area is poisoned: further on, the object's state decides. */
@@ -104,6 +107,11 @@ static void test_classify_objects(void **state)
 	assert_int_equal(shadow_classify(&f), REPORT_USE_AFTER_FREE);
 	f.in_heap = false;
 	assert_int_equal(shadow_classify(&f), REPORT_UNKNOWN_CRASH);
+	/* Without an object, nothing is past its end. */
+	f = facts(0xfc, 0xfc, true);
+	assert_int_equal(shadow_classify(&f), REPORT_WILD_MEMORY_ACCESS);
+	f = facts(5, 0, true);
+	assert_int_equal(shadow_classify(&f), REPORT_WILD_MEMORY_ACCESS);
 }
 
 /* ---- frame descriptions ---------------------------------------------------------------------- */

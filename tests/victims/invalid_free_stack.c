@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/invalid_free_stack.c - an automatic variable is freed
  *
- * expect: invalid-free in=main
+ * expect: invalid-free in=main frame=main place=stack
  * modes: check production
  */
 #include <stdlib.h>
