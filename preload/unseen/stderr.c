@@ -52,18 +52,17 @@ static FILE *reopened(FILE *f)
 	return f;
 }
 
-typedef FILE *freopen_fn(const char *path, const char *mode, FILE *f);
+#define FREOPEN(name)                                                             \
+	static void *real_##name;                                                 \
+	static FILE *unseen_##name(const char *path, const char *mode, FILE *f)   \
+	{                                                                         \
+		return reopened(((__typeof__(&name))real_##name)(path, mode, f)); \
+	}
+FREOPEN(freopen)
+FREOPEN(freopen64)
 
-MEMSAN_EXPORT FILE *freopen(const char *path, const char *mode, FILE *f)
+void stderr_wrap(void **real)
 {
-	static void *real;
-
-	return reopened(((freopen_fn *)wait_real(&real, "freopen"))(path, mode, f));
-}
-
-MEMSAN_EXPORT FILE *freopen64(const char *path, const char *mode, FILE *f)
-{
-	static void *real;
-
-	return reopened(((freopen_fn *)wait_real(&real, "freopen64"))(path, mode, f));
+	WAIT_WRAP(freopen);
+	WAIT_WRAP(freopen64);
 }
