@@ -11,8 +11,9 @@ goes on where the last one stopped.  Each batch is run plain first, then in each
     - a hang: no processor time used for --stuck seconds, or much more of it used than in the plain run
     - a program of memsan's left over
 
-What happened is added to RESULTS/results.jsonl; the files of a failed run stay in RESULTS/failed.  --table writes
-docs/soak.md out of all results.
+What happened is added to RESULTS/results.jsonl; the files of a failed run stay in RESULTS/failed.  What the last plain
+run of a workload wrote is in RESULTS/plain: whoever adds or changes a workload reads there whether it does its work, for
+programs that all fail at once do so under memsan too.  --table writes docs/soak.md out of all results.
 """
 import argparse
 import collections
@@ -256,7 +257,8 @@ class Runner:
         self.stuck = args.stuck
         self.keep = args.keep
         os.makedirs(self.cache, exist_ok=True)
-        os.makedirs(os.path.join(self.results, "failed"), exist_ok=True)
+        for name in ("failed", "plain"):
+            os.makedirs(os.path.join(self.results, name), exist_ok=True)
         os.chmod(self.results, 0o755)
 
     def environment(self, workload, home, mode):
@@ -443,6 +445,9 @@ class Soak:
     def one_batch(self, workload, items):
         label = workload.name + (f" {items[0]}…" if len(items) > 1 else f" {items[0]}" if items else "")
         plain = self.runner.run(workload, items, "plain", workload.cpu)
+        for stream in ("stdout", "stderr"):
+            shutil.copy(os.path.join(self.runner.results, "now", stream),
+                        os.path.join(self.runner.results, "plain", f"{workload.name}.{stream}"))
         if plain["hang"] or not plain["lines"]:
             kept = self.runner.keep_files(f"{workload.name}-plain")
             why = plain["hang"] or f"status {plain['status']}, no output"

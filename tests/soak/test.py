@@ -57,6 +57,8 @@ def equal_runs_pass(folder):
     got = results(folder)
     harness.equal("modes", [x["mode"] for x in got], ["plain", "check", "production"])
     harness.equal("counted", {(x["ok"], x["not_ok"], x["lines"]) for x in got}, {(1, 1, 3)})
+    with open(folder + "/results/plain/w.stdout", encoding="utf-8") as f:
+        harness.equal("the plain run's output", f.read(), "ok one\nnot ok two\nthree\n")
     harness.require(all(x["memory"] > 500 for x in got), "memory is measured")
     harness.within("done before", soak(folder).stdout, "done before")
     harness.within("again", last_line(soak(folder, "--again")), "2 passed")

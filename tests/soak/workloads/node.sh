@@ -20,7 +20,7 @@ run() {
 		    [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } });
 		  return [text.length, hash(Buffer.concat([c.update(z), c.final()])), text.match(/"v[0-9]*7"/g).length];
 		}
-		if (!isMainThread) { parentPort.postMessage(work(2)); return; }
+		if (!isMainThread) { parentPort.postMessage(work(3)); return; }
 		console.log(work(1));
 		let left = 4;
 		for (let i = 0; i < 4; i++) new Worker(__filename).on("message", m => console.log(m)).on("exit", () => {
