@@ -4,8 +4,10 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <link.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -100,6 +102,69 @@ static void test_live(void **state)
 	assert_false(module_find(UINTPTR_MAX, 0, &info));
 	assert_false(module_find((uintptr_t)&info, 0, &info));
 	assert_false(module_is_self((uintptr_t)test_live));
+}
+
+/* ---- a dlclose frees what ld.so has told ----------------------------------------------------- */
+
+static uintptr_t freed_pc;                           /* this module's link map is freed at the moment */
+static struct link_map *(*freed_map)(unsigned call); /* what is there then */
+static unsigned nr_asked;
+
+int __real__dl_find_object(void *pc, struct dl_find_object *found);
+int __wrap__dl_find_object(void *pc, struct dl_find_object *found);
+int __wrap__dl_find_object(void *pc, struct dl_find_object *found)
+{
+	int r = __real__dl_find_object(pc, found);
+
+	if (r == 0 && freed_map && freed_pc >= (uintptr_t)found->dlfo_map_start &&
+	    freed_pc < (uintptr_t)found->dlfo_map_end)
+		found->dlfo_link_map = freed_map(nr_asked++);
+	return r;
+}
+
+/* With fence=all. */
+static struct link_map *closed_page(unsigned call)
+{
+	static void *page;
+
+	(void)call;
+	if (!page)
+		page = mmap(NULL, PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return page;
+}
+
+/* Freed and used for something else; then ld.so has loaded another module at the same place. */
+static struct link_map *garbage(unsigned call)
+{
+	static struct link_map maps[2];
+
+	memset(maps, 0x6b, sizeof(maps));
+	return &maps[call % 2];
+}
+
+static void test_freed_link_maps(void **state)
+{
+	struct link_map *(*const kinds[])(unsigned) = { closed_page, garbage };
+	struct module_info info;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
+		void *library = helper_open(0), *snapshot;
+
+		freed_pc = helper_pc(library);
+		freed_map = kinds[i];
+		assert_true(!module_find(freed_pc, 0, &info) || info.unloaded); /* as the one before was */
+		assert_true(module_find((uintptr_t)test_live, 0, &info));
+		snapshot = modules_before_dlclose();
+		assert_non_null(snapshot);
+		assert_false(modules_after_dlclose(snapshot));
+		freed_map = NULL;
+		snapshot = modules_before_dlclose();
+		freed_map = kinds[i];
+		assert_true(modules_after_dlclose(snapshot));
+		freed_map = NULL;
+		dlclose(library);
+	}
 }
 
 static void test_by_time(void **state)
@@ -266,10 +331,8 @@ static void test_beside_each_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_live),
-		cmocka_unit_test(test_by_time),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_beside_each_other),
+		cmocka_unit_test(test_live), cmocka_unit_test(test_freed_link_maps),   cmocka_unit_test(test_by_time),
+		cmocka_unit_test(test_many), cmocka_unit_test(test_beside_each_other),
 	};
 	int failed;
 
