@@ -43,18 +43,23 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 	return _dl_find_object(p, &found) == 0 && found.dlfo_link_map == libc->dlfo_link_map;
 }
 
+static bool looking_up; /* libc_look_up is at work, before the program has a second thread */
+
 void libc_look_up(void)
 {
 	struct dl_find_object libc;
 	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
 	const char *name = libc_names;
 	void **slot = (void **)&libc_real;
+
+	looking_up = true;
 	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
 		void *p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
 		p = libc_wrap ? libc_wrap(name, p) : p;
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
+	looking_up = false;
 }
 
 /* The arena, if it has shadow, and the fence's pool are checked. Memory between the two is not foreign either, because
@@ -140,7 +145,8 @@ __cold_path void *libc_early(enum libc_index index)
 	const char *name;
 	void *p;
 
-	if (relocated_witness == &libc_real) {
+	/* For the lookup itself: dlsym may call memcpy, and so may memsan, where a compiler copies a structure so. */
+	if (relocated_witness == &libc_real && !looking_up) {
 		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}
