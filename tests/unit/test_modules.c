@@ -171,6 +171,7 @@ static void test_by_time(void **state)
 {
 	uintptr_t pcs[6];
 	uint32_t when[6];
+	unsigned last = 0; /* at the first one's place */
 
 	(void)state;
 	/* Copies 0 and 1 in turn: ld.so usually maps each at the address of the one before. */
@@ -188,10 +189,11 @@ static void test_by_time(void **state)
 		for (unsigned k = 0; k <= i; k++)
 			expect_copy(pcs[k], when[k], k % 2, true);
 	}
-	if (pcs[0] != pcs[1])
+	for (unsigned i = 1; i < 6; i++)
+		last = pcs[i] == pcs[0] ? i : last;
+	if (!last)
 		print_message("ld.so used different places: less was tested\n");
-	else
-		expect_copy(pcs[0], 0, 1, true);
+	expect_copy(pcs[0], 0, last % 2, true);
 }
 
 static void test_many(void **state)
@@ -277,7 +279,7 @@ static void *ask_all_the_time(void *arg)
 	struct module_info info;
 
 	(void)arg;
-	while (!stop)
+	while (!READ_ONCE(stop))
 		if (!module_find((uintptr_t)ask_all_the_time, 1, &info) &&
 		    !module_find((uintptr_t)ask_all_the_time, 0, &info))
 			return (void *)1;
@@ -323,7 +325,7 @@ static void test_beside_each_other(void **state)
 		assert_null(result);
 		unlink(path[i]);
 	}
-	stop = 1;
+	WRITE_ONCE(stop, 1);
 	pthread_join(threads[2], &result);
 	assert_null(result);
 }
