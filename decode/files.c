@@ -133,7 +133,8 @@ const char *decode_files_find(struct decode_files *f, const char *name, size_t i
 	if (f->nr_walked < f->nr_folders) {
 		while (f->nr_walked < f->nr_folders)
 			walk(f, f->folders[f->nr_walked++], 0);
-		qsort(f->files, f->nr, sizeof(*f->files), key_order);
+		if (f->nr)
+			qsort(f->files, f->nr, sizeof(*f->files), key_order);
 	}
 	for (hi = f->nr; lo < hi;) {
 		size_t mid = lo + (hi - lo) / 2;

@@ -132,7 +132,7 @@ static inline bool fault_stack_holds(const struct fault_stack *s, uintptr_t sp)
  * (fault_stack_stands_in). */
 bool fault_stack_of_program(const ucontext_t *uc, uintptr_t *lo, uintptr_t *hi);
 #ifndef SS_AUTODISARM
-#define SS_AUTODISARM (1 << 31)
+#define SS_AUTODISARM (1u << 31)
 #endif
 /* This thread's stack for faults, as sigaltstack takes it. */
 void fault_stack_ours(stack_t *s);

@@ -68,6 +68,22 @@
 
 #define __cold_path __attribute__((cold, noinline))
 #define __inline_hot static inline __attribute__((always_inline))
+/* Is memsan itself built with AddressSanitizer (scripts/sanitize)? */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define UNDER_ASAN true
+#else
+#define UNDER_ASAN false
+#endif
+/* A small function that reads memory which is not its own, on purpose: AddressSanitizer does not check it. Inlined, it
+ * would be checked in its caller. */
+#if UNDER_ASAN
+#define __unsanitized static __attribute__((noinline, unused, no_sanitize("address")))
+#else
+#define __unsanitized __inline_hot
+#endif
 #define __printf_like(f, a) __attribute__((format(printf, f, a)))
 /* Initial-exec TLS: one load from the thread pointer, no call into ld.so. */
 #define TLS_IE __thread __attribute__((tls_model("initial-exec")))

@@ -148,11 +148,17 @@ __inline_hot bool stack_readable(struct stack_view *v, uintptr_t addr)
 	return likely(window_holds(&v->home, addr)) || stack_view_reach(v, addr);
 }
 
+/* A readable word of any stack.  It may be a red zone that AddressSanitizer laid there. */
+__unsanitized uintptr_t stack_word(uintptr_t addr)
+{
+	return *(const uintptr_t *)addr;
+}
+
 __inline_hot bool stack_read(struct stack_view *v, uintptr_t addr, uintptr_t *value)
 {
 	if (!stack_readable(v, addr))
 		return false;
-	*value = *(const uintptr_t *)addr;
+	*value = stack_word(addr);
 	return true;
 }
 
@@ -245,9 +251,9 @@ __inline_hot bool step_take(struct stack_view *view, const struct frame *in, uin
 	if (fp_at) {
 		if (unlikely(!stack_readable(view, fp_at)))
 			return false;
-		out->fp = *(const uintptr_t *)fp_at;
+		out->fp = stack_word(fp_at);
 	}
-	out->pc = *(const uintptr_t *)pc_at;
+	out->pc = stack_word(pc_at);
 	out->sp = cfa;
 	from->pc_at = pc_at;
 	from->fp_at = fp_at;

@@ -116,18 +116,30 @@ static void main_program_path(char *path, size_t size)
 		str_copy(path, (const char *)getauxval(AT_EXECFN), size);
 }
 
+/* What ld.so knows of the module at pc. Another thread's dlclose may free the link map at any moment, and its page may be
+ * closed then (fence=all). What was read is true if the module is still there afterwards. */
+static bool live_map(uintptr_t pc, struct dl_find_object *found, struct link_map *map)
+{
+	struct dl_find_object after;
+
+	return modules_usable() && _dl_find_object((void *)pc, found) == 0 &&
+	       os_safe_read(map, found->dlfo_link_map, sizeof(*map)) == sizeof(*map) &&
+	       _dl_find_object((void *)pc, &after) == 0 && after.dlfo_link_map == found->dlfo_link_map;
+}
+
 static bool find_live(uintptr_t pc, struct module_info *info)
 {
 	struct dl_find_object found;
+	struct link_map map;
 
-	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
+	if (!live_map(pc, &found, &map))
 		return false;
 	mem_set(info, 0, sizeof(*info));
 	info->start = (uintptr_t)found.dlfo_map_start;
 	info->end = (uintptr_t)found.dlfo_map_end;
-	info->bias = found.dlfo_link_map->l_addr;
-	if (found.dlfo_link_map->l_name)
-		read_name(info->path, found.dlfo_link_map->l_name, sizeof(info->path));
+	info->bias = map.l_addr;
+	if (map.l_name)
+		read_name(info->path, map.l_name, sizeof(info->path));
 	if (!info->path[0])
 		main_program_path(info->path, sizeof(info->path));
 	read_build_id(info);
@@ -344,9 +356,10 @@ static bool still_loaded(const struct module_info *before)
 {
 	struct dl_find_object found;
 	struct module_info now;
+	struct link_map map;
 
-	if (_dl_find_object((void *)before->start, &found) != 0 || (uintptr_t)found.dlfo_map_start != before->start ||
-	    (uintptr_t)found.dlfo_map_end != before->end || found.dlfo_link_map->l_addr != before->bias)
+	if (!live_map(before->start, &found, &map) || (uintptr_t)found.dlfo_map_start != before->start ||
+	    (uintptr_t)found.dlfo_map_end != before->end || map.l_addr != before->bias)
 		return false;
 	mem_set(&now, 0, sizeof(now));
 	now.start = before->start;

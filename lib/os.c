@@ -774,7 +774,7 @@ uint64_t os_address_space_limit(void)
  * its new mask before it refuses an invalid operation, so EFAULT means unreadable and EINVAL readable. After the
  * program has set a filter, no call is safe: then the probe is a load, behind which memsan's handler of SIGSEGV goes on
  * if the load faults. One weakness is accepted: if a page goes away between probe and copy, the copy faults. */
-static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refused)
+static size_t os_read_by_kernel(char *dst, uintptr_t src, size_t n, bool *refused)
 {
 	size_t done = 0;
 	pid_t self = os_getpid();
@@ -783,7 +783,7 @@ static size_t os_read_by_kernel(char *dst, const char *src, size_t n, bool *refu
 		struct {
 			void *base;
 			size_t len;
-		} to = { dst + done, n - done }, from = { (void *)((uintptr_t)src + done), n - done };
+		} to = { dst + done, n - done }, from = { (void *)(src + done), n - done };
 		long r = arch_syscall6(SYS_process_vm_readv, self, (long)&to, 1, (long)&from, 1, 0);
 		if (r <= 0) {
 			*refused = r != -EFAULT && done == 0;
@@ -814,15 +814,15 @@ bool os_page_readable(const void *p)
 	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) == -EINVAL;
 }
 
-static size_t os_read_by_probe(char *dst, const char *src, size_t n)
+static size_t os_read_by_probe(char *dst, uintptr_t src, size_t n)
 {
 	size_t done = 0;
 
 	while (done < n) {
-		size_t piece = MIN(n - done, PAGE_SIZE - (uintptr_t)(src + done) % PAGE_SIZE);
-		if (!os_page_readable(src + done))
+		size_t piece = MIN(n - done, PAGE_SIZE - (src + done) % PAGE_SIZE);
+		if (!os_page_readable((const void *)(src + done)))
 			break;
-		mem_copy(dst + done, src + done, piece);
+		mem_copy(dst + done, (const void *)(src + done), piece);
 		done += piece;
 	}
 	return done;
@@ -837,6 +837,6 @@ size_t os_safe_read(void *dst, const void *src, size_t n)
 	if ((uintptr_t)src + n < (uintptr_t)src)
 		n = (size_t)0 - (uintptr_t)src;
 	if (!os_under_seccomp())
-		done = os_read_by_kernel(dst, src, n, &refused);
-	return refused ? os_read_by_probe(dst, src, n) : done;
+		done = os_read_by_kernel(dst, (uintptr_t)src, n, &refused);
+	return refused ? os_read_by_probe(dst, (uintptr_t)src, n) : done;
 }

@@ -26,8 +26,8 @@
 struct thread_slot {
 	uint32_t seq; /* odd while being written */
 	pid_t tid;
-	char name[THREAD_NAME_MAX]; /* terminated */
-	uint16_t next_dead;         /* in the dead queue; 0: the last */
+	uint32_t name[THREAD_NAME_MAX / sizeof(uint32_t)]; /* its bytes, terminated */
+	uint16_t next_dead;                                /* in the dead queue; 0: the last */
 	bool alive;
 };
 
@@ -50,10 +50,14 @@ static TLS_IE bool thread_busy;
 
 static void slot_write(struct thread_slot *slot, pid_t tid, const char *name, bool alive)
 {
+	uint32_t words[ARRAY_SIZE(slot->name)] = { 0 };
+
+	str_copy((char *)words, name, sizeof(words));
 	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with thread_lookup */
 	__atomic_store_n(&slot->tid, tid, __ATOMIC_RELAXED);
-	str_copy(slot->name, name, sizeof(slot->name));
+	for (size_t i = 0; i < ARRAY_SIZE(slot->name); i++)
+		WRITE_ONCE(slot->name[i], words[i]);
 	__atomic_store_n(&slot->alive, alive, __ATOMIC_RELAXED);
 	__atomic_store_n(&slot->seq, slot->seq + 1, __ATOMIC_RELEASE);
 }
@@ -188,10 +192,14 @@ void thread_fork_child(void)
 
 static bool slot_read(const struct thread_slot *slot, struct thread_info *info)
 {
+	uint32_t words[ARRAY_SIZE(slot->name)];
+
 	for (int i = 0; i < LOOKUP_TRIES; i++) {
 		uint32_t seq = __atomic_load_n(&slot->seq, __ATOMIC_ACQUIRE);
 		info->tid = __atomic_load_n(&slot->tid, __ATOMIC_RELAXED);
-		mem_copy(info->name, slot->name, sizeof(info->name));
+		for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+			words[k] = READ_ONCE(slot->name[k]);
+		mem_copy(info->name, words, sizeof(info->name));
 		info->alive = __atomic_load_n(&slot->alive, __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with slot_write */
 		if (!(seq & 1) && seq == __atomic_load_n(&slot->seq, __ATOMIC_RELAXED))

@@ -209,8 +209,8 @@ void unwind_thread_exit(void)
 /* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
 __inline_hot bool origin_unchanged(const struct trace_frame *t)
 {
-	return ((*(const uintptr_t *)t->from.pc_at ^ t->f.pc) | (*(const uintptr_t *)t->from.fp_at ^ t->f.fp) |
-	        (*(const uintptr_t *)t->from.cfa_at ^ t->f.sp)) == 0;
+	return ((stack_word(t->from.pc_at) ^ t->f.pc) | (stack_word(t->from.fp_at) ^ t->f.fp) |
+	        (stack_word(t->from.cfa_at) ^ t->f.sp)) == 0;
 }
 
 /* Outside the thread's own stack, words that were readable may have been unmapped. */
@@ -485,7 +485,7 @@ __inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *
 	if (!memo_is_of(m, regs) || !m->handle)
 		return 0;
 	for (; w < end; w += 2)
-		changed |= (*(const uintptr_t *)w[0].at ^ w[0].value) | (*(const uintptr_t *)w[1].at ^ w[1].value);
+		changed |= (stack_word(w[0].at) ^ w[0].value) | (stack_word(w[1].at) ^ w[1].value);
 	return changed ? 0 : m->handle;
 }
 

@@ -51,11 +51,12 @@ __attribute__((used)) static void (*early_resolve(void))(void)
 	return early_nothing;
 }
 
-/* Only the resolver matters.  The function that it resolves to does nothing. */
-static void early_hook(void) __attribute__((ifunc("early_resolve")));
+/* Only the resolver matters.  The function that it resolves to does nothing.  It is hidden, because clang 14 exports
+ * a static one: then a program that holds libmemsan.a and exports its symbols could not load libmemsan.so. */
+void shadow_early_hook(void) __attribute__((ifunc("early_resolve"), visibility("hidden")));
 
 void shadow_early(void)
 {
-	early_hook();
+	shadow_early_hook();
 	shadow_early_map();
 }

@@ -174,9 +174,10 @@ static inline uint8_t *slab_byte(const struct slab_cache *c, struct slab *s, uin
 {
 	return (uint8_t *)s + c->bytes_at + i;
 }
+/* True: the object's poison is there (quarantine_put). */
 static inline bool slab_is_held(const struct slab_cache *c, struct slab *s, uint32_t i)
 {
-	return READ_ONCE(*slab_byte(c, s, i)) & OBJECT_HELD;
+	return LOAD_ACQUIRE(*slab_byte(c, s, i)) & OBJECT_HELD;
 }
 static inline struct slab_track *track_of(const struct slab_cache *c, struct slab *s, uint32_t i)
 {

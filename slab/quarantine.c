@@ -193,7 +193,7 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 
 	poison_verify(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
 	redzones_verify(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
-	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(*slab_byte(c, s, i) & ~OBJECT_HELD));
+	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(READ_ONCE(*slab_byte(c, s, i)) & ~OBJECT_HELD));
 }
 
 /* Gives the objects back, in one batch for each cache. */
@@ -384,7 +384,7 @@ void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const str
 		return;
 	}
 	/* Pairs with the acquiring load in verify.c: a thread that sees HELD sees the poison. */
-	STORE_RELEASE(*byte, (uint8_t)(*byte | OBJECT_HELD));
+	STORE_RELEASE(*byte, (uint8_t)(READ_ONCE(*byte) | OBJECT_HELD));
 	/* Objects of the program's caches go to the queue at once, because they could not be taken out of the buffers
 	 * of other threads when a cache is destroyed. */
 	if (unlikely(!b && !(b = tcache_block()))) {

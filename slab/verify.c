@@ -91,7 +91,6 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 
 		if (map_test(s->map, i))
 			continue;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with quarantine_put: HELD is read before the poison */
 		n = held ? scan_held(c, s, i, scan, found) : scan_live(c, s, i, scan, found);
 		for (k = 0; k < n; k++) {
 			struct suspect *x = &scan->found[scan->nr_found++];

@@ -475,11 +475,12 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 
 /* ---- views ----------------------------------------------------------------------------------- */
 
+/* The acquire pairs with area_alloc_room: the red zone of a live area is filled. */
 static bool slack_damaged(const struct area *a)
 {
 	struct damage d;
 
-	return READ_ONCE(a->live) && !READ_ONCE(a->torn) &&
+	return LOAD_ACQUIRE(a->live) && !READ_ONCE(a->torn) &&
 	       !bytes_intact(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
 }
 

@@ -42,6 +42,7 @@ tests_unit_test_symbolize_CFLAGS = $(tool_test_cflags)
 tests_unit_test_symbolize_LDADD = libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_functions_CFLAGS = $(tool_test_cflags)
 tests_unit_test_functions_LDADD = libtool_half.la $(CMOCKA_LIBS)
+tests_unit_test_modules_LDFLAGS = -Wl,--wrap=_dl_find_object
 tests_unit_test_slab_wrapped_LDFLAGS = -Wl,--wrap=os_decommit -Wl,--wrap=meta_alloc -Wl,--wrap=os_reserve
 tests_unit_test_fence_left_LDFLAGS = -Wl,--wrap=os_guard_remove -Wl,--wrap=os_unprotect
 tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)

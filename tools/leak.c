@@ -130,7 +130,8 @@ static bool scan(struct leak_job *j)
 		struct timespec pause = { 0, SCAN_PAUSE_MS * 1000000L };
 		j->first = true;
 		why = scan_once(j, &stats);
-		qsort(j->lost, j->nr_lost, sizeof(j->lost[0]), compare_address);
+		if (j->nr_lost)
+			qsort(j->lost, j->nr_lost, sizeof(j->lost[0]), compare_address);
 		j->first = false;
 		if (!why && !j->nr_lost)
 			return true;

@@ -58,12 +58,16 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 	       str_starts(file, "linux-vdso.so.");
 }
 
+static bool looking_up; /* libc_look_up is at work, before the program has a second thread */
+
 void libc_look_up(void)
 {
 	struct dl_find_object libc;
 	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
 	const char *name = libc_names;
 	void **slot = (void **)&libc_real;
+
+	looking_up = true;
 	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
 		void *p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
@@ -71,6 +75,7 @@ void libc_look_up(void)
 	}
 	if (libc_wrap)
 		libc_wrap(slot);
+	looking_up = false;
 }
 
 /* The arena, if it has shadow, and the fence's pool are checked. Memory between the two is not foreign either, because
@@ -157,7 +162,8 @@ __cold_path void *libc_early(enum libc_index index)
 	const char *name;
 	void *p;
 
-	if (relocated_witness == &libc_real && !looked_up) {
+	/* For the lookup itself: dlsym may call memcpy, and so may memsan, where a compiler copies a structure so. */
+	if (relocated_witness == &libc_real && !looked_up && !looking_up) {
 		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}

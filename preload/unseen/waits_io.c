@@ -196,7 +196,7 @@ static ssize_t again_sendmsg(int fd, const struct msghdr *m, int flags)
 
 void wait_wrap_io(void **real)
 {
-	const struct {
+	static const struct {
 		enum libc_index index;
 		void **own;
 		void *again;

@@ -4,6 +4,7 @@
 
     catalog.py list                prints all names: unit/test_mem, unit/test_lock/misuse_aborts, victims/double_free …
     catalog.py plan NAME…          prints a line for each runner of these tests: label, make targets or "-", command
+    catalog.py cases TEST…         prints the cases of unit tests: test_lock/misuse_aborts …
     catalog.py unit TEST[/CASE]…   runs unit tests in the build folder; the last line is "N passed, N failed"
 
 A name may leave out its first parts (double_free, test_mem).  ':' may stand for '/', and a file's path for its test.
@@ -186,6 +187,10 @@ def main():
         return 0
     if what == "plan":
         plan(words)
+        return 0
+    if what == "cases":
+        for test in words:
+            print("\n".join(f"{test}/{case}" for case in unit_cases(script(f"unit/{test}.c"))))
         return 0
     if what == "unit":
         os.chdir(harness.BUILD)

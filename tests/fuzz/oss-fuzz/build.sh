@@ -10,7 +10,7 @@
 # $CC, $CXX, $CFLAGS, $CXXFLAGS and $LIB_FUZZING_ENGINE come from the service.  $FUZZ_TARGETS names some of the targets
 # (default: all).
 top=$SRC/memsan
-targets=${FUZZ_TARGETS:-log json suppress elf options maps loader record cfi}
+targets=${FUZZ_TARGETS:-log json suppress elf options maps loader record heap cfi}
 jobs=${FUZZ_JOBS:-$(nproc)}
 build=$WORK/memsan-build
 
