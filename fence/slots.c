@@ -460,7 +460,7 @@ static bool ranges_reserve(size_t slots)
 
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += range_bytes(slots_of(k, slots), 1u << k);
-	p = os_reserve(total + 2 * PAGE_SIZE, PAGE_SIZE);
+	p = os_reserve_data(total + 2 * PAGE_SIZE, PAGE_SIZE);
 	if (!p)
 		return false;
 	at = (uintptr_t)p + PAGE_SIZE;

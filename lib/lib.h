@@ -272,6 +272,11 @@ uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
 /* Reserves address space: PROT_NONE, MAP_NORESERVE, left out of core files. NULL: refused. */
 void *os_reserve(size_t size, size_t align);
+/* The same for memory that holds the program's data: it counts against the limit of data (ulimit -d). */
+void *os_reserve_data(size_t size, size_t align);
+/* Maps memory of memsan's own anew, without access, so that it does not count when it is made usable. False: there is
+ * no such limit. */
+bool os_do_not_count(void *p, size_t size);
 /* Usable memory that a copy of this process shares with it. Counts as a reserve; os_release gives it back. */
 void *os_reserve_shared(size_t size);
 void os_release(void *p, size_t size);

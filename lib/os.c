@@ -476,7 +476,38 @@ static void reserve_prepare(void *p, size_t size)
 	os_advise(p, size, MADV_DONTDUMP);
 }
 
-void *os_reserve(size_t size, size_t align)
+static uint64_t data_limit(void)
+{
+	struct {
+		uint64_t now, most;
+	} limit;
+
+	return os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
+}
+
+/* Is there a limit of data (ulimit -d)? Asked once, at start-up. */
+static bool data_is_limited(void)
+{
+	static int known; /* atomic: 1: no, 2: yes */
+
+	if (!READ_ONCE(known))
+		WRITE_ONCE(known, !os_filter_set() && data_limit() != UINT64_MAX ? 2 : 1);
+	return READ_ONCE(known) == 2;
+}
+
+/* Linux counts a private mapping as data when it may be written, unless the mapping grows downwards as a stack does
+ * (is_data_mapping in mm/internal.h). Such a mapping grows when an access misses it by little, so its first page has
+ * not got the flag: it stops that. */
+bool os_do_not_count(void *p, size_t size)
+{
+	long start = (long)p + (long)PAGE_SIZE;
+
+	return size > PAGE_SIZE && data_is_limited() &&
+	       arch_syscall6(SYS_mmap, start, (long)(size - PAGE_SIZE), PROT_NONE,
+	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == start;
+}
+
+void *os_reserve_data(size_t size, size_t align)
 {
 	size_t extra = align > PAGE_SIZE ? align - PAGE_SIZE : 0, total;
 	uintptr_t raw, start, end;
@@ -497,6 +528,16 @@ void *os_reserve(size_t size, size_t align)
 	reserve_prepare((void *)start, size);
 	reserve_note(start, size);
 	return (void *)start;
+}
+
+void *os_reserve(size_t size, size_t align)
+{
+	void *p = os_reserve_data(size, align);
+
+	size = ALIGN_UP(size, PAGE_SIZE);
+	if (p && os_do_not_count(p, size))
+		reserve_prepare(p, size);
+	return p;
 }
 
 static bool os_protect(void *p, size_t size, int prot)
@@ -741,15 +782,10 @@ uint64_t os_mappings_limit(void)
 
 uint64_t os_charge_limit(void)
 {
-	struct {
-		uint64_t now, most;
-	} limit;
-	uint64_t data;
-
 	if (os_filter_set())
 		return UINT64_MAX;
-	data = os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
-	return MIN(data, os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
+	return MIN(data_limit(),
+	           os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
 }
 
 uint64_t os_address_space_limit(void)

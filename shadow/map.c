@@ -183,6 +183,7 @@ static bool map_arena(void)
 	if (map_state == MAP_NONE) {
 		if (reserve_map(start, end, PROT_NONE) < 0)
 			return false;
+		os_do_not_count((void *)start, end - start);
 		reserve_advise(start, end);
 	}
 	arena_shadow_size = end - start;

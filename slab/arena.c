@@ -83,7 +83,7 @@ bool arena_init(bool state_map_wanted)
 	size = arena_size_for(ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE), os_address_space_limit());
 
 	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
-		base = os_reserve(size, BLOCK_SIZE);
+		base = os_reserve_data(size, BLOCK_SIZE);
 		if (base && reserve_maps(size / BLOCK_SIZE))
 			break;
 		if (base)
