@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_left.c - what slab/ leaves behind: counters after frees, red zones and poison of objects that
  * leave the quarantine, caches, pools and shrinkers that are gone; and which shadow an object has meanwhile. */
+#include <pthread.h>
+
 #include "slab_test.h"
 #include "slab/arena.h"
 #include "slab/budget.h"
@@ -194,6 +196,79 @@ static void objects_elsewhere_remain(void)
 	}
 }
 
+static struct slab_cache *dying;
+
+static void *destroy_it(void *arg)
+{
+	CHECK(slab_custom_destroy(dying, 0, &no_regs) == 0);
+	return arg;
+}
+
+/* Another thread destroys a cache. This thread's free objects of it are none any more. */
+static void bins_forget_destroyed_caches(void)
+{
+	void *p[8], *q;
+	pthread_t t;
+
+	dying = slab_custom_create("dying", 80, 0, 0, NULL);
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 8; i++) {
+			p[i] = slab_custom_alloc_fast(dying);
+			p[i] = p[i] ? p[i] : slab_custom_alloc(dying, false, &no_regs);
+		}
+		for (size_t i = 0; i < 8; i++)
+			if (!slab_custom_free_fast(dying, p[i]))
+				slab_custom_free(dying, p[i], &no_regs);
+	}
+	CHECK(tcache_self);
+	tcache_self->ticks = 1000; /* no allocation is sampled meanwhile */
+	q = slab_custom_alloc_fast(dying);
+	CHECK(q && slab_custom_free_fast(dying, q));
+	CHECK(pthread_create(&t, NULL, destroy_it, NULL) == 0 && pthread_join(t, NULL) == 0);
+	CHECK(!slab_custom_alloc_fast(dying) && !slab_custom_free_fast(dying, q));
+	CHECK(!slab_custom_check(dying, &no_regs));
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_CACHE_DESTROYED);
+}
+
+/* ---- realloc, trim --------------------------------------------------------------------------- */
+
+/* An object that shrinks in place: its old zone is checked, and what it gave up is bad, and its zone. */
+static void shrunk_objects(void)
+{
+	bool bad = false;
+	uint8_t *p = heap_malloc(100), *q;
+
+	p[101] = 1;
+	CHECK(slab_realloc(p, 64, &no_regs, &bad) == p && !bad);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_RIGHT_REDZONE && findings[0].at == SLAB_AT_REALLOC);
+	p[70] = 1;
+	heap_free(p);
+	CHECK(nr_findings == 2 && findings[1].addr == (uintptr_t)p + 70 && findings[1].object.size == 64);
+	q = heap_malloc(100);
+	CHECK(slab_realloc(q, 64, &no_regs, &bad) == q && slab_usable_size(q, &no_regs) == 64);
+	heap_free(q);
+	CHECK(nr_findings == 2);
+}
+
+/* Memory that is given back with malloc_trim: nothing of what was freed stays mapped, areas neither. */
+static void trim_gives_all_back(void)
+{
+	struct buddy_stats s;
+	void *p[6];
+
+	for (size_t i = 0; i < 6; i++) {
+		p[i] = slab_malloc((size_t)1 << (18 + i), 16, SLAB_API_MALLOC, false, &no_regs);
+		CHECK(p[i]);
+		memset(p[i], 1, (size_t)1 << (18 + i));
+	}
+	for (size_t i = 0; i < 6; i++)
+		heap_free(p[i]);
+	CHECK(buddy_used_pages() > 0);
+	slab_trim(0);
+	buddy_get_stats(&s);
+	CHECK(s.free_pages == s.mapped_pages && buddy_dirty_pages() == 0);
+}
+
 /* A freed object of a type-safe cache may still be read: it stays an object of its type, and is not held back. */
 static void type_safe_objects_are_not_held(void)
 {
@@ -263,6 +338,20 @@ static void constructed_objects_wait_inaccessible(void)
 	}
 	for (size_t i = 0; i < 64; i++)
 		slab_custom_free(c, p[i], &no_regs);
+	CHECK(nr_good() == 0);
+}
+
+/* An object that shrinks in place gives up its last bytes. */
+static void shrunk_objects_are_smaller(void)
+{
+	bool bad = false;
+	uint8_t *p;
+
+	slab_set_shadow_ops(&recorder);
+	p = heap_malloc(100);
+	CHECK(nr_good() == 13);
+	CHECK(slab_realloc(p, 64, &no_regs, &bad) == p && nr_good() == 8);
+	heap_free(p);
 	CHECK(nr_good() == 0);
 }
 
@@ -523,6 +612,26 @@ static void failures_are_counted(void)
 	CHECK(failed == 3);
 }
 
+static bool one_before, one_failed;
+
+/* While one allocation is examined, another one takes the last of fail.times. */
+static bool another_comes_first(stack_handle stack)
+{
+	(void)stack;
+	if (!one_before) {
+		one_before = true;
+		one_failed = failslab_should("malloc-64", 64, &no_regs);
+	}
+	return true;
+}
+
+static void last_failure_is_taken_once(void)
+{
+	CHECK(failslab_init(another_comes_first, NULL));
+	CHECK(!failslab_should("malloc-64", 64, &no_regs) && one_failed);
+	CHECK(!failslab_should("malloc-64", 64, &no_regs));
+}
+
 /* 1000 bytes may be allocated before the first failure; the last of them is one too many. */
 static void space_comes_first(void)
 {
@@ -554,6 +663,11 @@ CHILD_TEST(pools_exchange_objects, "mode=check")
 CHILD_TEST(pools_are_checked, "mode=check")
 CHILD_TEST(pools_prefer_the_living, "mode=check")
 CHILD_TEST(shrinkers_stop_and_go, "mode=check")
+CHILD_TEST(bins_forget_destroyed_caches, "mode=production")
+CHILD_TEST(shrunk_objects, "mode=check")
+CHILD_TEST(shrunk_objects_are_smaller, "mode=check")
+CHILD_TEST(trim_gives_all_back, "mode=production")
+CHILD_TEST(last_failure_is_taken_once, "mode=check:fail.times=1:fail.probability=100:fail.stack=any")
 CHILD_TEST(shrinking_ends_the_quarantine, "mode=check")
 CHILD_TEST(objects_elsewhere_remain, "mode=check")
 CHILD_TEST(quarantine_follows_the_heap, "mode=check:quarantine.percent=20:quarantine.size=48M")
@@ -579,6 +693,11 @@ int main(void)
 		cmocka_unit_test(test_pools_are_checked),
 		cmocka_unit_test(test_pools_prefer_the_living),
 		cmocka_unit_test(test_shrinkers_stop_and_go),
+		cmocka_unit_test(test_bins_forget_destroyed_caches),
+		cmocka_unit_test(test_shrunk_objects),
+		cmocka_unit_test(test_shrunk_objects_are_smaller),
+		cmocka_unit_test(test_trim_gives_all_back),
+		cmocka_unit_test(test_last_failure_is_taken_once),
 		cmocka_unit_test(test_shrinking_ends_the_quarantine),
 		cmocka_unit_test(test_objects_elsewhere_remain),
 		cmocka_unit_test(test_quarantine_follows_the_heap),
