@@ -238,8 +238,9 @@ static void test_merge(void **state)
 		for (uint64_t i = 0; i < BUGS; i++) {
 			r->signature = i * 0x9e3779b97f4a7c15u + 1;
 			r->count = 1 + i % 3;
-			r->pid = (uint32_t)i;
+			r->pid = (uint32_t)(i + (uint64_t)pass * BUGS);
 			r->have_pid = true;
+			r->corrupted = pass == 0 && i % 2 ? "cut" : NULL;
 			decode_merge_add(m, r);
 		}
 	assert_true(decode_merge_finish(m));
@@ -249,11 +250,13 @@ static void test_merge(void **state)
 		assert_true(!nr || bug.signature > before);
 		assert_true(i < BUGS);
 		assert_int_equal(bug.count, 2 * (1 + i % 3));
+		assert_int_equal(bug.example & 1, 0); /* of two examples the whole one */
 		if (nr % 10007 == 0) {
 			struct decode_record *example = decode_merge_example(m, &bug);
 
 			assert_non_null(example);
-			assert_int_equal(example->pid, i);
+			assert_int_equal(example->pid, i + i % 2 * BUGS);
+			assert_null(example->corrupted);
 			assert_int_equal(example->count, bug.count);
 			decode_record_free(example);
 		}
@@ -267,11 +270,53 @@ static void test_merge(void **state)
 	decode_merge_destroy(m);
 }
 
+/* The example is the first whole record, or else the first. */
+static void test_merge_examples(void **state)
+{
+	static const struct {
+		const char *corrupted[4];
+		uint32_t example;
+	} cases[] = {
+		{ { "cut", NULL, NULL, "cut" }, 2 },
+		{ { NULL, "cut", NULL, NULL }, 1 },
+		{ { "cut", "cut", "cut", NULL }, 4 },
+		{ { "cut", "cut", "cut", "cut" }, 1 },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_SIZE(cases); k++) {
+		struct decode_merge *m = decode_merge_create();
+		struct decode_record *r = decode_record_new(), *example;
+		struct decode_bug bug;
+
+		r->detector = "kasan";
+		r->kind = r->title = "x";
+		r->signature = 7;
+		r->have_pid = true;
+		for (uint32_t i = 0; i < 4; i++) {
+			r->count = i + 1;
+			r->pid = i + 1;
+			r->corrupted = cases[k].corrupted[i];
+			decode_merge_add(m, r);
+		}
+		assert_true(decode_merge_finish(m) && decode_merge_next(m, &bug));
+		assert_int_equal(bug.count, 10);
+		example = decode_merge_example(m, &bug);
+		assert_int_equal(example->pid, cases[k].example);
+		assert_int_equal(example->corrupted != NULL, cases[k].corrupted[cases[k].example - 1] != NULL);
+		assert_false(decode_merge_next(m, &bug));
+		decode_record_free(example);
+		decode_record_free(r);
+		decode_merge_destroy(m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces),   cmocka_unit_test(test_prefix_with_nul), cmocka_unit_test(test_damage),
 		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),        cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_merge_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -257,9 +257,47 @@ static void parse_refuses_the_rest(void **state)
 	assert_true(number_parse("123456", 3, &v) && v == 123);
 }
 
+/* The bytes of a character of n bytes, by UTF-8's pattern alone. */
+static void put_pattern(unsigned char *to, uint32_t c, unsigned n)
+{
+	static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+
+	memset(to, 0, 8);
+	for (unsigned i = n; i-- > 1; c >>= 6)
+		to[i] = (unsigned char)(0x80 | (c & 0x3f));
+	to[0] = (unsigned char)(first[n] | c);
+}
+
+/* Each character has one form, the shortest; surrogates and what is beyond U+10FFFF have none; nor has a form that ends
+ * early. */
+static void forms_of_utf8(void **state)
+{
+	unsigned char text[8];
+
+	(void)state;
+	for (uint32_t c = 0; c < 0x200000; c += c < 0x11000 || c >= 0x10f000 ? 1 : 37) {
+		unsigned least = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+		bool good = c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+
+		for (unsigned n = MAX(least, 2u); n <= 4; n++) {
+			put_pattern(text, c, n);
+			if (utf8_length((char *)text) != (good && n == least ? n : 0))
+				fail_msg("U+%x in %u bytes", c, n);
+			text[n - 1] = 'x';
+			assert_int_equal(utf8_length((char *)text), 0);
+		}
+	}
+	for (unsigned c = 1; c < 256; c++) {
+		memset(text, 0, sizeof(text));
+		text[0] = (unsigned char)c;
+		assert_int_equal(utf8_length((char *)text), c < 0x80);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(forms_of_utf8),
 		cmocka_unit_test(numbers_agree_with_snprintf),
 		cmocka_unit_test(texts_agree_with_snprintf),
 		cmocka_unit_test(edges_agree_with_snprintf),

@@ -106,15 +106,18 @@ static void fork_leaves_no_threads(void *arg)
 	pthread_barrier_wait(&both);
 	REQUIRE(thread_lookup(other_index, &info) && info.alive);
 	lib_fork_prepare();
+	process_guests = 1; /* as in a child of vfork that forks */
 	pid = fork();
 	if (pid == 0) {
 		lib_fork_child();
+		REQUIRE(process_guests == 0 && process_is_this());
 		REQUIRE(thread_lookup(other_index, &info) && !info.alive);
 		REQUIRE(thread_index() != parent && thread_index() != 0);
 		REQUIRE(thread_lookup(thread_index(), &info) && info.alive && info.tid == (pid_t)syscall(SYS_gettid));
 		REQUIRE(thread_lookup(parent, &info) && !info.alive && info.tid == getppid());
 		_exit(0);
 	}
+	process_guests = 0;
 	lib_fork_parent();
 	REQUIRE(waitpid(pid, &status, 0) == pid && status == 0);
 	REQUIRE(thread_lookup(other_index, &info) && info.alive);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "lib/lib.h"
+#include "reports/reports_internal.h"
 #include "tests/unit/unit.h"
 
 #define HELPER "tests/unit/.libs/module_helper.so"
@@ -262,6 +262,97 @@ static void test_rebuilt(void **state)
 	assert_null(strstr(found_at(new.start - 1, when_new).path, "copy500"));
 }
 
+/* ---- in reports ------------------------------------------------------------------------------ */
+
+static struct report_record *record_begin(void)
+{
+	struct report_record *r;
+
+	str_copy(options.report_file, "/dev/null", sizeof(options.report_file));
+	options.symbolize = false;
+	reports_init(false);
+	reports_configure();
+	r = report_begin(REPORT_DOUBLE_FREE, "slab");
+	assert_non_null(r);
+	return r;
+}
+
+static void expect_frame(const struct report_record *r, uint32_t stack, const struct module_info *build)
+{
+	const struct report_module *m = report_frame_module(r, &r->stacks[stack].frames[0]);
+
+	assert_non_null(m);
+	assert_memory_equal(m->build_id, build->build_id, build->build_id_len);
+}
+
+/* One pc in stacks of two times was in two libraries. */
+static void test_stacks_of_two_times(void **state)
+{
+	struct module_info old, new;
+	struct report_record *r;
+	uint32_t when_old, when_new;
+	uintptr_t pc, other;
+	void *library;
+
+	(void)state;
+	library = helper_open(502);
+	pc = helper_pc(library);
+	old = found_at(pc, 0);
+	next_jiffy();
+	when_old = jiffies_now();
+	helper_close(library);
+	next_jiffy();
+	library = helper_open_rebuilt(502, &old);
+	new = found_at(helper_pc(library), 0);
+	other = helper_pc(library);
+	next_jiffy();
+	when_new = jiffies_now();
+	helper_close(library);
+	r = record_begin();
+	report_add_handle(r, STACK_ALLOC, depot_save(&pc, 1), 0, when_old);
+	report_add_handle(r, STACK_FREE, depot_save(&other, 1), 0, when_new);
+	report_add_handle(r, STACK_ACCESS, depot_save(&pc, 1), 0, when_old);
+	record_complete(r);
+	expect_frame(r, 0, &old);
+	expect_frame(r, 1, &new);
+	expect_frame(r, 2, &old);
+	assert_int_equal(r->nr_modules, 2);
+	report_end(r);
+	if (pc != other)
+		skip(); /* ld.so used different places */
+}
+
+/* Stacks through more modules than a record has room for: the first ones are named, and nothing behind the table is
+ * written. */
+static void test_too_many_modules(void **state)
+{
+	static void *libraries[REPORT_MODULES + 8];
+	uintptr_t pcs[REPORT_FRAMES];
+	struct report_record *r = record_begin();
+	uint32_t named = 0, frames = 0, n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(libraries); i++) {
+		libraries[i] = helper_open(600 + i);
+		pcs[n++] = helper_pc(libraries[i]);
+		if (n == REPORT_FRAMES || i + 1 == ARRAY_SIZE(libraries)) {
+			report_add_handle(r, STACK_ACCESS, depot_save(pcs, n), 0, 0);
+			n = 0;
+		}
+	}
+	record_complete(r);
+	assert_int_equal(r->nr_modules, REPORT_MODULES);
+	assert_true(report_record_valid(r, sizeof(*r)));
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		for (uint32_t k = 0; k < r->stacks[i].nr_frames; k++, frames++)
+			named += report_frame_module(r, &r->stacks[i].frames[k]) != NULL;
+	assert_int_equal(frames, ARRAY_SIZE(libraries));
+	assert_int_equal(named, REPORT_MODULES);
+	report_end(r);
+	for (unsigned i = 0; i < ARRAY_SIZE(libraries); i++)
+		helper_close(libraries[i]);
+}
+
 /* Another thread loads the rebuilt library at the place of the one that this thread closes, before this thread looks
  * which ones are gone. */
 static void test_rebuilt_meanwhile(void **state)
@@ -428,6 +519,8 @@ int main(void)
 		cmocka_unit_test(test_by_time),
 		cmocka_unit_test(test_rebuilt),
 		cmocka_unit_test(test_rebuilt_meanwhile),
+		cmocka_unit_test(test_stacks_of_two_times),
+		cmocka_unit_test(test_too_many_modules),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_beside_each_other),
 	};

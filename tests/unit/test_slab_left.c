@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_slab_left.c - what slab/ leaves behind: counters after frees, red zones and poison of objects that
  * leave the quarantine, caches, pools and shrinkers that are gone; and which shadow an object has meanwhile. */
+#include <pthread.h>
+
 #include "slab_test.h"
 #include "slab/arena.h"
+#include "slab/budget.h"
 #include "slab/buddy.h"
 #include "slab/cache.h"
 #include "slab/class.h"
 #include "slab/quarantine.h"
+#include "slab/reclaim.h"
 #include "slab/tcache.h"
 
 /* ---- the quarantine -------------------------------------------------------------------------- */
@@ -152,6 +156,119 @@ static void late_write_is_found_when_the_cache_goes(void)
 	CHECK(after.objects == before.objects && after.bytes == before.bytes);
 }
 
+/* Shrinking a cache ends the quarantine of its objects: late writes are found now, and its slabs become free. */
+static void shrinking_ends_the_quarantine(void)
+{
+	struct slab_cache *c = slab_custom_create("shrinks", 500, 0, 0, NULL), *other;
+	struct quarantine_stats before, after;
+	uint8_t *p[100], *q;
+
+	other = slab_custom_create("stays", 500, 0, 0, NULL);
+	q = slab_custom_alloc(other, false, &no_regs);
+	slab_custom_free(other, q, &no_regs);
+	quarantine_get_stats(&before);
+	for (size_t i = 0; i < 100; i++)
+		p[i] = slab_custom_alloc(c, false, &no_regs);
+	for (size_t i = 1; i < 100; i++)
+		slab_custom_free(c, p[i], &no_regs);
+	p[7][3] = 1;
+	CHECK(slab_custom_shrink(c, &no_regs) > 0);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN &&
+	      findings[0].at == SLAB_AT_QUARANTINE_EXIT && findings[0].object.addr == (uintptr_t)p[7]);
+	quarantine_get_stats(&after);
+	CHECK(after.objects == before.objects && after.bytes == before.bytes && after.guarded == before.guarded);
+	CHECK(slab_custom_destroy(c, 0, &no_regs) == 1);
+	CHECK(slab_custom_destroy(other, 0, &no_regs) == 0);
+}
+
+/* Objects that live elsewhere, in the fence's pool, count as remaining: the cache is not used again. */
+static void objects_elsewhere_remain(void)
+{
+	struct slab_cache *c = slab_custom_create("elsewhere", 500, 0, 0, NULL), *other;
+
+	CHECK(slab_custom_destroy(c, 3, &no_regs) == 3);
+	CHECK(nr_findings == 0);
+	for (size_t i = 0; i < 2000; i++) {
+		other = slab_custom_create("another", 100, 0, 0, NULL);
+		if (!other)
+			break;
+		CHECK(other != c && slab_custom_destroy(other, 0, &no_regs) == 0);
+	}
+}
+
+static struct slab_cache *dying;
+
+static void *destroy_it(void *arg)
+{
+	CHECK(slab_custom_destroy(dying, 0, &no_regs) == 0);
+	return arg;
+}
+
+/* Another thread destroys a cache. This thread's free objects of it are none any more. */
+static void bins_forget_destroyed_caches(void)
+{
+	void *p[8], *q;
+	pthread_t t;
+
+	dying = slab_custom_create("dying", 80, 0, 0, NULL);
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 8; i++) {
+			p[i] = slab_custom_alloc_fast(dying);
+			p[i] = p[i] ? p[i] : slab_custom_alloc(dying, false, &no_regs);
+		}
+		for (size_t i = 0; i < 8; i++)
+			if (!slab_custom_free_fast(dying, p[i]))
+				slab_custom_free(dying, p[i], &no_regs);
+	}
+	CHECK(tcache_self);
+	tcache_self->ticks = 1000; /* no allocation is sampled meanwhile */
+	q = slab_custom_alloc_fast(dying);
+	CHECK(q && slab_custom_free_fast(dying, q));
+	CHECK(pthread_create(&t, NULL, destroy_it, NULL) == 0 && pthread_join(t, NULL) == 0);
+	CHECK(!slab_custom_alloc_fast(dying) && !slab_custom_free_fast(dying, q));
+	CHECK(!slab_custom_check(dying, &no_regs));
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_CACHE_DESTROYED);
+}
+
+/* ---- realloc, trim --------------------------------------------------------------------------- */
+
+/* An object that shrinks in place: its old zone is checked, and what it gave up is bad, and its zone. */
+static void shrunk_objects(void)
+{
+	bool bad = false;
+	uint8_t *p = heap_malloc(100), *q;
+
+	p[101] = 1;
+	CHECK(slab_realloc(p, 64, &no_regs, &bad) == p && !bad);
+	CHECK(nr_findings == 1 && findings[0].kind == SLAB_RIGHT_REDZONE && findings[0].at == SLAB_AT_REALLOC);
+	p[70] = 1;
+	heap_free(p);
+	CHECK(nr_findings == 2 && findings[1].addr == (uintptr_t)p + 70 && findings[1].object.size == 64);
+	q = heap_malloc(100);
+	CHECK(slab_realloc(q, 64, &no_regs, &bad) == q && slab_usable_size(q, &no_regs) == 64);
+	heap_free(q);
+	CHECK(nr_findings == 2);
+}
+
+/* Memory that is given back with malloc_trim: nothing of what was freed stays mapped, areas neither. */
+static void trim_gives_all_back(void)
+{
+	struct buddy_stats s;
+	void *p[6];
+
+	for (size_t i = 0; i < 6; i++) {
+		p[i] = slab_malloc((size_t)1 << (18 + i), 16, SLAB_API_MALLOC, false, &no_regs);
+		CHECK(p[i]);
+		memset(p[i], 1, (size_t)1 << (18 + i));
+	}
+	for (size_t i = 0; i < 6; i++)
+		heap_free(p[i]);
+	CHECK(buddy_used_pages() > 0);
+	slab_trim(0);
+	buddy_get_stats(&s);
+	CHECK(s.free_pages == s.mapped_pages && buddy_dirty_pages() == 0);
+}
+
 /* A freed object of a type-safe cache may still be read: it stays an object of its type, and is not held back. */
 static void type_safe_objects_are_not_held(void)
 {
@@ -221,6 +338,20 @@ static void constructed_objects_wait_inaccessible(void)
 	}
 	for (size_t i = 0; i < 64; i++)
 		slab_custom_free(c, p[i], &no_regs);
+	CHECK(nr_good() == 0);
+}
+
+/* An object that shrinks in place gives up its last bytes. */
+static void shrunk_objects_are_smaller(void)
+{
+	bool bad = false;
+	uint8_t *p;
+
+	slab_set_shadow_ops(&recorder);
+	p = heap_malloc(100);
+	CHECK(nr_good() == 13);
+	CHECK(slab_realloc(p, 64, &no_regs, &bad) == p && nr_good() == 8);
+	heap_free(p);
 	CHECK(nr_good() == 0);
 }
 
@@ -343,6 +474,68 @@ static void pools_prefer_the_living(void)
 	slab_mempool_destroy(pool, &no_regs);
 }
 
+/* ---- budgets --------------------------------------------------------------------------------- */
+
+#define MIB ((size_t)1 << 20)
+
+/* Rounding down by a hundredth does not matter. */
+static bool quarantine_is(size_t mib)
+{
+	return budget_quarantine() <= mib * MIB && budget_quarantine() > mib * MIB - 4096;
+}
+
+/* The quarantine holds its share of what is live, at least a little, and never more than its size. */
+static void quarantine_follows_the_heap(void)
+{
+	budget_area_bytes = 0;
+	budget_queued_bytes = 0;
+	budget_checked_bytes = 0;
+	CHECK(budget_quarantine() == MIB);
+	budget_checked_bytes = (int64_t)(100 * MIB);
+	CHECK(quarantine_is(20));
+	/* What the quarantine holds already is not live. */
+	budget_queued_bytes = 20 * MIB;
+	CHECK(quarantine_is(16));
+	budget_queued_bytes = 200 * MIB;
+	CHECK(budget_quarantine() == MIB);
+	budget_queued_bytes = 0;
+	budget_area_bytes = 50 * MIB;
+	CHECK(quarantine_is(30));
+	budget_area_bytes = 500 * MIB;
+	CHECK(quarantine_is(48));
+	CHECK(!budget_guarded_exceeded(24 * MIB, 0) && budget_guarded_exceeded(24 * MIB + 1, 0));
+	CHECK(!budget_guarded_exceeded(0, arena_size / 4 < 64u << 10 ? 0 : MIN((size_t)64 << 30, arena_size / 4)));
+	CHECK(budget_guarded_exceeded(0, MIN((size_t)64 << 30, arena_size / 4) + 1));
+	CHECK(!budget_held_areas_exceeded(64, 0) && budget_held_areas_exceeded(100000, 0));
+	CHECK(budget_held_areas_exceeded(1, MIN((size_t)64 << 30, arena_size / 4) + 1));
+	budget_area_bytes = 0;
+}
+
+/* Live and retained areas together take as much as the live ones took at their peak, and the peak is forgotten soon. */
+static void peaks_of_areas_are_forgotten(void)
+{
+	uint32_t start = jiffies_now();
+	size_t least;
+
+	budget_area_bytes = budget_area_peak = 0;
+	while (jiffies_now() - start < JIFFIES_HZ && budget_retained_bytes() > MIB)
+		usleep(10000);
+	least = budget_retained_bytes();
+	CHECK(least > 0 && least < MIB);
+	budget_area_add(40 * MIB);
+	CHECK(budget_retained_bytes() == least);
+	budget_area_sub(30 * MIB);
+	CHECK(budget_retained_bytes() == 30 * MIB + least);
+	budget_area_sub(10 * MIB);
+	CHECK(budget_retained_bytes() == 40 * MIB + least);
+	budget_area_add(200 * MIB);
+	budget_area_sub(200 * MIB);
+	CHECK(budget_retained_bytes() == 64 * MIB);
+	for (start = jiffies_now(); budget_retained_bytes() > least; usleep(10000))
+		CHECK(jiffies_now() - start < 30 * JIFFIES_HZ);
+	CHECK(budget_retained_bytes() == least);
+}
+
 /* ---- shrinkers, and allocations that fail on purpose ----------------------------------------- */
 
 static unsigned long spare_objects, nr_scans;
@@ -384,6 +577,31 @@ static void shrinkers_stop_and_go(void)
 	CHECK(slab_shrink_all() == 0 && spare_objects == 1000);
 }
 
+/* Near the arena's end the program's shrinkers are asked, and not at every allocation. */
+static void shrinkers_are_asked_near_the_end(void)
+{
+	uint32_t start;
+	void *p;
+
+	CHECK(slab_shrinker_register("stops", count_spare, scan_and_stop, NULL));
+	spare_objects = 1000;
+	for (unsigned i = 0; i < 1000; i++)
+		reclaim_near_limit();
+	CHECK(nr_scans == 0);
+	while (buddy_used_pages() < (size_t)arena_nr_blocks * BLOCK_PAGES / 16 * 15) {
+		p = slab_malloc(MIB, 16, SLAB_API_MALLOC, false, &no_regs);
+		CHECK(p);
+	}
+	nr_scans = 0;
+	start = jiffies_now();
+	for (unsigned i = 0; i < 1000; i++)
+		reclaim_near_limit();
+	CHECK(nr_scans <= 2 + (jiffies_now() - start) / JIFFIES_HZ);
+	while (!nr_scans && jiffies_now() - start < 20 * JIFFIES_HZ)
+		reclaim_near_limit();
+	CHECK(nr_scans > 0);
+}
+
 static void failures_are_counted(void)
 {
 	unsigned failed = 0;
@@ -392,6 +610,26 @@ static void failures_are_counted(void)
 	for (unsigned i = 0; i < 100; i++)
 		failed += failslab_should("malloc-64", 64, &no_regs);
 	CHECK(failed == 3);
+}
+
+static bool one_before, one_failed;
+
+/* While one allocation is examined, another one takes the last of fail.times. */
+static bool another_comes_first(stack_handle stack)
+{
+	(void)stack;
+	if (!one_before) {
+		one_before = true;
+		one_failed = failslab_should("malloc-64", 64, &no_regs);
+	}
+	return true;
+}
+
+static void last_failure_is_taken_once(void)
+{
+	CHECK(failslab_init(another_comes_first, NULL));
+	CHECK(!failslab_should("malloc-64", 64, &no_regs) && one_failed);
+	CHECK(!failslab_should("malloc-64", 64, &no_regs));
 }
 
 /* 1000 bytes may be allocated before the first failure; the last of them is one too many. */
@@ -425,6 +663,16 @@ CHILD_TEST(pools_exchange_objects, "mode=check")
 CHILD_TEST(pools_are_checked, "mode=check")
 CHILD_TEST(pools_prefer_the_living, "mode=check")
 CHILD_TEST(shrinkers_stop_and_go, "mode=check")
+CHILD_TEST(bins_forget_destroyed_caches, "mode=production")
+CHILD_TEST(shrunk_objects, "mode=check")
+CHILD_TEST(shrunk_objects_are_smaller, "mode=check")
+CHILD_TEST(trim_gives_all_back, "mode=production")
+CHILD_TEST(last_failure_is_taken_once, "mode=check:fail.times=1:fail.probability=100:fail.stack=any")
+CHILD_TEST(shrinking_ends_the_quarantine, "mode=check")
+CHILD_TEST(objects_elsewhere_remain, "mode=check")
+CHILD_TEST(quarantine_follows_the_heap, "mode=check:quarantine.percent=20:quarantine.size=48M")
+CHILD_TEST(peaks_of_areas_are_forgotten, "mode=production")
+CHILD_TEST(shrinkers_are_asked_near_the_end, "mode=production:arena.size=64M")
 CHILD_TEST(failures_are_counted, "mode=check:fail.times=3:fail.probability=100")
 CHILD_TEST(space_comes_first, "mode=check:fail.times=-1:fail.probability=100:fail.space=1000")
 
@@ -445,6 +693,16 @@ int main(void)
 		cmocka_unit_test(test_pools_are_checked),
 		cmocka_unit_test(test_pools_prefer_the_living),
 		cmocka_unit_test(test_shrinkers_stop_and_go),
+		cmocka_unit_test(test_bins_forget_destroyed_caches),
+		cmocka_unit_test(test_shrunk_objects),
+		cmocka_unit_test(test_shrunk_objects_are_smaller),
+		cmocka_unit_test(test_trim_gives_all_back),
+		cmocka_unit_test(test_last_failure_is_taken_once),
+		cmocka_unit_test(test_shrinking_ends_the_quarantine),
+		cmocka_unit_test(test_objects_elsewhere_remain),
+		cmocka_unit_test(test_quarantine_follows_the_heap),
+		cmocka_unit_test(test_peaks_of_areas_are_forgotten),
+		cmocka_unit_test(test_shrinkers_are_asked_near_the_end),
 		cmocka_unit_test(test_failures_are_counted),
 		cmocka_unit_test(test_space_comes_first),
 	};
