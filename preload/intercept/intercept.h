@@ -63,8 +63,42 @@
 #define vwscanf vwscanf_of_headers
 #define vfwscanf vfwscanf_of_headers
 #define vswscanf vswscanf_of_headers
+#define strtol strtol_of_headers
+#define strtoul strtoul_of_headers
+#define strtoll strtoll_of_headers
+#define strtoull strtoull_of_headers
+#define strtoimax strtoimax_of_headers
+#define strtoumax strtoumax_of_headers
+#define strtol_l strtol_l_of_headers
+#define strtoul_l strtoul_l_of_headers
+#define strtoll_l strtoll_l_of_headers
+#define strtoull_l strtoull_l_of_headers
+#define wcstol wcstol_of_headers
+#define wcstoul wcstoul_of_headers
+#define wcstoll wcstoll_of_headers
+#define wcstoull wcstoull_of_headers
+#define wcstoimax wcstoimax_of_headers
+#define wcstoumax wcstoumax_of_headers
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <wchar.h>
+#undef strtol
+#undef strtoul
+#undef strtoll
+#undef strtoull
+#undef strtoimax
+#undef strtoumax
+#undef strtol_l
+#undef strtoul_l
+#undef strtoll_l
+#undef strtoull_l
+#undef wcstol
+#undef wcstoul
+#undef wcstoll
+#undef wcstoull
+#undef wcstoimax
+#undef wcstoumax
 #undef scanf
 #undef fscanf
 #undef sscanf
@@ -85,7 +119,6 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -191,6 +224,28 @@ SCANF_DIALECT()
 SCANF_DIALECT(__isoc99_)
 SCANF_DIALECT(__isoc23_)
 #undef SCANF_DIALECT
+
+/* Numbers; C23's read binary digits. */
+#define NUMBER_DIALECT(d)                                                               \
+	long d##strtol(const char *s, char **end, int base);                            \
+	unsigned long d##strtoul(const char *s, char **end, int base);                  \
+	long long d##strtoll(const char *s, char **end, int base);                      \
+	unsigned long long d##strtoull(const char *s, char **end, int base);            \
+	intmax_t d##strtoimax(const char *s, char **end, int base);                     \
+	uintmax_t d##strtoumax(const char *s, char **end, int base);                    \
+	long d##strtol_l(const char *s, char **end, int base, locale_t l);              \
+	unsigned long d##strtoul_l(const char *s, char **end, int base, locale_t l);    \
+	long long d##strtoll_l(const char *s, char **end, int base, locale_t l);        \
+	unsigned long long d##strtoull_l(const char *s, char **end, int base, locale_t l); \
+	long d##wcstol(const wchar_t *s, wchar_t **end, int base);                      \
+	unsigned long d##wcstoul(const wchar_t *s, wchar_t **end, int base);            \
+	long long d##wcstoll(const wchar_t *s, wchar_t **end, int base);                \
+	unsigned long long d##wcstoull(const wchar_t *s, wchar_t **end, int base);      \
+	intmax_t d##wcstoimax(const wchar_t *s, wchar_t **end, int base);               \
+	uintmax_t d##wcstoumax(const wchar_t *s, wchar_t **end, int base);
+NUMBER_DIALECT()
+NUMBER_DIALECT(__isoc23_)
+#undef NUMBER_DIALECT
 
 int __sprintf_chk(char *dst, int flag, size_t room, const char *format, ...);
 int __snprintf_chk(char *dst, size_t n, int flag, size_t room, const char *format, ...);
