@@ -11,6 +11,7 @@
  *
  *   effect                    the memory at p is                                      checked
  *   (TEXT, p)                 a string that libc reads                                before the call
+ *   (WIDE_TEXT, p)            the same of wide characters                             before
  *   (PATH, p)                 a string that the kernel reads, as far as PATH_MAX      before
  *   (READ, p, n)              n bytes that libc or the kernel reads                   before
  *   (WRITE, p, n)             n bytes that libc always writes                         before
@@ -67,6 +68,11 @@
 #define DECLARE_TEXT(p)
 #define BEFORE_TEXT(p) call_text(p, entry);
 #define AFTER_TEXT(p)
+
+#define GATE_WIDE_TEXT(p) &&libc_foreign(p)
+#define DECLARE_WIDE_TEXT(p)
+#define BEFORE_WIDE_TEXT(p) call_wide_text(p, entry);
+#define AFTER_WIDE_TEXT(p)
 
 #define GATE_PATH(p) &&libc_foreign(p)
 #define DECLARE_PATH(p)
@@ -157,6 +163,14 @@ static inline void call_text(const char *s, const char *entry)
 
 	if (call_has(s))
 		check_string(s, SIZE_MAX, &len, entry);
+}
+
+static inline void call_wide_text(const wchar_t *s, const char *entry)
+{
+	size_t len;
+
+	if (call_has(s))
+		check_wide_string(s, SIZE_MAX, &len, entry);
 }
 
 static inline void call_wrote_text(const char *s, const char *entry)

@@ -14,7 +14,9 @@
  *   libc_str.c      str*, stp* that copy
  *   libc_scan.c     str* that only read
  *   libc_number.c   strtol and its family
- *   libc_printf.c   sprintf and its family
+ *   libc_format.c   what a format makes printf read and scanf write
+ *   libc_printf.c   printf and its family
+ *   libc_scanf.c    scanf and its family
  *   libc_stdio.c    fread, fgets, getline, fwrite, fputs
  *   libc_io.c       read, write, recv, send, …
  *   libc_kernel.c   buffers with guard pages in them, for the kernel
@@ -48,22 +50,83 @@
 #define _GNU_SOURCE
 #endif
 
+/* glibc's headers make these names other names of a newer dialect's functions (__isoc99_scanf). */
+#define scanf scanf_of_headers
+#define fscanf fscanf_of_headers
+#define sscanf sscanf_of_headers
+#define vscanf vscanf_of_headers
+#define vfscanf vfscanf_of_headers
+#define vsscanf vsscanf_of_headers
+#define wscanf wscanf_of_headers
+#define fwscanf fwscanf_of_headers
+#define swscanf swscanf_of_headers
+#define vwscanf vwscanf_of_headers
+#define vfwscanf vfwscanf_of_headers
+#define vswscanf vswscanf_of_headers
+#define strtol strtol_of_headers
+#define strtoul strtoul_of_headers
+#define strtoll strtoll_of_headers
+#define strtoull strtoull_of_headers
+#define strtoimax strtoimax_of_headers
+#define strtoumax strtoumax_of_headers
+#define strtol_l strtol_l_of_headers
+#define strtoul_l strtoul_l_of_headers
+#define strtoll_l strtoll_l_of_headers
+#define strtoull_l strtoull_l_of_headers
+#define wcstol wcstol_of_headers
+#define wcstoul wcstoul_of_headers
+#define wcstoll wcstoll_of_headers
+#define wcstoull wcstoull_of_headers
+#define wcstoimax wcstoimax_of_headers
+#define wcstoumax wcstoumax_of_headers
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
+#undef strtol
+#undef strtoul
+#undef strtoll
+#undef strtoull
+#undef strtoimax
+#undef strtoumax
+#undef strtol_l
+#undef strtoul_l
+#undef strtoll_l
+#undef strtoull_l
+#undef wcstol
+#undef wcstoul
+#undef wcstoll
+#undef wcstoull
+#undef wcstoimax
+#undef wcstoumax
+#undef scanf
+#undef fscanf
+#undef sscanf
+#undef vscanf
+#undef vfscanf
+#undef vsscanf
+#undef wscanf
+#undef fwscanf
+#undef swscanf
+#undef vwscanf
+#undef vfwscanf
+#undef vswscanf
+
 #include <errno.h>
 #include <limits.h>
 #include <link.h>
+#include <printf.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <syslog.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
-#include <wchar.h>
 
 /* The declarations are hidden too, so code reaches these symbols without the global offset table, also before
  * relocation. */
@@ -127,6 +190,62 @@ size_t __mbsrtowcs_chk(wchar_t *dst, const char **src, size_t n, mbstate_t *stat
 size_t __wcsrtombs_chk(char *dst, const wchar_t **src, size_t n, mbstate_t *state, size_t room);
 size_t __mbsnrtowcs_chk(wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state, size_t room);
 size_t __wcsnrtombs_chk(char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room);
+
+int __printf_chk(int flag, const char *format, ...);
+int __fprintf_chk(FILE *f, int flag, const char *format, ...);
+int __dprintf_chk(int fd, int flag, const char *format, ...);
+int __asprintf_chk(char **dst, int flag, const char *format, ...);
+int __wprintf_chk(int flag, const wchar_t *format, ...);
+int __fwprintf_chk(FILE *f, int flag, const wchar_t *format, ...);
+void __syslog_chk(int priority, int flag, const char *format, ...);
+int __vprintf_chk(int flag, const char *format, va_list args);
+int __vfprintf_chk(FILE *f, int flag, const char *format, va_list args);
+int __vdprintf_chk(int fd, int flag, const char *format, va_list args);
+int __vasprintf_chk(char **dst, int flag, const char *format, va_list args);
+int __vwprintf_chk(int flag, const wchar_t *format, va_list args);
+int __vfwprintf_chk(FILE *f, int flag, const wchar_t *format, va_list args);
+void __vsyslog_chk(int priority, int flag, const char *format, va_list args);
+
+/* The dialects of scanf: gnu89's, C99's and C23's. */
+#define SCANF_DIALECT(d)                                                         \
+	int d##scanf(const char *format, ...);                                   \
+	int d##fscanf(FILE *f, const char *format, ...);                         \
+	int d##sscanf(const char *s, const char *format, ...);                   \
+	int d##vscanf(const char *format, va_list args);                         \
+	int d##vfscanf(FILE *f, const char *format, va_list args);               \
+	int d##vsscanf(const char *s, const char *format, va_list args);         \
+	int d##wscanf(const wchar_t *format, ...);                               \
+	int d##fwscanf(FILE *f, const wchar_t *format, ...);                     \
+	int d##swscanf(const wchar_t *s, const wchar_t *format, ...);            \
+	int d##vwscanf(const wchar_t *format, va_list args);                     \
+	int d##vfwscanf(FILE *f, const wchar_t *format, va_list args);           \
+	int d##vswscanf(const wchar_t *s, const wchar_t *format, va_list args);
+SCANF_DIALECT()
+SCANF_DIALECT(__isoc99_)
+SCANF_DIALECT(__isoc23_)
+#undef SCANF_DIALECT
+
+/* Numbers; C23's read binary digits. */
+#define NUMBER_DIALECT(d)                                                               \
+	long d##strtol(const char *s, char **end, int base);                            \
+	unsigned long d##strtoul(const char *s, char **end, int base);                  \
+	long long d##strtoll(const char *s, char **end, int base);                      \
+	unsigned long long d##strtoull(const char *s, char **end, int base);            \
+	intmax_t d##strtoimax(const char *s, char **end, int base);                     \
+	uintmax_t d##strtoumax(const char *s, char **end, int base);                    \
+	long d##strtol_l(const char *s, char **end, int base, locale_t l);              \
+	unsigned long d##strtoul_l(const char *s, char **end, int base, locale_t l);    \
+	long long d##strtoll_l(const char *s, char **end, int base, locale_t l);        \
+	unsigned long long d##strtoull_l(const char *s, char **end, int base, locale_t l); \
+	long d##wcstol(const wchar_t *s, wchar_t **end, int base);                      \
+	unsigned long d##wcstoul(const wchar_t *s, wchar_t **end, int base);            \
+	long long d##wcstoll(const wchar_t *s, wchar_t **end, int base);                \
+	unsigned long long d##wcstoull(const wchar_t *s, wchar_t **end, int base);      \
+	intmax_t d##wcstoimax(const wchar_t *s, wchar_t **end, int base);               \
+	uintmax_t d##wcstoumax(const wchar_t *s, wchar_t **end, int base);
+NUMBER_DIALECT()
+NUMBER_DIALECT(__isoc23_)
+#undef NUMBER_DIALECT
 
 int __sprintf_chk(char *dst, int flag, size_t room, const char *format, ...);
 int __snprintf_chk(char *dst, size_t n, int flag, size_t room, const char *format, ...);
@@ -353,6 +472,24 @@ bool kernel_meets_guard(const struct iovec *v, long count);
 void *kernel_lend(size_t size);
 void kernel_take_back(void *map, size_t size);
 
+/* ---- libc_format.c --------------------------------------------------------------------------- */
+
+/* The program gives conversions of printf a meaning of its own. */
+extern bool format_custom;
+/* Checks what printf reads: the format and, with a list of its arguments, the strings. */
+void format_check_printf(const void *text, bool wide, va_list args, const char *entry);
+/* Checks the format of a scanf. */
+void format_check_scanf(const void *text, const char *entry);
+void format_check_wide_scanf(const void *text, const char *entry);
+/* Checks what scanf wrote when it returned `stored`. gnu: "%as" allocates. */
+void format_check_stored(const void *text, bool wide, bool gnu, va_list args, int stored, const char *entry);
+
+/* Is any memory checked? */
+__inline_hot bool libc_checks(void)
+{
+	return libc_gate.span != UINTPTR_MAX;
+}
+
 /* Reports a size that is negative as a signed number; true after a report. */
 __inline_hot bool check_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
@@ -360,6 +497,20 @@ __inline_hot bool check_negative(const void *p, size_t n, enum report_access acc
 		return false;
 	libc_report_negative(p, n, access, entry);
 	return true;
+}
+
+/* A fortified call that is told a larger size than the compiler knows of ends the program, whatever it would write. So
+ * such a size is checked before the call. */
+__inline_hot void check_room(const void *dst, size_t n, size_t room, const char *entry)
+{
+	if (unlikely(n > room) && (ptrdiff_t)n > 0 && !libc_foreign(dst))
+		check_write(dst, n, entry);
+}
+
+__inline_hot void check_wide_room(const wchar_t *dst, size_t n, size_t room, const char *entry)
+{
+	if (unlikely(n > room) && n < PTRDIFF_MAX / sizeof(wchar_t) && !libc_foreign(dst))
+		check_write(dst, n * sizeof(wchar_t), entry);
 }
 
 __inline_hot bool ranges_overlap(const void *a, size_t an, const void *b, size_t bn)

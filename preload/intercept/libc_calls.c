@@ -10,6 +10,7 @@
 #include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
+#include <locale.h>
 #include <math.h>
 #include <mntent.h>
 #include <net/if.h>
@@ -40,6 +41,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <termios.h>
+#include <wctype.h>
 #include <wordexp.h>
 
 /* Headers declare some of these with arrays. */
@@ -81,6 +83,27 @@ static size_t call_word(const char *s)
 	while (libc_extent(s + n, 1).len == 1 && (isalnum((unsigned char)s[n]) || s[n] == '.' || s[n] == ':'))
 		n++;
 	return n + 1;
+}
+
+/* How far two strings are read that are the same but for their case: to the first difference or the end. */
+static size_t call_common(const char *a, const char *b, size_t max, locale_t l)
+{
+	size_t n = 0;
+
+	while (n < max && libc_extent(a + n, 1).len && libc_extent(b + n, 1).len && a[n] &&
+	       tolower_l((unsigned char)a[n], l) == tolower_l((unsigned char)b[n], l))
+		n++;
+	return MIN(n + 1, max);
+}
+
+static size_t call_wide_common(const wchar_t *a, const wchar_t *b, size_t max, locale_t l)
+{
+	size_t n = 0, one = sizeof(wchar_t);
+
+	while (n < max && libc_extent(a + n, one).len == one && libc_extent(b + n, one).len == one && a[n] &&
+	       towlower_l((wint_t)a[n], l) == towlower_l((wint_t)b[n], l))
+		n++;
+	return MIN(n + 1, max) * one;
 }
 
 static size_t call_address_size(int family)

@@ -27,36 +27,38 @@ static ssize_t stored_by_socket(int fd, int flags, ssize_t ret)
 	return type == SOCK_STREAM && (domain == AF_INET || domain == AF_INET6) ? 0 : ret;
 }
 
-#define FILL_CALL(name, params, args, stored)                     \
+#define FILL_CALL(name, params, args, stored, room)               \
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst)) \
 	{                                                         \
 		struct kernel_fill fill;                          \
 		ssize_t ret;                                      \
                                                                   \
+		check_room(dst, n, room, ENTRY);                  \
 		dst = kernel_fill_begin(&fill, dst, n);           \
 		ret = REAL(name) args;                            \
 		kernel_fill_end(&fill, stored, ENTRY);            \
 		return ret;                                       \
 	}
-#define FILL(name, params, args) FILL_CALL(name, params, args, ret)
-#define FILL_SOCKET(name, params, args) FILL_CALL(name, params, args, stored_by_socket(fd, flags, ret))
-FILL(read, (int fd, void *dst, size_t n), (fd, dst, n))
-FILL(pread, (int fd, void *dst, size_t n, off_t offset), (fd, dst, n, offset))
-FILL(pread64, (int fd, void *dst, size_t n, off64_t offset), (fd, dst, n, offset))
-FILL_SOCKET(recv, (int fd, void *dst, size_t n, int flags), (fd, dst, n, flags))
-FILL(__read_chk, (int fd, void *dst, size_t n, size_t room), (fd, dst, n, room))
-FILL(__pread_chk, (int fd, void *dst, size_t n, off_t offset, size_t room), (fd, dst, n, offset, room))
-FILL(__pread64_chk, (int fd, void *dst, size_t n, off64_t offset, size_t room), (fd, dst, n, offset, room))
-FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags))
+#define FILL(name, params, args, room) FILL_CALL(name, params, args, ret, room)
+#define FILL_SOCKET(name, params, args, room) FILL_CALL(name, params, args, stored_by_socket(fd, flags, ret), room)
+FILL(read, (int fd, void *dst, size_t n), (fd, dst, n), SIZE_MAX)
+FILL(pread, (int fd, void *dst, size_t n, off_t offset), (fd, dst, n, offset), SIZE_MAX)
+FILL(pread64, (int fd, void *dst, size_t n, off64_t offset), (fd, dst, n, offset), SIZE_MAX)
+FILL_SOCKET(recv, (int fd, void *dst, size_t n, int flags), (fd, dst, n, flags), SIZE_MAX)
+FILL(__read_chk, (int fd, void *dst, size_t n, size_t room), (fd, dst, n, room), room)
+FILL(__pread_chk, (int fd, void *dst, size_t n, off_t offset, size_t room), (fd, dst, n, offset, room), room)
+FILL(__pread64_chk, (int fd, void *dst, size_t n, off64_t offset, size_t room), (fd, dst, n, offset, room), room)
+FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (fd, dst, n, room, flags), room)
 
 /* The kernel stores as much of the address as fits, and the length of the whole address. */
-#define FILL_FROM(name, params, args)                                                                             \
+#define FILL_FROM(name, params, args, room)                                                                       \
 	INTERCEPT(ssize_t, name, params, args, libc_foreign(dst) && libc_foreign(address.__sockaddr__))           \
 	{                                                                                                         \
 		bool wanted = address.__sockaddr__ && address_len;                                                \
 		struct kernel_fill data, from;                                                                    \
 		ssize_t ret;                                                                                      \
                                                                                                                   \
+		check_room(dst, n, room, ENTRY);                                                                  \
 		dst = kernel_fill_begin(&data, dst, n);                                                           \
 		address.__sockaddr__ = kernel_fill_begin(&from, address.__sockaddr__, wanted ? *address_len : 0); \
 		ret = REAL(name) args;                                                                            \
@@ -65,10 +67,10 @@ FILL_SOCKET(__recv_chk, (int fd, void *dst, size_t n, size_t room, int flags), (
 		return ret;                                                                                       \
 	}
 FILL_FROM(recvfrom, (int fd, void *dst, size_t n, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
-          (fd, dst, n, flags, address, address_len))
+          (fd, dst, n, flags, address, address_len), SIZE_MAX)
 FILL_FROM(__recvfrom_chk,
           (int fd, void *dst, size_t n, size_t room, int flags, __SOCKADDR_ARG address, socklen_t *address_len),
-          (fd, dst, n, room, flags, address, address_len))
+          (fd, dst, n, room, flags, address, address_len), room)
 
 /* The kernel refuses a negative size, but a program that computed one has a bug. */
 static void check_source(const void *src, size_t n, const char *entry)

@@ -8,6 +8,10 @@
  * a number may end there with another character, and the next page may be unreadable. */
 #include "preload/intercept/intercept.h"
 
+#include <ctype.h>
+#include <locale.h>
+#include <wctype.h>
+
 #define LOOK_AHEAD 64
 
 static bool ends_soon(const char *s)
@@ -22,61 +26,113 @@ static bool ends_soon(const char *s)
 	return !scan.bad && scan.len < ahead;
 }
 
-#define CONVERT_BASE(type, name)                                                                      \
-	INTERCEPT(type, name, (const char *s, char **end, int base), (s, end, base), libc_foreign(s)) \
-	{                                                                                             \
-		char *stop;                                                                           \
-		type value;                                                                           \
-                                                                                                      \
-		if (likely(ends_soon(s)))                                                             \
-			return REAL(name)(s, end, base);                                              \
-		stop = NULL;                                                                          \
-		value = REAL(name)(s, &stop, base);                                                   \
-		if (stop)                                                                             \
-			check_read(s, (size_t)(stop - s) + 1, ENTRY);                                 \
-		if (end)                                                                              \
-			*end = stop;                                                                  \
-		return value;                                                                         \
-	}
-CONVERT_BASE(long, strtol)
-CONVERT_BASE(unsigned long, strtoul)
-CONVERT_BASE(long long, strtoll)
-CONVERT_BASE(unsigned long long, strtoull)
+static bool wide_ends_soon(const wchar_t *s)
+{
+	return !libc_covers(s);
+}
 
-#define CONVERT_FLOAT(type, name)                                                     \
-	INTERCEPT(type, name, (const char *s, char **end), (s, end), libc_foreign(s)) \
-	{                                                                             \
-		char *stop;                                                           \
-		type value;                                                           \
-                                                                                      \
-		if (likely(ends_soon(s)))                                             \
-			return REAL(name)(s, end);                                    \
-		stop = NULL;                                                          \
-		value = REAL(name)(s, &stop);                                         \
-		if (stop)                                                             \
-			check_read(s, (size_t)(stop - s) + 1, ENTRY);                 \
-		if (end)                                                              \
-			*end = stop;                                                  \
-		return value;                                                         \
+/* How many characters libc looked at: to the one that ends the number, or, when there is none, over the white space and
+ * the sign to the character that is no digit. */
+static size_t looked_at(const char *s, const char *stop)
+{
+	size_t n = (size_t)(stop - s);
+
+	if (n)
+		return n + 1;
+	while (libc_extent(s + n, 1).len && isspace((unsigned char)s[n]))
+		n++;
+	if (libc_extent(s + n, 1).len && (s[n] == '+' || s[n] == '-'))
+		n++;
+	return n + 1;
+}
+
+static size_t wide_looked_at(const wchar_t *s, const wchar_t *stop)
+{
+	size_t n = (size_t)(stop - s), one = sizeof(wchar_t);
+
+	if (n)
+		return (n + 1) * one;
+	while (libc_extent(s + n, one).len == one && iswspace((wint_t)s[n]))
+		n++;
+	if (libc_extent(s + n, one).len == one && (s[n] == '+' || s[n] == '-'))
+		n++;
+	return (n + 1) * one;
+}
+
+/* wide: empty, or the start of the names for wide characters. */
+#define CONVERT(type, name, unit, wide, params, args, with_stop)        \
+	INTERCEPT(type, name, params, args, libc_foreign(s))            \
+	{                                                               \
+		unit *stop;                                             \
+		type value;                                             \
+                                                                        \
+		if (likely(wide##ends_soon(s)))                         \
+			return REAL(name) args;                         \
+		stop = NULL;                                            \
+		value = REAL(name) with_stop;                           \
+		if (stop)                                               \
+			check_read(s, wide##looked_at(s, stop), ENTRY); \
+		if (end)                                                \
+			*end = stop;                                    \
+		return value;                                           \
 	}
+#define CONVERT_BASE(type, name) \
+	CONVERT(type, name, char, , (const char *s, char **end, int base), (s, end, base), (s, &stop, base))
+#define CONVERT_WIDE(type, name)                                                                         \
+	CONVERT(type, name, wchar_t, wide_, (const wchar_t *s, wchar_t **end, int base), (s, end, base), \
+	        (s, &stop, base))
+#define CONVERT_LOCALE(type, name)                                                                        \
+	CONVERT(type, name, char, , (const char *s, char **end, int base, locale_t l), (s, end, base, l), \
+	        (s, &stop, base, l))
+#define DIALECT(d)                                        \
+	CONVERT_BASE(long, d##strtol)                     \
+	CONVERT_BASE(unsigned long, d##strtoul)           \
+	CONVERT_BASE(long long, d##strtoll)               \
+	CONVERT_BASE(unsigned long long, d##strtoull)     \
+	CONVERT_BASE(intmax_t, d##strtoimax)              \
+	CONVERT_BASE(uintmax_t, d##strtoumax)             \
+	CONVERT_LOCALE(long, d##strtol_l)                 \
+	CONVERT_LOCALE(unsigned long, d##strtoul_l)       \
+	CONVERT_LOCALE(long long, d##strtoll_l)           \
+	CONVERT_LOCALE(unsigned long long, d##strtoull_l) \
+	CONVERT_WIDE(long, d##wcstol)                     \
+	CONVERT_WIDE(unsigned long, d##wcstoul)           \
+	CONVERT_WIDE(long long, d##wcstoll)               \
+	CONVERT_WIDE(unsigned long long, d##wcstoull)     \
+	CONVERT_WIDE(intmax_t, d##wcstoimax)              \
+	CONVERT_WIDE(uintmax_t, d##wcstoumax)
+DIALECT()
+DIALECT(__isoc23_)
+
+#define CONVERT_FLOAT(type, name) CONVERT(type, name, char, , (const char *s, char **end), (s, end), (s, &stop))
 CONVERT_FLOAT(double, strtod)
 CONVERT_FLOAT(float, strtof)
 CONVERT_FLOAT(long double, strtold)
+#define CONVERT_FLOAT_LOCALE(type, name) \
+	CONVERT(type, name, char, , (const char *s, char **end, locale_t l), (s, end, l), (s, &stop, l))
+CONVERT_FLOAT_LOCALE(double, strtod_l)
+CONVERT_FLOAT_LOCALE(float, strtof_l)
+CONVERT_FLOAT_LOCALE(long double, strtold_l)
+#define CONVERT_FLOAT_WIDE(type, name) \
+	CONVERT(type, name, wchar_t, wide_, (const wchar_t *s, wchar_t **end), (s, end), (s, &stop))
+CONVERT_FLOAT_WIDE(double, wcstod)
+CONVERT_FLOAT_WIDE(float, wcstof)
+CONVERT_FLOAT_WIDE(long double, wcstold)
 
 /* The ato functions do not tell where they stopped. Their strto counterparts do, and return the same value. */
-#define CONVERT_PLAIN(type, name, with, ...)                          \
-	INTERCEPT(type, name, (const char *s), (s), libc_foreign(s))  \
-	{                                                             \
-		char *stop;                                           \
-		type value;                                           \
-                                                                      \
-		if (likely(ends_soon(s)))                             \
-			return REAL(name)(s);                         \
-		stop = NULL;                                          \
-		value = (type)REAL(with)(s, &stop __VA_ARGS__);       \
-		if (stop)                                             \
-			check_read(s, (size_t)(stop - s) + 1, ENTRY); \
-		return value;                                         \
+#define CONVERT_PLAIN(type, name, with, ...)                         \
+	INTERCEPT(type, name, (const char *s), (s), libc_foreign(s)) \
+	{                                                            \
+		char *stop;                                          \
+		type value;                                          \
+                                                                     \
+		if (likely(ends_soon(s)))                            \
+			return REAL(name)(s);                        \
+		stop = NULL;                                         \
+		value = (type)REAL(with)(s, &stop __VA_ARGS__);      \
+		if (stop)                                            \
+			check_read(s, looked_at(s, stop), ENTRY);    \
+		return value;                                        \
 	}
 CONVERT_PLAIN(int, atoi, strtol, , 10)
 CONVERT_PLAIN(long, atol, strtol, , 10)

@@ -23,7 +23,7 @@ static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t
 }
 
 /* A large element is read into the buffer itself. */
-#define FREAD(name, params, args)                                                    \
+#define FREAD(name, params, args, room)                                              \
 	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                     \
 	{                                                                            \
 		struct kernel_fill fill;                                             \
@@ -31,15 +31,16 @@ static ssize_t bytes_stored(const struct kernel_fill *fill, size_t whole, size_t
                                                                                      \
 		if (__builtin_mul_overflow(n, size, &bytes))                         \
 			return REAL(name) args;                                      \
+		check_room(dst, bytes, room, ENTRY);                                 \
 		dst = kernel_fill_begin(&fill, dst, bytes);                          \
 		ret = REAL(name) args;                                               \
 		kernel_fill_end(&fill, bytes_stored(&fill, ret *size, size), ENTRY); \
 		return ret;                                                          \
 	}
-FREAD(fread, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))
-FREAD(fread_unlocked, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f))
-FREAD(__fread_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f))
-FREAD(__fread_unlocked_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f))
+FREAD(fread, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f), SIZE_MAX)
+FREAD(fread_unlocked, (void *dst, size_t size, size_t n, FILE *f), (dst, size, n, f), SIZE_MAX)
+FREAD(__fread_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f), room)
+FREAD(__fread_unlocked_chk, (void *dst, size_t room, size_t size, size_t n, FILE *f), (dst, room, size, n, f), room)
 
 #define FWRITE(name)                                                                                             \
 	INTERCEPT(size_t, name, (const void *src, size_t size, size_t n, FILE *f), (src, size, n, f), \
@@ -85,24 +86,26 @@ static void check_wide_line(const wchar_t *line, int n, const char *entry)
 		check_write(line, MIN(REAL(wcsnlen)(line, (size_t)n - 1) + 1, (size_t)n) * sizeof(wchar_t), entry);
 }
 
-#define GET_LINE(type, name, check, params, args)                \
+#define GET_LINE(type, name, check, params, args, before)        \
 	INTERCEPT(type *, name, params, args, libc_foreign(dst)) \
 	{                                                        \
-		type *ret = REAL(name) args;                     \
+		type *ret;                                       \
+		before;                                          \
+		ret = REAL(name) args;                           \
 		check(ret, n, ENTRY);                            \
 		return ret;                                      \
 	}
 /* clang-format would take the "*" of the first parameter for a product. */
 /* clang-format off */
-GET_LINE(char, fgets, check_line, (char *dst, int n, FILE *f), (dst, n, f))
-GET_LINE(char, fgets_unlocked, check_line, (char *dst, int n, FILE *f), (dst, n, f))
-GET_LINE(char, __fgets_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f))
-GET_LINE(char, __fgets_unlocked_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f))
-GET_LINE(wchar_t, fgetws, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f))
-GET_LINE(wchar_t, fgetws_unlocked, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f))
-GET_LINE(wchar_t, __fgetws_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f), (dst, room, n, f))
+GET_LINE(char, fgets, check_line, (char *dst, int n, FILE *f), (dst, n, f), )
+GET_LINE(char, fgets_unlocked, check_line, (char *dst, int n, FILE *f), (dst, n, f), )
+GET_LINE(char, __fgets_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f), check_room(dst, (size_t)n, room, ENTRY))
+GET_LINE(char, __fgets_unlocked_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f), check_room(dst, (size_t)n, room, ENTRY))
+GET_LINE(wchar_t, fgetws, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f), )
+GET_LINE(wchar_t, fgetws_unlocked, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f), )
+GET_LINE(wchar_t, __fgetws_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f), (dst, room, n, f), check_wide_room(dst, (size_t)n, room, ENTRY))
 GET_LINE(wchar_t, __fgetws_unlocked_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f),
-         (dst, room, n, f))
+         (dst, room, n, f), check_wide_room(dst, (size_t)n, room, ENTRY))
 /* clang-format on */
 
 /* libc enlarges a small buffer by realloc. What can be wrong is a buffer smaller than *size, or a freed one. */

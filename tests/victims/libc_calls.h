@@ -8,6 +8,7 @@
 #include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
+#include <locale.h>
 #include <math.h>
 #include <mntent.h>
 #include <net/if.h>
@@ -64,6 +65,7 @@ int __fxstat64(int, int, struct stat64 *), __fxstatat64(int, int, const char *, 
 
 /* Which buffer of the example is one byte too short: 1 is the first that it makes; 0: none. */
 static int short_one, made;
+static volatile long used; /* the result of a call that the compiler could leave out */
 
 static void *part(const void *from, size_t n)
 {
@@ -209,6 +211,11 @@ static void *a_zeroed(void)
 	static char zeros[256];
 
 	return zeros;
+}
+
+static locale_t a_locale(void)
+{
+	return newlocale(LC_ALL_MASK, "C", NULL);
 }
 
 static int groups(void)
