@@ -74,12 +74,14 @@ static void pool_without_mappings(void)
 	            (unsigned long long)live_counters.fence_live);
 }
 
-static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, enum slab_api api, stack_handle stack)
+static void slot_stamp(struct fence_slot *s, uintptr_t addr, size_t size, size_t align, enum slab_api api,
+                       stack_handle stack)
 {
 	s->addr = addr;
 	s->size = (uint32_t)size;
 	s->owner = 0;
-	s->api = (uint8_t)api;
+	s->api = (uint8_t)api & 0xf;
+	s->align = (unsigned)(__builtin_ctzl(align) - 4) & 0xf;
 	s->opened = 0;
 	s->short_canary = fence_all;
 	s->alloc_stack = stack;
@@ -131,7 +133,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 	}
 	data = slot_data(r, s);
 	addr = slot_place(r, data, size, align);
-	slot_stamp(s, addr, size, api, stack);
+	slot_stamp(s, addr, size, align, api, stack);
 	canary_fill(canary_start(r, s), addr);
 	canary_fill(addr + size, canary_end(r, s));
 	/* A stale pointer may have written to a slot that was opened ahead. */
@@ -210,7 +212,8 @@ static bool family_matters(enum slab_api a, enum slab_api b)
 static void check_api(const struct fence_slot *s, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	enum slab_api own = family((enum slab_api)s->api);
-	bool mismatch = own != family(api) && family_matters(own, api);
+	bool aligned = s->align && (api == SLAB_API_NEW || api == SLAB_API_NEW_ARRAY);
+	bool mismatch = api != SLAB_API_CHECKED && (own != family(api) || aligned) && family_matters(own, api);
 	struct slab_object object;
 
 	if (!mismatch && (options.mode != MODE_CHECK || size_given == SIZE_MAX || size_given == s->size))

@@ -34,9 +34,10 @@ struct fence_slot {
 	uint32_t next; /* in the queue of freed slots; under slots_lock */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread, when;
-	uint32_t owner;      /* fence_set_owner; atomic */
-	uint8_t api, opened; /* opened: SLOT_OPENED_* for pages that a report made accessible, SLOT_TOLD; atomic */
-	bool short_canary;   /* the canary does not fill the whole page */
+	uint32_t owner;             /* fence_set_owner; atomic */
+	uint8_t api : 4, align : 4; /* align: 16 << align was asked for */
+	uint8_t opened;    /* opened: SLOT_OPENED_* for pages that a report made accessible, SLOT_TOLD; atomic */
+	bool short_canary; /* the canary does not fill the whole page */
 	bool open; /* opened ahead: its pages are memory already; while the slot is not in use, under slots_lock */
 };
 _Static_assert(sizeof(struct fence_slot) <= 64, "what a slot costs besides its page");

@@ -89,11 +89,52 @@ void release_object(void *p, enum slab_api api, size_t size_given, const struct 
 	runtime_leave();
 }
 
+/* Does what the free tells not fit the object? */
+static bool told_wrong(const struct free_told *told, const struct slab_object *o, struct finding *f)
+{
+	bool new_plain = o->align <= MIN_ALIGN && o->api != SLAB_API_MEMALIGN && told->align > MIN_ALIGN;
+	bool size = told->size != SIZE_MAX && told->size != o->size;
+
+	if (o->api != told->api || new_plain) {
+		f->kind = REPORT_ALLOC_DEALLOC_MISMATCH;
+		f->align_given = told->align;
+		return true;
+	}
+	f->kind = REPORT_SIZED_DELETE_MISMATCH;
+	if (!size && told->align && o->align && MAX(told->align, (size_t)MIN_ALIGN) != o->align)
+		f->align_given = told->align;
+	return size || f->align_given;
+}
+
+void release_told(void *p, const struct free_told *told, const struct unwind_regs *regs)
+{
+	enum slab_api api = told->api;
+	struct slab_object o;
+	struct finding f = {
+		.component = fence_contains(p) ? "fence" : "slab",
+		.addr = (uintptr_t)p,
+		.access = ACCESS_FREE,
+		.entry = told->entry,
+		.api_used = told->api,
+		.size_given = told->size,
+		.regs = regs,
+		.object = &o,
+	};
+
+	if (options.mode == MODE_CHECK && slab_find_object((uintptr_t)p, &o) && o.tracked && o.state == SLAB_OBJ_LIVE &&
+	    o.addr == (uintptr_t)p && o.api < SLAB_API_CACHE) {
+		api = SLAB_API_CHECKED;
+		if (told_wrong(told, &o, &f) && !slab_is_inside())
+			report_finding(&f);
+	}
+	release_object(p, api, SIZE_MAX, regs);
+}
+
 /* The family of a moved object.  Objects of malloc and new keep theirs, so only a wrong delete is reported later.
  * Memory of another family becomes malloc's, and the free of the old object reports the mismatch. */
 static enum slab_api family_moved(enum slab_api api)
 {
-	return api < SLAB_API_CACHE ? api : SLAB_API_MALLOC;
+	return api < SLAB_API_CACHE && api != SLAB_API_MEMALIGN ? api : SLAB_API_MALLOC;
 }
 
 /* A fenced object always moves: the pointers that the program forgot to update then meet a guard. */

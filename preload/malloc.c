@@ -170,26 +170,29 @@ MEMSAN_EXPORT void *pvalloc(size_t size)
 	return allocate_object(rounded ? rounded : PAGE_SIZE, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
 }
 
-/* C23: the size must be the allocation's; so must the alignment, which is not recorded and not checked. */
+/* C23: the size must be the allocation's, and so must the alignment. Only what aligned_alloc returned has one; memory
+ * of posix_memalign and its like is taken for aligned_alloc's. */
 MEMSAN_EXPORT void free_sized(void *p, size_t size)
 {
+	const struct free_told told = { SLAB_API_MALLOC, "free_sized", size, 0 };
 	struct unwind_regs regs;
 
 	if (likely(slab_free_fast(p)) || !p)
 		return;
 	UNWIND_HERE(&regs);
-	release_object(p, SLAB_API_MALLOC, size, &regs);
+	release_told(p, &told, &regs);
 }
 
 MEMSAN_EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
+	struct free_told told = { SLAB_API_MEMALIGN, "free_aligned_sized", size, 0 };
 	struct unwind_regs regs;
 
-	(void)align;
 	if (likely(slab_free_fast(p)) || !p)
 		return;
 	UNWIND_HERE(&regs);
-	release_object(p, SLAB_API_MALLOC, size, &regs);
+	told.align = MAX(round_alignment(align), (size_t)1);
+	release_told(p, &told, &regs);
 }
 
 MEMSAN_EXPORT size_t malloc_usable_size(void *p)

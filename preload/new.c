@@ -152,7 +152,7 @@ DEFINE_NEW(_ZnwmSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHR
 DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHROW), (size, align, tag), align,
            SLAB_API_NEW_ARRAY, true)
 
-#define DEFINE_DELETE(name, params, args, size_given, api)                            \
+#define DEFINE_FREE(name, params, args, release)                                      \
 	MEMSAN_EXPORT void name params;                                               \
 	MEMSAN_EXPORT void name params                                                \
 	{                                                                             \
@@ -164,8 +164,11 @@ DEFINE_NEW(_ZnamSt11align_val_tRKSt9nothrow_t, (size_t size, size_t align, NOTHR
 		if (likely(slab_free_fast(p)) || !p)                                  \
 			return;                                                       \
 		UNWIND_HERE(&regs);                                                   \
-		release_object(p, api, size_given, &regs);                            \
+		release;                                                              \
 	}
+
+#define DEFINE_DELETE(name, params, args, size_given, api) \
+	DEFINE_FREE(name, params, args, release_object(p, api, size_given, &regs))
 
 DEFINE_DELETE(_ZdlPv, (void *p), (p), SIZE_MAX, SLAB_API_NEW)
 DEFINE_DELETE(_ZdaPv, (void *p), (p), SIZE_MAX, SLAB_API_NEW_ARRAY)
@@ -173,11 +176,18 @@ DEFINE_DELETE(_ZdlPvm, (void *p, size_t size), (p, size), size, SLAB_API_NEW)
 DEFINE_DELETE(_ZdaPvm, (void *p, size_t size), (p, size), size, SLAB_API_NEW_ARRAY)
 DEFINE_DELETE(_ZdlPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, SLAB_API_NEW)
 DEFINE_DELETE(_ZdaPvRKSt9nothrow_t, (void *p, NOTHROW), (p, tag), SIZE_MAX, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size, SLAB_API_NEW_ARRAY)
-DEFINE_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX,
-              SLAB_API_NEW)
-DEFINE_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX,
-              SLAB_API_NEW_ARRAY)
+/* 0 is no alignment; it is compared as 1. */
+#define DEFINE_ALIGNED_DELETE(name, params, args, size_given, family) \
+	DEFINE_FREE(name, params, args,                               \
+	            release_told(p, &(struct free_told){ family, NULL, size_given, MAX(align, (size_t)1) }, &regs))
+
+DEFINE_ALIGNED_DELETE(_ZdlPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, SLAB_API_NEW)
+DEFINE_ALIGNED_DELETE(_ZdaPvSt11align_val_t, (void *p, size_t align), (p, align), SIZE_MAX, SLAB_API_NEW_ARRAY)
+DEFINE_ALIGNED_DELETE(_ZdlPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size,
+                      SLAB_API_NEW)
+DEFINE_ALIGNED_DELETE(_ZdaPvmSt11align_val_t, (void *p, size_t size, size_t align), (p, size, align), size,
+                      SLAB_API_NEW_ARRAY)
+DEFINE_ALIGNED_DELETE(_ZdlPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX,
+                      SLAB_API_NEW)
+DEFINE_ALIGNED_DELETE(_ZdaPvSt11align_val_tRKSt9nothrow_t, (void *p, size_t align, NOTHROW), (p, align, tag), SIZE_MAX,
+                      SLAB_API_NEW_ARRAY)

@@ -61,6 +61,15 @@ void *allocate_vmalloc(size_t size, bool zero, const struct unwind_regs *regs);
 void *allocate_pages(unsigned order, bool zero, const struct unwind_regs *regs);
 /* The counterparts.  p is not NULL; a pointer or family that is wrong is reported.  size_given: as in slab_free. */
 void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs);
+/* A free that tells more of the object: delete with an alignment, free_sized, free_aligned_sized.  In check mode all of
+ * that is compared. */
+struct free_told {
+	enum slab_api api;
+	const char *entry; /* NULL: the family's */
+	size_t size;       /* SIZE_MAX: not told */
+	size_t align;      /* 0: not told */
+};
+void release_told(void *p, const struct free_told *told, const struct unwind_regs *regs);
 void release_cached(struct slab_cache *c, void *p, const struct unwind_regs *regs);
 void release_vmalloc(void *p, const struct unwind_regs *regs);
 void release_pages(void *p, unsigned order, const struct unwind_regs *regs);

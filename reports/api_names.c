@@ -13,4 +13,5 @@ const struct report_api_names report_api_names[SLAB_API_NR] = {
 	[SLAB_API_VMALLOC] = { "memsan_vmalloc", "memsan_vfree" },
 	[SLAB_API_PAGES] = { "memsan_alloc_pages", "memsan_free_pages" },
 	[SLAB_API_POOL] = { "memsan_pool_alloc", "memsan_pool_free" },
+	[SLAB_API_CHECKED] = { "malloc", "free" },
 };

@@ -12,9 +12,15 @@ static const char *entry_of(const struct finding *f)
 	return f->access == ACCESS_FREE ? report_api_names[f->api_used].free : NULL;
 }
 
+/* The forms of operator new and delete that take an alignment. */
+static const char *form(enum slab_api api, bool aligned)
+{
+	return aligned && (api == SLAB_API_NEW || api == SLAB_API_NEW_ARRAY) ? "(std::align_val_t)" : "";
+}
+
 static void put_detail(struct report_record *r, const struct finding *f)
 {
-	const char *free_name = report_api_names[f->api_used].free;
+	const char *free_name = f->access == ACCESS_FREE && f->entry ? f->entry : report_api_names[f->api_used].free;
 	char text[160];
 	struct fmt_buf b;
 
@@ -23,7 +29,12 @@ static void put_detail(struct report_record *r, const struct finding *f)
 		return;
 	fmt_init(&b, text, sizeof(text));
 	if (f->kind == REPORT_ALLOC_DEALLOC_MISMATCH)
-		fmt_printf(&b, "allocated with %s, freed with %s", report_api_names[f->object->api].alloc, free_name);
+		fmt_printf(&b, "allocated with %s%s, freed with %s%s", report_api_names[f->object->api].alloc,
+		           form(f->object->api, f->object->align > 16), free_name,
+		           form(f->api_used, f->align_given != 0));
+	else if (f->kind == REPORT_SIZED_DELETE_MISMATCH && f->align_given)
+		fmt_printf(&b, "alignment given to %s: %zu; allocated: %zu", free_name, f->align_given,
+		           f->object->align);
 	else if (f->kind == REPORT_SIZED_DELETE_MISMATCH)
 		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name, f->size_given, f->object->size);
 	if (b.len)

@@ -167,6 +167,7 @@ struct finding {
 	const char *entry;       /* function that the program called; NULL: for a free, api_used's, else none */
 	enum slab_api api_used;  /* what freed the object */
 	size_t size_given;       /* sized delete */
+	size_t align_given;      /* delete with an alignment; 0: none given */
 	const char *detail;      /* one more line for people; the mismatch kinds have their own */
 	/* registers at the call or access, or at the call that found the damage; NULL: no stack */
 	const struct unwind_regs *regs;

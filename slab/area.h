@@ -18,6 +18,7 @@ struct area {
 	bool stepped;   /* a realloc changed the size a little and moved the area; the next one need not */
 	bool changed;   /* the program may have changed how its data pages are mapped (changed.c) */
 	bool torn;      /* the program may have closed or dropped the page of the red zone */
+	uint8_t align;  /* 16 << align was asked for */
 	uintptr_t addr; /* the user's pointer */
 	/* addr while the object is live, else 0. A free exchanges it, so only one of several racing threads wins. */
 	uintptr_t live;

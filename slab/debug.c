@@ -163,9 +163,10 @@ static __cold_path void report_api(const struct slab_cache *c, struct slab *s, u
 }
 
 __inline_hot void check_api(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,
-                            enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+                            enum slab_api api, bool aligned, size_t size_given, const struct unwind_regs *regs)
 {
-	bool mismatch = mismatch_of_apis((enum slab_api)track_read(track_of(c, s, i)).api, api);
+	bool mismatch = mismatch_of_apis((enum slab_api)track_read(track_of(c, s, i)).api, api) ||
+	                mismatch_of_forms(api, aligned);
 
 	if (unlikely(mismatch || (size_given != SIZE_MAX && size_given != size)))
 		report_api(c, s, i, user, api, mismatch, size_given, regs);
@@ -236,7 +237,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 	track = track_of(c, s, slot.i);
 	size = size_of(c, track, object, user);
 	if (likely(track))
-		check_api(c, s, slot.i, user, size, api, size_given, regs);
+		check_api(c, s, slot.i, user, size, api, mine & OBJECT_ALIGN, size_given, regs);
 	if (likely(!(mine & OBJECT_CHANGED)))
 		redzones_verify(c, s, slot.i, object, user, size, SLAB_AT_FREE, regs);
 	else if (!memory_renew(c, s, slot.i, object, user, size, regs))

@@ -26,7 +26,18 @@ static inline bool mismatch_of_apis(enum slab_api allocated, enum slab_api freed
 		allocated = SLAB_API_MALLOC;
 	if (freed == SLAB_API_MEMALIGN)
 		freed = SLAB_API_MALLOC;
-	return allocated != freed;
+	return allocated != freed && freed != SLAB_API_CHECKED;
+}
+/* Was the object made by a form of operator new that takes an alignment? The same form of delete passes
+ * SLAB_API_CHECKED, so here another one is at work. */
+static inline bool mismatch_of_forms(enum slab_api freed, bool aligned)
+{
+	return aligned && (freed == SLAB_API_NEW || freed == SLAB_API_NEW_ARRAY);
+}
+/* What realloc returns is no longer aligned_alloc's. */
+static inline enum slab_api api_resized(enum slab_api api)
+{
+	return api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : api;
 }
 /* Reports a pointer that was passed to free or realloc, and at which no live object starts. */
 void finding_report_bad_pointer(uintptr_t addr, enum slab_api api, enum slab_found_at at,

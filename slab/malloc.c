@@ -118,7 +118,7 @@ static enum slab_api api_of(const void *p, const struct lookup *to)
 
 	if (to->place == PLACE_FAST || to->place == PLACE_CUSTOM)
 		return SLAB_API_MALLOC;
-	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? obj.api : SLAB_API_MALLOC;
+	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? api_resized(obj.api) : SLAB_API_MALLOC;
 }
 
 /* Resizes in place or, for areas, moves the area. NULL: the caller moves the object. */

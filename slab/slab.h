@@ -90,6 +90,7 @@ enum slab_api {
 	SLAB_API_VMALLOC,
 	SLAB_API_PAGES,
 	SLAB_API_POOL,
+	SLAB_API_CHECKED, /* of a free only: the caller has compared the families */
 	SLAB_API_NR
 };
 
@@ -133,6 +134,7 @@ struct slab_object {
 	bool large;                /* a vmalloc area */
 	bool tracked;              /* the fields below are known */
 	enum slab_api api;
+	size_t align; /* the alignment that was asked for, at least 16; 0: not known */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread; /* thread indices */
 	uint32_t when;                      /* jiffies of the last change (allocation, or free when freed) */

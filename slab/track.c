@@ -59,6 +59,7 @@ void track_set_size(struct slab_track *t, size_t size, stack_handle stack)
 	union packed_track p = { .t = track_read(t) };
 
 	p.t.size = size & 0xffff;
+	p.t.api = p.t.api == SLAB_API_MEMALIGN ? SLAB_API_MALLOC : p.t.api; /* as api_resized (finding.h) */
 	p.t.alloc_stack = stack;
 	p.t.alloc_thread = thread_index() & ((1u << THREAD_INDEX_BITS) - 1);
 	track_stamp(&p.t);

@@ -220,6 +220,7 @@ static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t alig
 	if (!a)
 		return NULL;
 	area_stamp(a, size, api, stack);
+	WRITE_ONCE(a->align, (uint8_t)(__builtin_ctzl(align) - 4));
 	if (unlikely(!size && room == size))
 		area_close(a);
 	else
@@ -273,7 +274,7 @@ void area_check_slack(const struct area *a, enum slab_found_at at, const struct 
 static void area_check_api(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
-	bool mismatch = mismatch_of_apis((enum slab_api)a->api, api);
+	bool mismatch = mismatch_of_apis((enum slab_api)a->api, api) || mismatch_of_forms(api, a->align);
 
 	/* Every area knows its family. malloc and new are told apart only in check mode. */
 	if (!(area_flags & SLAB_F_TRACK) && (!mismatch || (a->api < SLAB_API_CACHE && api < SLAB_API_CACHE)))
@@ -364,12 +365,12 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 	size_t room = !area_flags && size > a->size ? size + size / 2 : size;
 	bool stepped = area_flags && area_step_is_small(a, size);
 	size_t spare = stepped && size > a->size ? (size >> PAGE_SHIFT) / SPARE_SHARE + 1 : 0;
-	void *p = area_alloc_room(size, room, MIN(spare, GUARD_REGION_PAGES - 2), 16, (enum slab_api)a->api, false,
-	                          stack);
+	enum slab_api api = api_resized((enum slab_api)a->api);
+	void *p = area_alloc_room(size, room, MIN(spare, GUARD_REGION_PAGES - 2), 16, api, false, stack);
 	struct area *moved;
 
 	if (!p && room > size)
-		p = area_alloc_room(size, size, 0, 16, (enum slab_api)a->api, false, stack);
+		p = area_alloc_room(size, size, 0, 16, api, false, stack);
 	moved = p ? area_at((uintptr_t)p) : NULL;
 	if (moved) {
 		moved->stepped = stepped;
@@ -462,7 +463,7 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 	stays = area_stays(a, size);
 	if (stays) {
 		area_reopen(a);
-		area_stamp(a, size, (enum slab_api)a->api, stack);
+		area_stamp(a, size, api_resized((enum slab_api)a->api), stack);
 		area_refill_slack(a, before);
 		WRITE_ONCE(a->torn, false);
 	}
