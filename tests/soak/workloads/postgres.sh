@@ -3,6 +3,7 @@
 # about: PostgreSQL: initdb, its regression tests, pgbench, a crash and the recovery from it
 # packages: postgresql-15 postgresql-server-dev-15 dpkg-dev gcc
 # user: yes
+# batch: 3
 # cpu: 1200
 
 prepare() {
@@ -13,6 +14,25 @@ prepare() {
 		postgresql-15/src/test/regress/regress.c
 	ln -sf $bin/lib/refint.so $bin/lib/autoinc.so lib/
 	chmod -R a+rX .
+}
+
+# Each line of the schedule is an item, named by its first test.
+items() {
+	sed -nE 's/^test: ([a-z0-9_]+).*/\1/p' "$CACHE/postgresql-15/src/test/regress/parallel_schedule" |
+		grep -Evx 'test_setup|copy|create_function_c|create_index'
+}
+
+# lines_with FILE ITEM… prints these lines, and before them those whose tables and functions they need.
+lines_with() {
+	local file=$1 needed=' test_setup ' item
+	shift
+	for item; do
+		case $item in
+		tablespace | boolean | strings | geometry) ;;
+		*) needed=' test_setup copy create_function_c create_index ' ;;
+		esac
+	done
+	awk -v wanted="$needed $* " '$1 == "test:" && index(wanted, " " $2 " ")' "$file"
 }
 
 run() {
@@ -29,9 +49,10 @@ run() {
 	END
 	$bin/pg_ctl -D data -w -t 600 -l server.log start >&2
 	mkdir out
+	lines_with "$from/parallel_schedule" "$@" >chosen
 	cp -r "$from/expected" "$from/sql" "$from/data" "$from/resultmap" out/
 	$pg/lib/pgxs/src/test/regress/pg_regress --bindir=$bin --dlpath="$CACHE/lib" --inputdir="$PWD/out" \
-		--outputdir="$PWD/out" --max-connections=8 --schedule="$from/parallel_schedule" --host="$PGHOST" \
+		--outputdir="$PWD/out" --max-connections=8 --schedule=chosen --host="$PGHOST" \
 		--port="$PORT" --user=nobody --dbname=regression >regress.log 2>&1
 	sed -nE 's/^(test)? +([a-z0-9_]+) +\.\.\. (ok|FAILED) .*/\3 \2/p' regress.log | sed 's/^FAILED/not ok/'
 	cat regress.log out/regression.diffs >&2
