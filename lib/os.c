@@ -83,6 +83,7 @@ static pid_t filtered_pid;  /* the process under the filter */
 static bool inherited;      /* the process was started under a filter that may kill; written at start-up */
 static bool refusing;       /* it was started under filters that only refuse; written at start-up */
 static unsigned nr_inherited;
+static bool emulated;       /* written at start-up */
 static bool future_locked; /* by mlockall */
 static TLS_IE bool strict_self;
 /* Bits of enum os_call that no filter forbids, as far as the filters are known. */
@@ -305,7 +306,10 @@ void os_start(void)
 	pid_t pid;
 
 	if (__atomic_exchange_n(&started, true, __ATOMIC_RELAXED) ||
-	    !os_read_text("/proc/self/status", text, sizeof(text)) || !proc_number(text, "Seccomp:"))
+	    !os_read_text("/proc/self/status", text, sizeof(text)))
+		return;
+	emulated = str_starts(proc_line(text, "Name:\t"), "qemu-") && arch_is_emulated();
+	if (!proc_number(text, "Seccomp:"))
 		return;
 	pid = (pid_t)proc_number(text, "NSpid:");
 	if (pid)
@@ -315,6 +319,11 @@ void os_start(void)
 	inherited = true;
 	nr_inherited = (unsigned)proc_number(text, "Seccomp_filters:");
 	calls_allowed = CALLS_UNDER_INHERITED;
+}
+
+bool os_is_emulated(void)
+{
+	return emulated;
 }
 
 void os_filters_refuse(unsigned nr)

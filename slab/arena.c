@@ -65,6 +65,8 @@ static bool reserve_maps(size_t blocks)
  * may take a quarter. */
 #define THREAD_STACK ((size_t)8 << 20)
 
+#define EMULATED_MAX ((size_t)8 << 30)
+
 static size_t arena_size_for(size_t size, uint64_t limit)
 {
 	uint64_t most = MAX(limit / 4, limit / 2 - MIN(limit / 2, THREAD_STACK));
@@ -80,7 +82,8 @@ bool arena_init(bool state_map_wanted)
 	size_t size;
 
 	has_state_map = state_map_wanted;
-	size = arena_size_for(ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE), os_address_space_limit());
+	size = ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE);
+	size = arena_size_for(os_is_emulated() ? MIN(size, EMULATED_MAX) : size, os_address_space_limit());
 
 	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
 		base = os_reserve_data(size, BLOCK_SIZE);

@@ -9,6 +9,7 @@
 #include "slab/slab.h"
 #include "tools/tools.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -346,6 +347,19 @@ static void preload_library(const char *library)
 	free(joined);
 }
 
+/* A static program cannot be told which of the programs that it starts may have the library. musl's loader ends a program
+ * for which the library lacks functions, and passes over a file that is missing. Only glibc's loader puts a folder's
+ * name in place of "$LIB", so it alone finds a path that begins with LOADER_GLIBC_ONLY. */
+static char *path_for_glibc(const char *library)
+{
+	void *same = dlopen("/$LIB/libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	char *path = tool_format("%s%s", same ? LOADER_GLIBC_ONLY : "", library);
+
+	if (same)
+		dlclose(same);
+	return path;
+}
+
 /* The library that ld.so loads before it relocates anything lies beside libmemsan.  It is used only for programs with
  * libraries that may be instrumented. */
 static void audit_early(const char *library, const struct target *target)
@@ -375,7 +389,14 @@ static bool plan_prepare_environment(struct run_plan *plan, const struct target 
 		         library);
 		return false;
 	}
-	preload_library(library);
+	if (target->kind == TARGET_BLIND) {
+		char *path = path_for_glibc(library);
+
+		preload_library(path);
+		free(path);
+	} else {
+		preload_library(library);
+	}
 	audit_early(library, target);
 	setenv("MEMSAN_OPTIONS", plan->text, 1);
 	return true;

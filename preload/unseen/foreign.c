@@ -196,6 +196,10 @@ size_t foreign_environment_size(const struct program_ref *program, char *const e
 	/* A seccomp filter may end the program for opening a file. */
 	if (!library || os_under_seccomp())
 		return 0;
+	if (str_starts(library, LOADER_GLIBC_ONLY)) {
+		library += sizeof(LOADER_GLIBC_ONLY) - 1;
+		library_len -= sizeof(LOADER_GLIBC_ONLY) - 1;
+	}
 	str_copy(name, library, MIN(sizeof(name), library_len + 1));
 	fd = open_program(program);
 	return fd < 0 || may_load(fd, name) ? 0 : size;

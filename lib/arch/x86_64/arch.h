@@ -6,6 +6,15 @@
 /* What the ABI says of programs: e_machine, and glibc's dynamic loader. */
 #define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
 #define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64 */
+
+/* Does an emulator (QEMU's TCG) run this code? The instruction may be slow in a virtual machine. */
+static inline bool arch_is_emulated(void)
+{
+	uint32_t a = 0x40000000, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b == 0x54474354 && c == 0x43544743 && d == 0x47435447; /* TCGTCGTCGTCG */
+}
 #define ARCH_LOADER "/lib64/ld-linux-x86-64.so.2"
 
 /* Number and up to six arguments; returns the result or -errno. */
