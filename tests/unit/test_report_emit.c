@@ -542,6 +542,48 @@ static void secure_process_opens_no_file(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 }
 
+static void *ask_from_another_thread(void *arg)
+{
+	return report_is_last((uintptr_t)arg) || report_was_fault((uintptr_t)arg, 8) ? arg : NULL;
+}
+
+static void case_last(void *arg)
+{
+	struct report_record *r;
+	void *answer = NULL;
+	pthread_t t;
+
+	(void)arg;
+	start_with("multi_shot=on");
+	CHECK(!report_is_last(0x7000) && !report_was_fault(0x7000, 8));
+	r = report_begin(REPORT_SLAB_OUT_OF_BOUNDS, "shadow");
+	report_set_access(r, 0x7000, 4, ACCESS_READ);
+	report_end(r);
+	CHECK(report_is_last(0x7000) && report_is_last(0x7003));
+	CHECK(!report_is_last(0x6fff) && !report_is_last(0x7004));
+	CHECK(!report_was_fault(0x7000, 8));
+	CHECK(pthread_create(&t, NULL, ask_from_another_thread, (void *)0x7000) == 0 &&
+	      pthread_join(t, &answer) == 0 && !answer);
+	CHECK(report_is_last(0x7000));
+	/* A fault is known by its address. */
+	r = report_begin(REPORT_SLAB_OUT_OF_BOUNDS, "fence");
+	report_set_access(r, 0x8004, 0, ACCESS_READ);
+	r->fault.present = true;
+	report_end(r);
+	CHECK(report_was_fault(0x8000, 8) && report_was_fault(0x8004, 1));
+	CHECK(!report_was_fault(0x8000, 4) && !report_was_fault(0x8005, 8));
+	CHECK(!report_is_last(0x8004) && !report_is_last(0x7000));
+	CHECK(pthread_create(&t, NULL, ask_from_another_thread, (void *)0x8000) == 0 &&
+	      pthread_join(t, &answer) == 0 && !answer);
+}
+
+/* The last report belongs to the thread that made it, and to the bytes that it names. */
+static void last_report_of_a_thread(void **state)
+{
+	(void)state;
+	run(case_last, 0);
+}
+
 static void replace_stderr(const char *path, int flags)
 {
 	int fd = open(path, flags, 0600);
@@ -1219,6 +1261,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(full_disk_falls_back),
 		cmocka_unit_test(fifo_without_reader_does_not_block),
 		cmocka_unit_test(secure_process_opens_no_file),
+		cmocka_unit_test(last_report_of_a_thread),
 		cmocka_unit_test(standard_error_that_became_a_database),
 		cmocka_unit_test(signals_of_our_writes_do_not_kill),
 		cmocka_unit_test(notify_writes_only_to_the_file_of_memsan_run),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/cache_remaining.c - a cache is destroyed while objects of it are live, and used afterwards
+/* tests/victims/cache_remaining.c - a cache is destroyed while objects of it are live, all allocated in one place, and
+ * used afterwards
  *
  * expect: objects-remaining in=main object=48 cache=session entry=memsan_cache_destroy
  * expect: objects-remaining in=main object=48 cache=session
@@ -18,12 +19,16 @@ static void late(struct memsan_cache *c, char *p)
 {
 	memsan_cache_free(c, p); /* BAD */
 }
+static char *one(struct memsan_cache *c)
+{
+	return memsan_cache_alloc(c); /* ALLOC */
+}
 int main(void)
 {
 	struct memsan_cache *c = memsan_cache_create("session", 48, 0, 0, NULL);
 	char *p[3];
-	for (int i = 0; i < 3; i++)
-		p[i] = memsan_cache_alloc(c); /* ALLOC */
+	for (volatile int i = 0; i < 3; i++)
+		p[i] = one(c);
 	strcpy(p[0], "kept");
 	memsan_cache_free(c, p[1]);
 	int status = memsan_cache_destroy(c); /* BAD */
