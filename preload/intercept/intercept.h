@@ -113,6 +113,7 @@
 #undef vswscanf
 
 #include <errno.h>
+#include <iconv.h>
 #include <limits.h>
 #include <link.h>
 #include <printf.h>

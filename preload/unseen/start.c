@@ -12,6 +12,7 @@ static void wrap(void **real)
 	wait_wrap_io(real);
 	signals_wrap(real);
 	exec_wrap(real);
+	sandbox_wrap(real);
 }
 
 __attribute__((constructor)) static void start_constructor(void)
