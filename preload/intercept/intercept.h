@@ -113,6 +113,7 @@
 #undef vswscanf
 
 #include <errno.h>
+#include <iconv.h>
 #include <limits.h>
 #include <link.h>
 #include <printf.h>
@@ -295,6 +296,8 @@ struct module_symbols {
 void symbols_find(struct module_symbols *s, const struct link_map *m);
 /* The default version of a symbol, or NULL. */
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name);
+/* Is the name defined there, in any version? */
+bool symbols_have(const struct module_symbols *s, const char *name);
 /* symbols_find and symbols_look_up in one call. */
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
 #pragma GCC visibility pop

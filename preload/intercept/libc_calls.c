@@ -3,6 +3,8 @@
 #include "preload/intercept/calls.h"
 
 #include <arpa/inet.h>
+#include <asm/ioctls.h>
+#include <asm/ptrace-abi.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <execinfo.h>
@@ -10,6 +12,8 @@
 #include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
+#include <linux/prctl.h>
+#include <linux/ptrace.h>
 #include <locale.h>
 #include <math.h>
 #include <mntent.h>
@@ -37,6 +41,7 @@
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/times.h>
+#include <sys/user.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -50,9 +55,12 @@
 #pragma GCC diagnostic ignored "-Wvla-parameter"
 #endif
 
-/* ---- not declared under the names that libc exports, or not at all --------------------------- */
+/* ---- declared with variable arguments, under other names than libc exports, or not at all --------------------------- */
 
 #undef strerror_r
+long ptrace(int request, pid_t pid, void *address, void *data);
+int prctl(int option, void *a, unsigned long b, unsigned long c, unsigned long d);
+int ioctl(int fd, unsigned long request, void *data);
 int __xpg_strerror_r(int error, char *to, size_t n);
 size_t __wcrtomb_chk(char *to, wchar_t c, mbstate_t *state, size_t size);
 int __xstat(int version, const char *path, struct stat *to);
@@ -127,6 +135,101 @@ static size_t call_mount_size(const struct mntent *entry, const char *buffer, in
 	size_t at = (size_t)(entry->mnt_opts - buffer);
 
 	return at < (size_t)n ? at + REAL(strnlen)(entry->mnt_opts, (size_t)n - at) + 1 : 0;
+}
+
+/* ---- requests: how much memory each reads or fills ------------------------------------------- */
+
+#define PTRACE_MAX 512
+
+static size_t call_ptrace_fills(int request)
+{
+	switch (request) {
+	case PTRACE_GETREGS:
+		return sizeof(struct user_regs_struct);
+	case PTRACE_GETFPREGS:
+		return sizeof(struct user_fpregs_struct);
+	case PTRACE_GETSIGINFO:
+		return sizeof(siginfo_t);
+	case PTRACE_GETEVENTMSG:
+		return sizeof(long);
+	default:
+		return 0;
+	}
+}
+
+static size_t call_ptrace_reads(int request)
+{
+	switch (request) {
+	case PTRACE_SETREGS:
+		return sizeof(struct user_regs_struct);
+	case PTRACE_SETFPREGS:
+		return sizeof(struct user_fpregs_struct);
+	case PTRACE_SETSIGINFO:
+		return sizeof(siginfo_t);
+	case PTRACE_GETREGSET:
+	case PTRACE_SETREGSET:
+		return sizeof(struct iovec);
+	default:
+		return 0;
+	}
+}
+
+static size_t call_prctl_fills(int option)
+{
+	switch (option) {
+	case PR_GET_NAME:
+		return 16;
+	case PR_GET_PDEATHSIG:
+	case PR_GET_CHILD_SUBREAPER:
+	case PR_GET_TSC:
+		return sizeof(int);
+	default:
+		return 0;
+	}
+}
+
+/* A name is cut off after 15 bytes. */
+static size_t call_prctl_reads(int option, const char *name)
+{
+	return option == PR_SET_NAME && libc_covers(name) ? MIN(libc_scan_byte(name, 0, 15).len + 1, (size_t)15) : 0;
+}
+
+/* Only requests of which the kernel's size is certain. */
+static size_t call_ioctl_fills(unsigned long request)
+{
+	switch (request) {
+	case TCGETS:
+		return 36; /* the kernel's struct termios is smaller than libc's */
+	case TIOCGWINSZ:
+		return 4 * sizeof(short);
+	case FIONREAD:
+	case TIOCOUTQ:
+	case TIOCGPGRP:
+	case TIOCGSID:
+	case TIOCGPTN:
+		return sizeof(int);
+	default:
+		return 0;
+	}
+}
+
+static size_t call_ioctl_reads(unsigned long request)
+{
+	switch (request) {
+	case TCSETS:
+	case TCSETSW:
+	case TCSETSF:
+		return 36;
+	case TIOCSWINSZ:
+		return 4 * sizeof(short);
+	case FIONBIO:
+	case FIOASYNC:
+	case TIOCSPGRP:
+	case TIOCSPTLCK:
+		return sizeof(int);
+	default:
+		return 0;
+	}
 }
 
 /* ---- the functions --------------------------------------------------------------------------- */

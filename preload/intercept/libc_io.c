@@ -150,6 +150,30 @@ GATHER(pwritev2, (int fd, const struct iovec *v, int count, off_t offset, int fl
 GATHER(pwritev64v2, (int fd, const struct iovec *v, int count, off64_t offset, int flags),
        (fd, v, count, offset, flags))
 
+#define REMOTE_PARAMS                                                                       \
+	(pid_t pid, const struct iovec *v, unsigned long count, const struct iovec *remote, \
+	 unsigned long remote_count, unsigned long flags)
+INTERCEPT(ssize_t, process_vm_readv, REMOTE_PARAMS, (pid, v, count, remote, remote_count, flags), false)
+{
+	bool readable = vector_readable(v, (long)count, ENTRY);
+	struct kernel_scatter scatter;
+	ssize_t ret;
+
+	vector_readable(remote, (long)remote_count, ENTRY);
+	v = kernel_scatter_begin(&scatter, v, readable ? (long)count : 0);
+	ret = REAL(process_vm_readv)(pid, v, count, remote, remote_count, flags);
+	kernel_scatter_end(&scatter, ret, ENTRY);
+	return ret;
+}
+
+INTERCEPT(ssize_t, process_vm_writev, REMOTE_PARAMS, (pid, v, count, remote, remote_count, flags), false)
+{
+	vector_readable(remote, (long)remote_count, ENTRY);
+	if (vector_readable(v, (long)count, ENTRY))
+		check_gathered(v, (long)count, ENTRY);
+	return REAL(process_vm_writev)(pid, v, count, remote, remote_count, flags);
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
 static void check_sent(const struct msghdr *m, const char *entry)

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <link.h>
+#include <stddef.h>
 
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
@@ -27,16 +28,32 @@ static bool looked_up; /* by the constructor: what is missing then, this libc do
 
 _Static_assert(sizeof(struct libc_table) == LIBC_NR * sizeof(void *), "the table is an array of pointers");
 
-/* One string, so the table needs no relocation. */
-static const char libc_names[] =
-#define LIBC(name) #name "\0"
-#define CALL(type, name, ...) #name "\0"
-#define CALL_VOID(name, ...) #name "\0"
+/* The names one after another, and where each begins. So the table needs no relocation. */
+#define LIBC(name) char name_##name[sizeof(#name)];
+#define CALL(type, name, ...) LIBC(name)
+#define CALL_VOID(name, ...) LIBC(name)
+struct libc_names {
 #include "preload/intercept/libc.def"
+};
+#undef LIBC
+#define LIBC(name) #name,
+static const struct libc_names libc_names = {
+#include "preload/intercept/libc.def"
+};
+#undef LIBC
+#define LIBC(name) offsetof(struct libc_names, name_##name),
+static const uint16_t name_starts[] = {
+#include "preload/intercept/libc.def"
+};
 #undef LIBC
 #undef CALL
 #undef CALL_VOID
-	;
+_Static_assert(sizeof(libc_names) <= UINT16_MAX, "an offset has 16 bits");
+
+static const char *libc_name(unsigned index)
+{
+	return (const char *)&libc_names + name_starts[index];
+}
 
 /* Has a relative relocation: it holds the right address only after ld.so has relocated memsan. */
 static void *volatile relocated_witness = &libc_real;
@@ -60,16 +77,38 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 
 static bool looking_up; /* libc_look_up is at work, before the program has a second thread */
 
+/* Does a module behind memsan have the name? dlsym would put its error's text into memory that it takes from malloc, and
+ * the program's constructors may not have made its own malloc ready. */
+static bool defined_next(const char *name)
+{
+	struct dl_find_object self;
+	struct module_symbols symbols;
+
+	if (_dl_find_object(&libc_real, &self) != 0)
+		return true;
+	for (const struct link_map *m = self.dlfo_link_map->l_next; m; m = m->l_next) {
+		symbols_find(&symbols, m);
+		if (!symbols.table || symbols_have(&symbols, name))
+			return true;
+	}
+	return false;
+}
+
 void libc_look_up(void)
 {
 	struct dl_find_object libc;
 	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
-	const char *name = libc_names;
+	struct module_symbols own = { 0 };
 	void **slot = (void **)&libc_real;
 
 	looking_up = true;
-	for (unsigned i = 0; i < LIBC_NR; i++, name += str_length(name) + 1) {
-		void *p = dlsym(RTLD_NEXT, name);
+	if (known)
+		symbols_find(&own, libc.dlfo_link_map);
+	for (unsigned i = 0; i < LIBC_NR; i++) {
+		const char *name = libc_name(i);
+		bool defined = symbols_have(&own, name) || defined_next(name);
+		void *p = defined ? dlsym(RTLD_NEXT, name) : NULL;
+
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
@@ -159,7 +198,6 @@ static void *lookup_before_relocation(const char *name)
 
 __cold_path void *libc_early(enum libc_index index)
 {
-	const char *name;
 	void *p;
 
 	/* For the lookup itself: dlsym may call memcpy, and so may memsan, where a compiler copies a structure so. */
@@ -167,10 +205,7 @@ __cold_path void *libc_early(enum libc_index index)
 		libc_look_up();
 		return ((void **)&libc_real)[index];
 	}
-	name = libc_names;
-	for (unsigned i = 0; i < index; i++)
-		name += str_length(name) + 1;
-	p = looked_up ? NULL : lookup_before_relocation(name);
+	p = looked_up ? NULL : lookup_before_relocation(libc_name(index));
 	if (!p) {
 		static const char text[] = "memsan: a libc function was called that cannot be found\n";
 		os_write_all(2, text, sizeof(text) - 1);

@@ -436,3 +436,18 @@ CONVERT_AFTER(__mbsnrtowcs_chk, (wchar_t *dst, const char **src, size_t in, size
 CONVERT_AFTER(__wcsnrtombs_chk, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room),
               (dst, src, in, n, state, room), 1)
 /* clang-format on */
+
+/* The pointers tell how much was converted. */
+INTERCEPT(size_t, iconv, (iconv_t cd, char **in, size_t *in_left, char **out, size_t *out_left),
+          (cd, in, in_left, out, out_left), false)
+{
+	const char *from = in && check_read(in, sizeof(*in), ENTRY) ? *in : NULL;
+	char *to = out && check_read(out, sizeof(*out), ENTRY) ? *out : NULL;
+	size_t ret = REAL(iconv)(cd, in, in_left, out, out_left);
+
+	if (from && *in > from)
+		check_read(from, (size_t)(*in - from), ENTRY);
+	if (to && *out > to)
+		check_write(to, (size_t)(*out - to), ENTRY);
+	return ret;
+}

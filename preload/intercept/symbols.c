@@ -46,7 +46,7 @@ static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
 	return word >> hash % 64 & word >> (hash >> s->table[3]) % 64 & 1;
 }
 
-const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
+static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name, bool any_version)
 {
 	const uint32_t *buckets, *chain;
 	uint32_t hash = 5381;
@@ -60,13 +60,23 @@ const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *nam
 	for (uint32_t i = buckets[hash % s->table[0]]; i >= s->table[1]; i++) {
 		uint32_t word = chain[i - s->table[1]];
 
-		if ((word | 1) == (hash | 1) && (!s->versions || !(s->versions[i] & 0x8000)) &&
+		if ((word | 1) == (hash | 1) && (any_version || !s->versions || !(s->versions[i] & 0x8000)) &&
 		    str_equal(s->strings + s->symbols[i].st_name, name))
 			return &s->symbols[i];
 		if (word & 1)
 			break;
 	}
 	return NULL;
+}
+
+const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
+{
+	return look_up(s, name, false);
+}
+
+bool symbols_have(const struct module_symbols *s, const char *name)
+{
+	return look_up(s, name, true) != NULL;
 }
 
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)

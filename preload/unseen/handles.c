@@ -72,10 +72,20 @@ static const struct {
 #undef OPERATOR_NOTHROW
 };
 
-static const char *const intercepted_names[] = {
-#define LIBC(name) #name,
-#define CALL(type, name, ...) #name,
-#define CALL_VOID(name, ...) #name,
+/* The interceptors. A table of addresses, since to look so many up at each start would take longer. */
+#define LIBC(name) extern const char intercepted_##name[] __asm__(#name);
+#define CALL(type, name, ...) LIBC(name)
+#define CALL_VOID(name, ...) LIBC(name)
+#include "preload/intercept/libc.def"
+#undef LIBC
+#undef CALL
+#undef CALL_VOID
+static const struct {
+	const char *name, *function;
+} intercepted[] = {
+#define LIBC(name) { #name, intercepted_##name },
+#define CALL(type, name, ...) LIBC(name)
+#define CALL_VOID(name, ...) LIBC(name)
 #include "preload/intercept/libc.def"
 #undef LIBC
 #undef CALL
@@ -118,19 +128,26 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 	return false;
 }
 
-/* Makes the table's symbol `name` lead to memsan's function. Other threads may look it up meanwhile, so each word is
- * written at once; for an ordinary function only one word changes. */
-static void table_redirect(const struct symbol_table *t, const struct symbol_target *self, const char *name)
+/* Makes the table's symbol `name` lead to a function. Other threads may look it up meanwhile, so each word is written at
+ * once; for an ordinary function only one word changes. */
+static void table_lead(const struct symbol_table *t, const char *name, uintptr_t function)
 {
 	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbols_look_up(&t->symbols, name);
-	const ElfW(Sym) *ours = symbols_look_up(&self->symbols, name);
 
-	if (!theirs || !ours || !theirs->st_value || !ours->st_value || (uintptr_t)(theirs + 1) > t->end)
+	if (!theirs || !theirs->st_value || (uintptr_t)(theirs + 1) > t->end)
 		return;
 	if (ELF64_ST_TYPE(theirs->st_info) == STT_GNU_IFUNC)
 		theirs->st_info = ELF64_ST_INFO(ELF64_ST_BIND(theirs->st_info), STT_FUNC);
-	__atomic_store_n(&theirs->st_value, self->module->l_addr + ours->st_value - t->module->l_addr,
-	                 __ATOMIC_RELEASE);
+	__atomic_store_n(&theirs->st_value, function - t->module->l_addr, __ATOMIC_RELEASE);
+}
+
+/* The same with memsan's function of that name, if memsan has one. */
+static void table_redirect(const struct symbol_table *t, const struct symbol_target *self, const char *name)
+{
+	const ElfW(Sym) *ours = symbols_look_up(&self->symbols, name);
+
+	if (ours && ours->st_value)
+		table_lead(t, name, self->module->l_addr + ours->st_value);
 }
 
 /* Does `later` stand behind `m` in the order in which ld.so looks through modules? */
@@ -155,7 +172,7 @@ static void redirect_libc(const struct symbol_table *t, const struct symbol_targ
 	/* A function of another library behind memsan's may look libc's up, and would find itself. */
 	for (unsigned i = 0; i < LIBC_NR; i++)
 		if (!libc_replaced[i])
-			table_redirect(t, self, intercepted_names[i]);
+			table_lead(t, intercepted[i].name, (uintptr_t)intercepted[i].function);
 }
 
 static void redirect_operators(const struct symbol_table *t, const struct symbol_target *self)

@@ -8,22 +8,19 @@
  *
  * Weakness accepted: for filters that the process was started with, and those that it sets by an instruction of its own
  * or in a static program, memsan still asks by prctl. */
-#include "preload/preload.h"
+#include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
 #include <linux/ioctl.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
-#include <sys/prctl.h>
+#include <linux/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The stubs in arch/ call these with the caller's arguments and jump to the result. A NULL filter only asks whether
- * filters exist. */
-__attribute__((used)) void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter);
+/* The stub in arch/ calls this with the caller's arguments and jumps to the result. */
 __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c,
                                                  unsigned long d);
-__attribute__((used)) void *sandbox_find_ioctl(int fd, unsigned long request, const struct uffdio_register *arg);
 
 static void note(const void *filter)
 {
@@ -66,14 +63,12 @@ static void note_prctl(unsigned long option, unsigned long mode, unsigned long f
 		note((const void *)filter);
 }
 
-void *sandbox_find_prctl(unsigned long option, unsigned long mode, unsigned long filter)
-{
-	static void *real;
+static int (*real_prctl)(int, unsigned long, unsigned long, unsigned long, unsigned long);
 
-	note_prctl(option, mode, filter);
-	if (!real)
-		real = dlsym(RTLD_NEXT, "prctl");
-	return real;
+static int unseen_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+	note_prctl((unsigned long)option, a, b);
+	return real_prctl(option, a, b, c, d);
 }
 
 void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
@@ -94,30 +89,32 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	return ours ? ours : real;
 }
 
+static int (*real_ioctl)(int, unsigned long, const struct uffdio_register *);
+
 /* A registration with userfaultfd lasts until the memory is unmapped. */
-void *sandbox_find_ioctl(int fd, unsigned long request, const struct uffdio_register *arg)
+static int unseen_ioctl(int fd, unsigned long request, const struct uffdio_register *arg)
 {
-	static void *real;
 	struct uffdio_register copy;
 
-	(void)fd;
 	if (request == UFFDIO_REGISTER && os_safe_read(&copy, arg, sizeof(copy)) == sizeof(copy)) {
 		slab_note_changed(copy.range.start, copy.range.len, true);
 		fence_note_changed(copy.range.start, copy.range.len, true);
 	}
-	if (!real)
-		real = dlsym(RTLD_NEXT, "ioctl");
-	return real;
+	return real_ioctl(fd, request, arg);
 }
 
-ARCH_FORWARD(prctl, sandbox_find_prctl);
 ARCH_FORWARD(syscall, sandbox_find_syscall);
-ARCH_FORWARD(ioctl, sandbox_find_ioctl);
 
-/* dlsym takes the loader's lock, and programs call these functions in signal handlers, so it runs here. */
+/* dlsym takes the loader's lock, and programs call syscall in signal handlers, so it runs here. */
 __attribute__((constructor)) static void sandbox_constructor(void)
 {
-	sandbox_find_prctl(0, 0, 0);
 	sandbox_find_syscall((unsigned long)-1, 0, 0, 0, 0);
-	sandbox_find_ioctl(-1, 0, NULL);
+}
+
+void sandbox_wrap(void **real)
+{
+	real_prctl = real[LIBC_prctl];
+	real[LIBC_prctl] = (void *)unseen_prctl;
+	real_ioctl = real[LIBC_ioctl];
+	real[LIBC_ioctl] = (void *)unseen_ioctl;
 }

@@ -13,6 +13,7 @@ static void wrap(void **real)
 	signals_wrap(real);
 	exec_wrap(real);
 	stderr_wrap(real);
+	sandbox_wrap(real);
 }
 
 __attribute__((constructor)) static void start_constructor(void)

@@ -93,6 +93,7 @@ void wait_wrap_io(void **real);
 void signals_wrap(void **real);
 void exec_wrap(void **real);
 void stderr_wrap(void **real);
+void sandbox_wrap(void **real);
 
 /* ---- foreign.c ------------------------------------------------------------------------------- */
 

@@ -184,7 +184,7 @@ MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const 
 
 static void *real_nanosleep, *real_clock_nanosleep, *real_pause;
 
-MEMSAN_EXPORT int nanosleep(const struct timespec *wanted, struct timespec *rest)
+static int unseen_nanosleep(const struct timespec *wanted, struct timespec *rest)
 {
 	struct wait_mark before = wait_mark();
 	struct timespec left = { 0, 0 }, again;
@@ -201,7 +201,7 @@ MEMSAN_EXPORT int nanosleep(const struct timespec *wanted, struct timespec *rest
 }
 
 /* Returns the error instead of setting it. */
-MEMSAN_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *rest)
+static int unseen_clock_nanosleep(clockid_t clock, int flags, const struct timespec *wanted, struct timespec *rest)
 {
 	struct wait_mark before = wait_mark();
 	struct timespec left = { 0, 0 }, again;
@@ -358,6 +358,8 @@ MEMSAN_EXPORT int sigsuspend(const sigset_t *mask)
 
 void wait_wrap(void **real)
 {
+	WAIT_WRAP(nanosleep);
+	WAIT_WRAP(clock_nanosleep);
 	WAIT_WRAP(poll);
 	WAIT_WRAP(ppoll);
 	WAIT_WRAP(epoll_wait);

@@ -31,7 +31,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/ioctl.h>
 #include <sys/msg.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
@@ -186,6 +189,33 @@ static pid_t a_child(void)
 		_exit(0);
 	return pid;
 }
+
+/* A child of ptrace that has stopped itself. */
+static pid_t a_stopped_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		_exit(0);
+	}
+	waitpid(pid, &(int){ 0 }, 0);
+	return pid;
+}
+
+static void ignore(int sig)
+{
+	(void)sig;
+}
+
+/* A signal comes while the example sleeps. */
+#define interrupted(call)                                                                       \
+	({                                                                                      \
+		sigaction(SIGALRM, &(struct sigaction){ .sa_handler = ignore }, NULL);          \
+		setitimer(ITIMER_REAL, &(struct itimerval){ .it_value.tv_usec = 50000 }, NULL); \
+		call;                                                                           \
+	})
 
 static const sigset_t *a_pending_signal(void)
 {
