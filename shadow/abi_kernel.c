@@ -59,15 +59,19 @@ void __asan_unpoison_stack_memory(uintptr_t addr, size_t size)
 		shadow_unpoison(addr, size);
 }
 
-/* C++ initialization order is not checked, as in ASan by default: the globals of every file are accessible from the
- * start. */
+/* Compiled code calls these around the constructors of one file's globals. */
 void __asan_before_dynamic_init(const char *module)
 {
-	(void)module;
+	/* The options are known once the heap has started. */
+	shadow_start_runtime();
+	if (options.init_order != INIT_ORDER_OFF && map_state == MAP_FULL)
+		globals_init_begin(module);
 }
 
 void __asan_after_dynamic_init(void)
 {
+	if (options.init_order != INIT_ORDER_OFF && map_state == MAP_FULL)
+		globals_init_end();
 }
 
 /* Compiled code writes long stretches of a frame's shadow by these calls.  The argument is an address in the shadow. */

@@ -211,11 +211,16 @@ void describe_global(struct report_record *r, uintptr_t bad)
 	struct asan_global g;
 	struct asan_location where = { NULL, 0, 0 };
 	struct fmt_buf b;
-	if (!globals_find(bad, &g))
+	if (!globals_find_near(bad, &g))
 		return;
 	fmt_init(&b, place_text, sizeof(place_text));
-	fmt_printf(&b, "The buggy address belongs to the variable:\n %.200s", read_name(g.name, description, 200));
-	fmt_printf(&b, "+0x%zx/0x%zx", (size_t)(bad - g.beg), g.size);
+	if (bad >= g.beg && bad - g.beg < g.size_with_redzone)
+		fmt_printf(&b, "The buggy address belongs to the variable:\n %.200s+0x%zx/0x%zx",
+		           read_name(g.name, description, 200), (size_t)(bad - g.beg), g.size);
+	else
+		fmt_printf(&b, "The buggy address is %zu bytes to the %s of the variable:\n %.200s",
+		           bad < g.beg ? (size_t)(g.beg - bad) : (size_t)(bad - g.beg - g.size),
+		           bad < g.beg ? "left" : "right", read_name(g.name, description, 200));
 	if (g.location && os_safe_read(&where, g.location, sizeof(where)) == sizeof(where) && where.file)
 		fmt_printf(&b, " defined at %.400s:%d", read_name(where.file, description, 400), where.line);
 	else

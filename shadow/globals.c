@@ -4,32 +4,81 @@
  * Compilers put each global into a slot with a red zone behind it.  A constructor of each object file passes us an
  * array of descriptions, and a destructor passes it again when the module is unloaded.  Only the addresses of the
  * arrays are remembered; the arrays themselves stay in the module.
+ *
+ * Order of initialization (shadow.init_order): the constructors of one file's globals run between two calls of compiled
+ * code.  Meanwhile the globals of other files that have constructors, and whose file's turn has not come, are poisoned:
+ *
+ *     a.cc: begin   a's marked as constructed   b's poisoned    int a = b + 1;  ← reported     end   b's good again
+ *     b.cc: begin   b's marked                  (a's are constructed: good)                    end
+ *
+ * gcc's kernel form registers a file's globals behind their constructors, so it finds nothing of files that come later.
+ * The other weakness is ASan's: threads of the program that run meanwhile (at a dlopen) meet the poison too.
  */
 #include "shadow/shadow_internal.h"
 
 struct registered {
 	struct asan_global *first; /* NULL: the entry is free for another array */
 	size_t n;
+	size_t nr_dynamic; /* globals that have constructors */
 	struct registered *next;
+	size_t room;           /* bytes of constructed */
+	uint8_t constructed[]; /* for each global, if one of them has a constructor: has its file's turn come? */
 };
 
 /* Guards the list.  Entries are never freed, so a report may walk the list without the lock. */
 static struct ranked_lock globals_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct registered *all;
 
-static void remember(struct asan_global *g, size_t n, struct registered *fresh)
+/* A file whose turn has come: gcc's kernel form registers its globals only afterwards.  Only a hash of its name is kept,
+ * because its module may be unloaded.  Never freed; under the lock. */
+struct begun {
+	uint64_t hash;
+	struct begun *next;
+};
+static struct begun *all_begun;
+
+static uint64_t name_hash(const char *name)
 {
-	struct registered *e;
+	uint64_t h = 0xcbf29ce484222325u;
+
+	for (; name && *name; name++)
+		h = (h ^ (uint8_t)*name) * 0x100000001b3u;
+	return h;
+}
+
+static bool has_begun(uint64_t hash)
+{
+	const struct begun *b;
+
+	for (b = all_begun; b && b->hash != hash; b = b->next)
+		;
+	return b != NULL;
+}
+
+static void remember(struct asan_global *g, size_t n)
+{
+	size_t nr_dynamic = 0, room;
+	struct registered *e, *fresh;
+
+	for (size_t i = 0; i < n; i++)
+		nr_dynamic += g[i].has_dynamic_init != 0;
+	room = nr_dynamic ? n : 0;
+	fresh = meta_alloc(sizeof(*fresh) + room, COST_SHADOW);
 	lock_acquire(&globals_lock);
-	for (e = all; e && e->first; e = e->next)
+	for (e = all; e && (e->first || e->room < room); e = e->next)
 		;
 	if (!e && fresh) {
 		e = fresh;
+		e->room = room;
 		e->next = all;
 		__atomic_store_n(&all, e, __ATOMIC_RELEASE);
 	}
 	if (e) {
 		e->n = n;
+		e->nr_dynamic = nr_dynamic;
+		for (size_t i = 0; i < room; i++)
+			e->constructed[i] = all_begun && options.init_order != INIT_ORDER_STRICT &&
+			                    g[i].has_dynamic_init && has_begun(name_hash(g[i].module));
 		__atomic_store_n(&e->first, g, __ATOMIC_RELEASE);
 	}
 	lock_release(&globals_lock);
@@ -61,6 +110,28 @@ static void poison_one(const struct asan_global *g)
 		shadow_poison(granule, stop - granule, SHADOW_GLOBAL_REDZONE);
 }
 
+static bool has_shadow(const struct asan_global *g)
+{
+	return !(g->beg & GRANULE_MASK) && map_has_shadow(g->beg);
+}
+
+static void unpoison_one(const struct asan_global *g)
+{
+	if (has_shadow(g))
+		shadow_unpoison(g->beg, ALIGN_UP(g->size_with_redzone, SHADOW_GRANULE));
+}
+
+static void poison_whole(const struct asan_global *g)
+{
+	if (has_shadow(g))
+		shadow_poison(g->beg, ALIGN_UP(g->size, SHADOW_GRANULE), SHADOW_INIT_ORDER);
+}
+
+static bool descriptions_have_shadow(const struct asan_global *g, size_t n)
+{
+	return !((uintptr_t)g & GRANULE_MASK) && map_has_shadow((uintptr_t)g) && map_has_shadow((uintptr_t)(g + n) - 1);
+}
+
 void globals_register(struct asan_global *g, size_t n)
 {
 	if (!n)
@@ -70,7 +141,10 @@ void globals_register(struct asan_global *g, size_t n)
 		return;
 	for (size_t i = 0; i < n; i++)
 		poison_one(&g[i]);
-	remember(g, n, meta_alloc(sizeof(struct registered), COST_SHADOW));
+	/* The first global behind the descriptions has no red zone to its left; the descriptions are its red zone. */
+	if (descriptions_have_shadow(g, n))
+		shadow_poison((uintptr_t)g, n * sizeof(*g), SHADOW_GLOBAL_REDZONE);
+	remember(g, n);
 }
 
 void globals_unregister(struct asan_global *g, size_t n)
@@ -78,22 +152,99 @@ void globals_unregister(struct asan_global *g, size_t n)
 	if (!n || !forget(g))
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (!(g[i].beg & GRANULE_MASK) && map_has_shadow(g[i].beg))
-			shadow_unpoison(g[i].beg, ALIGN_UP(g[i].size_with_redzone, SHADOW_GRANULE));
+		unpoison_one(&g[i]);
+	if (descriptions_have_shadow(g, n))
+		shadow_unpoison((uintptr_t)g, n * sizeof(*g));
+}
+
+/* ---- order of initialization ----------------------------------------------------------------- */
+
+static bool same_file(const char *a, const char *b)
+{
+	return a == b || (a && b && str_equal(a, b));
+}
+
+static void init_begin(struct registered *e, const char *module)
+{
+	const struct asan_global *g = e->first;
+
+	for (size_t i = 0; i < e->n; i++) {
+		if (!g[i].has_dynamic_init || e->constructed[i])
+			continue;
+		if (!same_file(g[i].module, module))
+			poison_whole(&g[i]);
+		else if (options.init_order != INIT_ORDER_STRICT)
+			e->constructed[i] = 1;
+	}
+}
+
+void globals_init_begin(const char *module)
+{
+	struct begun *fresh = meta_alloc(sizeof(*fresh), COST_SHADOW);
+	uint64_t hash = name_hash(module);
+
+	lock_acquire(&globals_lock);
+	if (fresh && !has_begun(hash)) {
+		fresh->hash = hash;
+		fresh->next = all_begun;
+		all_begun = fresh;
+	}
+	for (struct registered *e = all; e; e = e->next)
+		if (e->first && e->nr_dynamic)
+			init_begin(e, module);
+	lock_release(&globals_lock);
+}
+
+void globals_init_end(void)
+{
+	lock_acquire(&globals_lock);
+	for (struct registered *e = all; e; e = e->next)
+		for (size_t i = 0; e->first && e->nr_dynamic && i < e->n; i++)
+			if (e->first[i].has_dynamic_init && !e->constructed[i]) {
+				unpoison_one(&e->first[i]);
+				poison_one(&e->first[i]);
+			}
+	lock_release(&globals_lock);
+}
+
+static size_t distance(const struct asan_global *g, uintptr_t addr)
+{
+	if (addr < g->beg)
+		return g->beg - addr;
+	return addr - g->beg < g->size_with_redzone ? 0 : addr - g->beg - g->size_with_redzone + 1;
 }
 
 /* A module that was unmapped without unregistering leaves an array that cannot be read, so os_safe_read copies the
  * description. */
-bool globals_find(uintptr_t addr, struct asan_global *found)
+static bool find_within(uintptr_t addr, size_t limit, struct asan_global *found)
 {
+	struct asan_global g;
+	bool any = false;
+
 	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next) {
 		struct asan_global *first = __atomic_load_n(&e->first, __ATOMIC_ACQUIRE);
 		for (size_t i = 0; first && i < e->n; i++) {
-			if (os_safe_read(found, &first[i], sizeof(*found)) != sizeof(*found))
+			if (os_safe_read(&g, &first[i], sizeof(g)) != sizeof(g))
 				break;
-			if (addr >= found->beg && addr - found->beg < found->size_with_redzone)
+			if (distance(&g, addr) > limit)
+				continue;
+			*found = g;
+			any = true;
+			if (distance(&g, addr) == 0)
 				return true;
+			limit = distance(&g, addr) - 1;
 		}
 	}
-	return false;
+	return any;
+}
+
+bool globals_find(uintptr_t addr, struct asan_global *found)
+{
+	return find_within(addr, 0, found);
+}
+
+#define NEAR (4ul << 10)
+bool globals_find_near(uintptr_t addr, struct asan_global *found)
+{
+	return find_within(addr, NEAR, found);
 }

@@ -149,8 +149,14 @@ struct asan_global {
 _Static_assert(sizeof(struct asan_global) == 64, "the compilers' struct");
 void globals_register(struct asan_global *g, size_t n);
 void globals_unregister(struct asan_global *g, size_t n);
+/* The globals of a source file are about to be constructed: poisons those of other files that are not constructed yet,
+ * with shadow.init_order=strict all of them. */
+void globals_init_begin(const char *module);
+void globals_init_end(void);
 /* The global that addr lies in, or whose red zone addr lies in. */
 bool globals_find(uintptr_t addr, struct asan_global *found);
+/* That one, or else the nearest. */
+bool globals_find_near(uintptr_t addr, struct asan_global *found);
 
 /* ---- describe.c ------------------------------------------------------------------------------ */
 /* A variable of a frame, as the compiler describes it. */
