@@ -82,7 +82,7 @@ const char *__asan_locate_address(void *addr, char *name, size_t name_size, void
 	const char *where = "unknown", *what = "";
 	if (shadow_owns(at)) {
 		where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
-	} else if (slab_find_object(at, &o)) {
+	} else if (slab_find_object(at, &o) && (!arena_contains(addr) || at - o.slot < o.slot_size)) {
 		where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
 		base = o.addr;
 		size = o.size;
@@ -124,7 +124,7 @@ static size_t object_stack(void *addr, bool freed, void **trace, size_t size, in
 	struct slab_object o;
 	stack_handle h;
 
-	if (!slab_find_object((uintptr_t)addr, &o) || !o.tracked)
+	if (!slab_find_object((uintptr_t)addr, &o) || !o.tracked || (uintptr_t)addr - o.slot >= o.slot_size)
 		return 0;
 	if (freed && o.state == SLAB_OBJ_LIVE)
 		return 0;
