@@ -80,6 +80,8 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	static void *real;
 	void *ours = remap_note_syscall(nr, a, b, c, d);
 
+	if (nr == SYS_exit_group)
+		os_exit_group(exits_scan((int)a));
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)
