@@ -101,7 +101,7 @@ static enum report_access page_access(const struct fault_state *s)
 
 static void report_guard(const struct fault_state *s, const struct slab_object *o)
 {
-	bool live = o->state == SLAB_OBJ_LIVE;
+	bool live = o->state == SLAB_OBJ_LIVE || slab_is_unused(s->addr);
 	enum report_kind beyond = o->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
 	struct report_record *r = report_begin(live ? beyond : REPORT_USE_AFTER_FREE, "fence");
 
@@ -156,8 +156,8 @@ static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 	return addr < o->addr ? o->addr - addr : addr - (o->addr + o->size) + 1;
 }
 
-/* Nothing is mapped at the address, but a live object begins or ends within a page of it: the address is just outside
- * the arena, or outside the part in use. */
+/* Nothing is mapped at the address, but a live object is near: in the arena outside of the part in use as far as
+ * slab_find_object looks, and within a page of an address just outside the arena. */
 static bool find_beside(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *o)
 {
 	const uintptr_t probes[] = { ALIGN_DOWN(v->addr, PAGE_SIZE) - 1, ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE };
@@ -166,6 +166,8 @@ static bool find_beside(const struct fault_state *s, const struct fault_verdict 
 
 	if (s->trap != TRAP_PAGE || v->kind != REPORT_WILD_MEMORY_ACCESS || v->pointer)
 		return false;
+	if (arena_contains((void *)v->addr))
+		return slab_find_object(v->addr, o) && distance(o, v->addr) != UINTPTR_MAX;
 	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
 		if (!arena_contains((void *)probes[i]) || !slab_find_object(probes[i], &found) ||
 		    distance(&found, v->addr) >= nearest)

@@ -16,6 +16,7 @@ static const enum report_kind kind_of[] = {
 	[SLAB_CACHE_DESTROYED] = REPORT_CACHE_DESTROYED,
 	[SLAB_OBJECT_REMAINS] = REPORT_OBJECTS_REMAINING,
 	[SLAB_WRONG_ORDER] = REPORT_PAGE_ORDER,
+	[SLAB_UNALLOCATED] = REPORT_UNALLOCATED,
 	[SLAB_TAIL_PAGE] = REPORT_TAIL_PAGE,
 };
 _Static_assert(ARRAY_SIZE(kind_of) == SLAB_TAIL_PAGE + 1, "each finding has a report kind");
@@ -33,7 +34,8 @@ static const char *const found_at_text[] = {
 /* Was the damage done by an earlier, unseen write?  The other kinds are about the call that is running now. */
 static bool found_afterwards(enum slab_finding_kind kind)
 {
-	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN;
+	return kind == SLAB_LEFT_REDZONE || kind == SLAB_RIGHT_REDZONE || kind == SLAB_POISON_OVERWRITTEN ||
+	       kind == SLAB_UNALLOCATED;
 }
 
 /* The name of the called function, if the object's family does not tell; else NULL. */
@@ -78,6 +80,14 @@ static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
 		           (unsigned long long)f->nr_allocated);
 }
 
+/* Was the damage reported when it was done? */
+static bool was_reported(const struct slab_finding *f)
+{
+	if (f->kind == SLAB_UNALLOCATED)
+		return shadow_write_was_reported(f->addr, f->size);
+	return f->have_object && shadow_was_reported(f->object.slot, f->object.slot_size);
+}
+
 void dispatch_finding(const struct slab_finding *s)
 {
 	bool late = found_afterwards(s->kind), in_arena = arena_contains((void *)s->addr);
@@ -107,7 +117,7 @@ void dispatch_finding(const struct slab_finding *s)
 	};
 
 	/* The write that did this damage was reported when it happened. */
-	if (late && s->have_object && shadow_was_reported(s->object.slot, s->object.slot_size))
+	if (late && was_reported(s))
 		return;
 	fmt_init(&b, detail, sizeof(detail));
 	put_detail(&b, s);

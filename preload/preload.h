@@ -158,6 +158,7 @@ void *remap_note_syscall(unsigned long nr, unsigned long a, unsigned long b, uns
 void exits_init(void); /* constructor */
 /* before the program ends with `status`: reports faults whose handler ends it (fault/pending.c) */
 void exits_tell(int status);
+void process_verify_quickly(void); /* before the program ends without exit handlers */
 int exits_scan(int status); /* before _exit(status): returns the status to exit with */
 bool exits_is_handler(const void *handler);
 void exits_keep(int sig); /* the program has set the default action */

@@ -98,6 +98,37 @@ static bool place_add(uint64_t place)
 	return false;
 }
 
+/* Damage that a fork's child inherits is found by parent and child when they end. The first to end prints it; the
+ * others count it, so their exit status tells of it too. The table is made by the first fork. */
+#define FAMILY_WORDS 512u
+#define FAMILY_TRIES 16u
+static uint64_t *family; /* shared with children; atomic hashes, 0 is an empty slot */
+
+void reports_fork_prepare(void)
+{
+	if (!family && options.check_at_exit && !os_filter_set())
+		family = os_reserve_shared(FAMILY_WORDS * sizeof(*family));
+}
+
+/* True: another process of the family has told it. */
+static bool family_told(const struct report_record *r)
+{
+	uint64_t h = hash_mix(record_place(r), r->addr), none;
+
+	if (!family || !r->found_at || !str_equal(report_str(r, r->found_at), "at exit"))
+		return false;
+	for (uint32_t i = 0; h && i < FAMILY_TRIES; i++) {
+		uint64_t *at = &family[(h + i) % FAMILY_WORDS];
+
+		none = 0;
+		if (__atomic_compare_exchange_n(at, &none, h, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			return false;
+		if (none == h)
+			return true;
+	}
+	return false;
+}
+
 /* ---- signals --------------------------------------------------------------------------------- */
 
 /* If their signal is blocked, a fault kills the process without a word. */
@@ -203,6 +234,10 @@ static enum report_outcome report_emit(struct report_record *r)
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_fault, r->fault.present, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
+	if (family_told(r)) {
+		__atomic_fetch_add(&nr_reports, 1, __ATOMIC_RELAXED);
+		return REPORT_REPEATED;
+	}
 	if (place_add(record_place(r))) {
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
 		return REPORT_REPEATED;

@@ -261,6 +261,7 @@ void reports_init(bool secure);
 void reports_configure(void);
 /* In the child of fork, before lib_fork_child frees the locks: the child counts its own reports.  (lib's fork functions
  * take the report lock too, so fork cuts no report in two.) */
+void reports_fork_prepare(void);
 void reports_fork_child(void);
 
 /* The name of the memfd in which `memsan run` counts reports (option notify). */

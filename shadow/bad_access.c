@@ -14,6 +14,7 @@
 #define ROW_BYTES 16u /* of shadow */
 #define ROWS_AROUND 2u
 #define REPORTED_SLOTS 64u
+#define GOES_ON 4096u /* strcat looks for an end that is not there, and then writes behind it */
 
 struct shadow_last shadow_last;
 void (*shadow_death_callback)(void);
@@ -28,6 +29,12 @@ static uint64_t first_report;
 /* Slots that a reported write went to; the oldest is replaced first.  Atomic words, read without memory order. */
 static uintptr_t reported_slots[REPORTED_SLOTS];
 static uint32_t reported_next;
+/* The bytes of reported writes, for damage in memory that had no object.  The words of an entry may be of two writes
+ * for a moment. */
+static struct {
+	uintptr_t from, to;
+} reported_writes[REPORTED_SLOTS];
+static uint32_t reported_writes_next;
 
 bool shadow_was_reported(uintptr_t slot, size_t size)
 {
@@ -48,25 +55,49 @@ void report_forget(uintptr_t slot, size_t size)
 			__atomic_store_n(&reported_slots[i], 0, __ATOMIC_RELAXED);
 }
 
+static void remember_slot(uintptr_t slot, size_t size)
+{
+	uint32_t i;
+
+	if (shadow_was_reported(slot, size))
+		return;
+	i = __atomic_fetch_add(&reported_next, 1, __ATOMIC_RELAXED) % REPORTED_SLOTS;
+	__atomic_store_n(&reported_slots[i], slot, __ATOMIC_RELAXED);
+}
+
+/* Damage in an object's red zones is found as that object's. */
+static void remember_byte(uintptr_t at)
+{
+	struct slab_object o;
+
+	if (slab_find_object(at, &o) && at - o.slot < o.slot_size + (o.addr - o.slot))
+		remember_slot(o.slot, o.slot_size);
+}
+
 static void remember_write(const struct shadow_access *a, const struct shadow_facts *f)
 {
-	uintptr_t last;
+	uint32_t i;
 
-	if (a->access != ACCESS_WRITE || !f->in_heap)
+	if (!f->in_heap || (a->access != ACCESS_WRITE && !a->entry))
+		return;
+	i = __atomic_fetch_add(&reported_writes_next, 1, __ATOMIC_RELAXED) % REPORTED_SLOTS;
+	__atomic_store_n(&reported_writes[i].from, a->bad, __ATOMIC_RELAXED);
+	__atomic_store_n(&reported_writes[i].to, a->addr + a->size + (a->entry ? GOES_ON : 0), __ATOMIC_RELAXED);
+	if (a->access != ACCESS_WRITE)
 		return;
 	/* A long write may run through several slots.  The slots of its bad byte and of its last byte are
 	 * remembered. */
-	last = a->addr + a->size - 1;
-	for (unsigned k = 0; k < 2; k++) {
-		struct slab_object o;
-		uintptr_t at = k == 0 ? a->bad : last;
-		uint32_t i;
+	remember_byte(a->bad);
+	remember_byte(a->addr + a->size - 1);
+}
 
-		if (!slab_find_object(at, &o) || shadow_was_reported(o.slot, o.slot_size))
-			continue;
-		i = __atomic_fetch_add(&reported_next, 1, __ATOMIC_RELAXED) % REPORTED_SLOTS;
-		__atomic_store_n(&reported_slots[i], o.slot, __ATOMIC_RELAXED);
-	}
+bool shadow_write_was_reported(uintptr_t addr, size_t size)
+{
+	for (size_t i = 0; i < REPORTED_SLOTS; i++)
+		if (__atomic_load_n(&reported_writes[i].from, __ATOMIC_RELAXED) < addr + size &&
+		    addr < __atomic_load_n(&reported_writes[i].to, __ATOMIC_RELAXED))
+			return true;
+	return false;
 }
 
 static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_object *o)
@@ -79,6 +110,9 @@ static void gather_facts(struct shadow_facts *f, uintptr_t bad, struct slab_obje
 	f->have_object = slab_find_object(bad, o);
 	/* Pool objects and fenced objects have the heap's shadow values, wherever they lie. */
 	f->in_heap = f->have_object || arena_contains((void *)bad);
+	/* In pages that nobody owns any more, a neighbor says nothing of what was freed there. */
+	if (f->have_object && f->value == SHADOW_PAGE_FREE && bad - o->slot >= o->slot_size)
+		f->have_object = false;
 	if (!f->have_object)
 		return;
 	f->state = o->state;

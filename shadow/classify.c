@@ -16,6 +16,7 @@ static const struct {
 	{ SHADOW_SLAB_REDZONE, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_CONTAINER_OUT_OF_BOUNDS },
 	{ SHADOW_SLAB_FREED, REPORT_SLAB_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
 	{ SHADOW_PAGE_FREE, REPORT_USE_AFTER_FREE, REPORT_UNKNOWN_CRASH },
+	{ SHADOW_PAGE_UNUSED, REPORT_SLAB_OUT_OF_BOUNDS, REPORT_UNKNOWN_CRASH },
 	{ SHADOW_VMALLOC_INVALID, REPORT_VMALLOC_OUT_OF_BOUNDS, REPORT_USE_AFTER_SCOPE },
 	{ SHADOW_GLOBAL_REDZONE, REPORT_GLOBAL_OUT_OF_BOUNDS, REPORT_GLOBAL_OUT_OF_BOUNDS },
 	{ SHADOW_STACK_LEFT, REPORT_STACK_OUT_OF_BOUNDS, REPORT_STACK_OUT_OF_BOUNDS },
@@ -71,6 +72,16 @@ static enum report_kind classify_tail(const struct shadow_facts *f)
 	return f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
 }
 
+/* The object beside a red zone may be of another kind than the owner of the red zone. */
+static enum report_kind classify_heap(const struct shadow_facts *f, enum report_kind kind)
+{
+	if (kind != REPORT_SLAB_OUT_OF_BOUNDS && kind != REPORT_VMALLOC_OUT_OF_BOUNDS)
+		return kind;
+	return f->have_object && f->large ? REPORT_VMALLOC_OUT_OF_BOUNDS
+	       : f->have_object           ? REPORT_SLAB_OUT_OF_BOUNDS
+	                                  : kind;
+}
+
 enum report_kind shadow_classify(const struct shadow_facts *f)
 {
 	bool inside_live;
@@ -79,7 +90,8 @@ enum report_kind shadow_classify(const struct shadow_facts *f)
 	if (f->bad < NULL_LIMIT)
 		return REPORT_NULL_PTR_DEREF;
 	if (!f->has_shadow)
-		return REPORT_WILD_MEMORY_ACCESS;
+		return f->in_heap && f->have_object ? classify_heap(f, REPORT_SLAB_OUT_OF_BOUNDS)
+		                                    : REPORT_WILD_MEMORY_ACCESS;
 	inside_live = f->in_heap && f->have_object && f->state == SLAB_OBJ_LIVE && f->bad >= f->obj_addr &&
 	              f->bad - f->obj_addr < f->obj_size;
 	value = shadow_deciding_value(f->value, f->next);
@@ -95,6 +107,6 @@ enum report_kind shadow_classify(const struct shadow_facts *f)
 		return REPORT_WILD_MEMORY_ACCESS;
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].value == value)
-			return f->in_heap ? kinds[i].heap : kinds[i].elsewhere;
+			return f->in_heap ? classify_heap(f, kinds[i].heap) : kinds[i].elsewhere;
 	return REPORT_UNKNOWN_CRASH;
 }

@@ -5,21 +5,26 @@
  *     │ FC FC … FC     │ 00 00 … 00     k  │ FC … FC                    │  live (large: F8 instead of FC)
  *     │ FA FA … FA FA FA FA … FA FA FA FA FA FA … FA FA FA FA FA FA FA  │  freed: until the slot is taken again
  *     │ FC …                                                            │  a new slab, slots never handed out
+ *     │ FE FE FE …                                                      │  pages that nobody has owned yet
+ *     │ FF FF FF …                                                      │  pages that nobody owns any more
  *
  * A fenced object looks the same; lo to hi are the data pages of its slot.  The guard pages between slots keep good
  * shadow, because an access to them faults anyway.
  *
  * A freed large area is marked in its first bytes only.  The whole area is a guard region from then on, and marking
- * gigabytes of quarantined address space would cost an eighth of that in memory.
+ * gigabytes of quarantined address space would cost an eighth of that in memory.  A run that nobody owns is marked as a
+ * whole up to RUN_MARK bytes, and in its first and last half of that beyond.  Weakness accepted: in the middle of a
+ * larger run instrumented code sees good shadow.  (Pages behind the arena's last block fault.)
  */
 #include "shadow/shadow_internal.h"
 
 #define LARGE_FREED_MARK (32ul << 10)
+#define RUN_MARK (16ul << 20)
 
 static const uint8_t mark_value[] = {
-	[SLAB_MARK_FREED] = SHADOW_SLAB_FREED,
-	[SLAB_MARK_REDZONE] = SHADOW_SLAB_REDZONE,
-	[SLAB_MARK_PAGES] = SHADOW_PAGE_FREE,
+	[SLAB_MARK_FREED] = SHADOW_SLAB_FREED,   [SLAB_MARK_REDZONE] = SHADOW_SLAB_REDZONE,
+	[SLAB_MARK_PAGES] = SHADOW_PAGE_FREE,    [SLAB_MARK_RUN] = SHADOW_PAGE_FREE,
+	[SLAB_MARK_UNUSED] = SHADOW_PAGE_UNUSED,
 };
 _Static_assert(ARRAY_SIZE(mark_value) == SLAB_MARK_NR, "each mark has a value");
 
@@ -58,6 +63,9 @@ static void heap_bad(uintptr_t addr, size_t n, enum slab_mark why)
 	if (likely(why == SLAB_MARK_FREED)) {
 		if (likely(shadow_writable(addr, n)))
 			mem_set_short(shadow_of(addr), SHADOW_SLAB_FREED, ALIGN_UP(n, SHADOW_GRANULE) >> SHADOW_SCALE);
+	} else if (why != SLAB_MARK_PAGES && n > RUN_MARK) {
+		shadow_poison(addr, RUN_MARK / 2, mark_value[why]);
+		shadow_poison(addr + n - RUN_MARK / 2, RUN_MARK / 2, mark_value[why]);
 	} else if (why != SLAB_MARK_PAGES || n <= LARGE_FREED_MARK) {
 		shadow_poison(addr, n, mark_value[why]);
 	} else {

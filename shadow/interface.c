@@ -109,7 +109,7 @@ static void locate(uintptr_t at, struct located *l)
 	l->where = "unknown";
 	if (shadow_owns(at)) {
 		l->where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
-	} else if (slab_find_object(at, &o)) {
+	} else if (slab_find_object(at, &o) && (!arena_contains((void *)at) || at - o.slot < o.slot_size)) {
 		l->where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
 		l->base = o.addr;
 		l->size = o.size;
@@ -165,7 +165,7 @@ static size_t object_stack(void *addr, bool freed, void **trace, size_t size, in
 	struct slab_object o;
 	stack_handle h;
 
-	if (!slab_find_object((uintptr_t)addr, &o) || !o.tracked)
+	if (!slab_find_object((uintptr_t)addr, &o) || !o.tracked || (uintptr_t)addr - o.slot >= o.slot_size)
 		return 0;
 	if (freed && o.state == SLAB_OBJ_LIVE)
 		return 0;

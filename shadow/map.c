@@ -39,11 +39,10 @@
 
 #include "shadow/arch/x86_64/code.h"
 
-#define WRITE_STEP (64ul << 10)          /* of shadow: 512 KiB of memory */
-#define EARLY_STACK (64ul << 20)         /* more than that of a stack without limit is left to the fault handler */
-#define ABOVE_STACK (1ul << 20)          /* arguments and environment lie above the first frame */
-#define ARENA_STEP (8ul << 20)           /* of shadow: 64 MiB of heap */
-#define ARENA_STEP_CHARGED (256ul << 10) /* where memory that is not used counts for a limit (RLIMIT_DATA) */
+#define WRITE_STEP (64ul << 10)  /* of shadow: 512 KiB of memory */
+#define EARLY_STACK (64ul << 20) /* more than that of a stack without limit is left to the fault handler */
+#define ABOVE_STACK (1ul << 20)  /* arguments and environment lie above the first frame */
+#define ARENA_STEP (64ul << 10)  /* of shadow: 512 KiB of heap, as arena.c's step */
 
 bool shadow_on;
 bool shadow_everywhere;
@@ -61,7 +60,6 @@ static bool map_gave_up; /* grows only */
 static struct ranked_lock map_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static uintptr_t arena_shadow; /* page-aligned start of the arena's shadow, 0: not set up; written once */
 static size_t arena_shadow_size;
-static size_t arena_step = ARENA_STEP_CHARGED; /* written once, by shadow_init */
 static size_t arena_ready; /* bytes of it that are usable: grows only; written under map_lock, read without */
 
 /* Sets the range that shadow_good_ahead may ask about.  Its load reads shadow for up to 64 bytes of memory further. */
@@ -201,7 +199,7 @@ static bool map_arena_grow(size_t want)
 	bool ok = true;
 	lock_acquire(&map_lock);
 	if (want > arena_ready) {
-		size_t upto = MIN(ALIGN_UP(want, arena_step), arena_shadow_size);
+		size_t upto = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
 		ok = upto >= want && os_unprotect((void *)(arena_shadow + arena_ready), upto - arena_ready);
 		if (ok) {
 			__atomic_store_n(&arena_ready, upto, __ATOMIC_RELEASE);
@@ -299,8 +297,6 @@ void map_require_full(void)
 void shadow_init(void)
 {
 	shadow_early();
-	/* Asked for at start-up, because a system call filter of the program's may forbid it later. */
-	arena_step = os_charge_limit() == UINT64_MAX ? ARENA_STEP : ARENA_STEP_CHARGED;
 	map_started = true;
 	if (map_other_runtime) {
 		report_line("AddressSanitizer's runtime is loaded too: shadow off");

@@ -42,7 +42,8 @@ enum shadow_value {
 	SHADOW_SLAB_FREED = 0xfa,      /* object that was freed; alloc and free stacks are kept */
 	/* arena, fenced pages: red zones and slack (elsewhere, and in a live object: container) */
 	SHADOW_SLAB_REDZONE = 0xfc,
-	SHADOW_PAGE_FREE = 0xff, /* arena: a large area that was freed, free pages */
+	SHADOW_PAGE_FREE = 0xff,   /* arena: a large area that was freed, free pages */
+	SHADOW_PAGE_UNUSED = 0xfe, /* arena: pages that nobody has owned yet */
 	SHADOW_GLOBAL_REDZONE = 0xf9,
 	SHADOW_STACK_LEFT = 0xf1, /* before the first variable of a frame */
 	SHADOW_STACK_MID = 0xf2,
@@ -161,6 +162,8 @@ void shadow_forget(const void *p, size_t n);
 /* Was damage in [slot, slot+size) already reported, at the access that did it?  If so, slab's later finding is
  * dropped. */
 bool shadow_was_reported(uintptr_t slot, size_t size);
+/* Did a reported write go to some of these bytes? */
+bool shadow_write_was_reported(uintptr_t addr, size_t size);
 /* The range that shadow has mapped for itself; empty: none. */
 void shadow_extent(uintptr_t *start, uintptr_t *end);
 /* A copy of the process is about to be made (`begins`), or has been made.  The copy needs no shadow.  All other threads

@@ -120,7 +120,7 @@ void stack_clear_from(uintptr_t sp)
 		clear_all(sp, end);
 		return;
 	}
-	if (arena_contains((void *)sp) && slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE)
+	if (arena_contains((void *)sp) && slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE && sp - o.addr <= o.size)
 		clear_all(sp, o.addr + ALIGN_DOWN(o.size, SHADOW_GRANULE));
 	else
 		stack_clear_range(sp, sp + FOREIGN_STACK);
@@ -133,7 +133,8 @@ static bool same_foreign_stack(uintptr_t sp, uintptr_t target)
 	struct slab_object o;
 
 	if (arena_contains((void *)sp))
-		return slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE && target - o.addr <= o.size;
+		return slab_find_object(sp, &o) && o.state == SLAB_OBJ_LIVE && sp - o.addr <= o.size &&
+		       target - o.addr <= o.size;
 	return !arena_contains((void *)target) && target - sp <= FOREIGN_STACK;
 }
 

@@ -38,8 +38,6 @@ static size_t run_bytes(const struct area *a)
 
 /* ---- guards ---------------------------------------------------------------------------------- */
 
-uint32_t slab_guards_closed;
-
 /* Locked memory cannot be guarded; os_decommit unlocks it. If no guard can be made, the pages stay accessible and
  * empty, and one check is lost. */
 void area_guard_set(uint32_t page, size_t n)
@@ -169,6 +167,7 @@ static void area_release(struct area *a, bool clean)
 
 	arena_clear_owner(page, n, a->guard_pages + 1);
 	area_descriptor_put(a);
+	slab_shadow->bad(page_address(page), (size_t)n << PAGE_SHIFT, SLAB_MARK_RUN);
 	buddy_free(page, n, clean);
 }
 

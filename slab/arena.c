@@ -31,7 +31,10 @@ struct page *arena_memmap;
 uint64_t *arena_blocks;
 uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
+uint32_t slab_guards_closed;
 
+static size_t committed; /* in check mode: bytes that are accessible; written under the buddy lock */
+static bool opened;      /* atomic: some page beyond was made accessible after a report */
 static struct stepped_reserve state_map, coarse_map, page_map, block_map; /* under the buddy lock */
 static bool has_state_map;                                                /* set by arena_init */
 
@@ -41,6 +44,11 @@ static bool has_state_map;                                                /* set
 /* The arena grows by a quarter of its size, within these limits, if less is asked for. */
 #define GROW_MIN_BLOCKS 1
 #define GROW_MAX_BLOCKS 16
+/* In check mode pages become accessible only when the first run that reaches so far is handed out, and then in these
+ * steps. So an access beyond the used part faults. What is between the steps' ends and the runs, and was never owned, is
+ * poisoned in the shadow: little memory of the shadow is written before the heap is. (Where code is instrumented, the
+ * step is a block: the checks of libc's functions see the poison, and a report does not wait for the fault.) */
+#define COMMIT_STEP ((size_t)512 << 10)
 /* From this block on production's heap may get huge pages, as the system's setting says. */
 #define HUGE_FROM_BLOCK 8
 
@@ -121,6 +129,8 @@ static bool commit_blocks(uint32_t from, uint32_t to)
 	    !stepped_reserve_reach(&page_map, to * PAGES_PER_BLOCK) ||
 	    !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
+	if (options.mode == MODE_CHECK)
+		return true;
 	if (!os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, huge))
 		return false;
 	if (huge && options.huge_pages)
@@ -152,6 +162,46 @@ bool arena_reach(uint32_t n)
 	if (has_state_map)
 		STORE_RELEASE(arena_state_limit, to * STATE_PER_BLOCK);
 	STORE_RELEASE(arena_ready_blocks, to);
+	return true;
+}
+
+static bool commit_to(size_t to)
+{
+	if (!os_commit((void *)(arena_base + committed), to - committed, false))
+		return false;
+	/* A report opened some page before its time, and the program wrote to it. */
+	if (READ_ONCE(opened)) {
+		os_decommit((void *)(arena_base + committed), to - committed);
+		slab_guard_count_closed();
+	}
+	WRITE_ONCE(committed, to);
+	return true;
+}
+
+bool slab_is_unused(uintptr_t addr)
+{
+	return options.mode == MODE_CHECK && arena_contains((void *)addr) && addr - arena_base >= READ_ONCE(committed);
+}
+
+bool arena_open_unused(uintptr_t addr)
+{
+	WRITE_ONCE(opened, true);
+	return os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);
+}
+
+bool arena_commit(uint32_t page, size_t n)
+{
+	size_t before = committed, start = (size_t)page << PAGE_SHIFT, end = start + (n << PAGE_SHIFT);
+	size_t step = slab_accesses_checked ? BLOCK_SIZE : COMMIT_STEP;
+
+	if (options.mode != MODE_CHECK || end <= committed)
+		return true;
+	if (!commit_to(MIN(ALIGN_UP(end, step), arena_ready_blocks * BLOCK_SIZE)) && !commit_to(end))
+		return false;
+	if (start > before)
+		slab_shadow->bad(arena_base + before, start - before, SLAB_MARK_UNUSED);
+	if (committed > end)
+		slab_shadow->bad(arena_base + end, committed - end, SLAB_MARK_UNUSED);
 	return true;
 }
 

@@ -42,6 +42,12 @@ extern uint32_t arena_ready_blocks; /* blocks that are usable; only grows; writt
 bool arena_init(bool state_map_wanted);
 /* Makes blocks [0, n) and their maps usable. Called under the buddy lock. False: no memory. */
 bool arena_reach(uint32_t n);
+/* The run [page, page + n) is about to be handed out: makes it accessible. Called under the buddy lock. False: no
+ * memory. */
+bool arena_commit(uint32_t page, size_t n);
+/* Makes one page that slab_is_unused accessible, after a report. It reads as zero again when it is handed out. False: the
+ * kernel refused. Signal-safe. */
+bool arena_open_unused(uintptr_t addr);
 /* Replaces pages that the program changed by fresh ones, mapped as the arena's pages around them. They read as zero.
  * False: the kernel refused, and some pages may be as they were. */
 bool arena_renew(uint32_t page, size_t n);

@@ -310,11 +310,11 @@ static uint32_t take_run(size_t n, int *dirty)
 	size_t whole = blocks * BLOCK_PAGES;
 	uint32_t page = NO_PAGE;
 
-	if (pack && n < BLOCK_PAGES && (n & (n - 1)))
+	if (pack && n < BLOCK_PAGES && (n & (n - 1))) {
 		page = take_gap(n, dirty);
-	if (page != NO_PAGE)
-		return page;
-	if (order < BLOCK_ORDER) {
+		whole = page == NO_PAGE ? whole : n;
+	}
+	if (page == NO_PAGE && order < BLOCK_ORDER) {
 		whole = (size_t)1 << order;
 		*dirty = DIRTY;
 		page = take_order(order, DIRTY);
@@ -329,6 +329,10 @@ static uint32_t take_run(size_t n, int *dirty)
 		page = take_blocks((uint32_t)blocks, dirty);
 	if (page != NO_PAGE && whole > n)
 		free_range(page + (uint32_t)n, whole - n, *dirty);
+	if (page != NO_PAGE && !arena_commit(page, n)) {
+		free_range(page, n, *dirty);
+		page = NO_PAGE;
+	}
 	return page;
 }
 
@@ -477,6 +481,7 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	size_t have = 0, run;
 	uint32_t last, p;
 	int dirty = CLEAN;
+	bool usable;
 
 	lock_acquire(&buddy_lock);
 	while (have < n && (run = free_run_at(page + (uint32_t)have)) != 0)
@@ -493,9 +498,12 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	WRITE_ONCE(top_block, MAX(top_block, last + 1));
 	if (have > n)
 		free_range(page + (uint32_t)n, have - n, dirty);
+	usable = arena_commit(page, n);
+	if (!usable)
+		free_range(page, n, dirty);
 	lock_release(&buddy_lock);
 	*clean = !dirty;
-	return true;
+	return usable;
 }
 
 void buddy_count(uint64_t counts[BLOCK_ORDER + 1])

@@ -276,6 +276,9 @@ static struct slab *slab_new(struct slab_cache *c)
 		WRITE_ONCE(s->map[c->map_words - 1], ((uint64_t)1 << c->nr_objects % 64) - 1);
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
+	/* Fresh slots of checked slabs read as zero (redzone.c). */
+	if (!c->fast && !clean && !cache_is_zero(c))
+		mem_set((void *)s->base, 0, run);
 	/* shadow/ is never told of single objects without checks, and their pages may have been a checked cache's
 	 * before. */
 	if (c->fast)
@@ -294,7 +297,7 @@ static void slab_delete(struct slab_cache *c, struct slab *s)
 	list_remove(c, s);
 	c->nr_slabs--;
 	if (!c->fast)
-		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_PAGES);
+		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_RUN);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
 	if (likely(usable))
 		buddy_free(page, c->nr_pages, clean);
@@ -320,7 +323,7 @@ static struct slab *slab_with_room(struct slab_cache *c)
 /* Marks an object of a taken batch that was never constructed. */
 #define OBJECT_RAW 1u
 
-static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n)
+static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n, struct damage *damage)
 {
 	size_t got = 0;
 	uint32_t w = s->hint, i = 0, raw = c->ctor ? s->fresh : UINT32_MAX;
@@ -340,7 +343,7 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 	s->nr_free -= (uint32_t)got;
 	if (i >= s->fresh) {
 		if (!c->fast)
-			redzone_fill_fresh(c, s, s->fresh, i + 1);
+			redzone_fill_fresh(c, s, s->fresh, i + 1, damage);
 		WRITE_ONCE(s->fresh, i + 1);
 	}
 	if (!s->nr_free)
@@ -373,16 +376,27 @@ static void construct_raw(const struct slab_cache *c, void **objects, size_t n)
 	}
 }
 
+static __cold_path void report_unused(const struct damage *d)
+{
+	struct slab_finding f;
+
+	redzone_init_unused(&f, SLAB_AT_ALLOC, d, NULL);
+	finding_report(&f);
+}
+
 size_t cache_take(struct slab_cache *c, void **objects, size_t n)
 {
+	struct damage damage = { .size = 0 };
 	size_t got = 0;
 	struct slab *s;
 
 	lock_acquire(&c->lock);
 	while (got < n && !c->broken && (s = slab_with_room(c)) != NULL)
-		got += slab_take(c, s, objects + got, n - got);
+		got += slab_take(c, s, objects + got, n - got, &damage);
 	c->nr_out += got;
 	lock_release(&c->lock);
+	if (unlikely(damage.size))
+		report_unused(&damage);
 	if (!c->fast)
 		__atomic_fetch_add(&budget_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
 	if (c->ctor)
@@ -538,7 +552,7 @@ void cache_free_guarded(struct slab_cache *c, struct slab *s)
 	s->next = c->spare;
 	c->spare = s;
 	lock_release(&c->lock);
-	slab_shadow->bad(page_address(page), (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_PAGES);
+	slab_shadow->bad(page_address(page), (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_RUN);
 	buddy_free(page, c->nr_pages, true);
 }
 

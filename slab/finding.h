@@ -10,6 +10,7 @@ struct damage {
 	uintptr_t addr;
 	size_t size;
 	uint8_t expected, found;
+	uintptr_t near; /* in slots that never had an object: the nearest object's address; 0: none */
 };
 
 /* Starts a finding at `addr`. The caller describes the object. */

@@ -35,7 +35,7 @@ static struct slab *guarded_slab(uintptr_t addr)
 
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj)
 {
-	if (!arena_usable(addr) || (!guarded_area(addr) && !guarded_slab(addr)))
+	if (!slab_is_unused(addr) && (!arena_usable(addr) || (!guarded_area(addr) && !guarded_slab(addr))))
 		return false;
 	return slab_find_object(addr, obj) && obj->state != SLAB_OBJ_NONE;
 }
@@ -47,6 +47,8 @@ bool slab_guard_open(uintptr_t addr)
 
 	if (!arena_contains((void *)addr))
 		return object_source_open(addr);
+	if (slab_is_unused(addr))
+		return arena_open_unused(addr);
 	if (a)
 		WRITE_ONCE(a->opened, true);
 	else if (s)

@@ -174,8 +174,8 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	}
 	old = size_of(p, &to);
 	/* The object is not malloc's. It moves to malloc's memory, and the free of the old object reports the
-	 * mismatch. */
-	if (unlikely((to.place == PLACE_AREA && to.area->api >= SLAB_API_CACHE) ||
+	 * mismatch. An area of 0 bytes has no memory to stay in. */
+	if (unlikely((to.place == PLACE_AREA && (to.area->api >= SLAB_API_CACHE || !old)) ||
 	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;
 	q = realloc_in_place(p, &to, old, size, regs);

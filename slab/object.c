@@ -94,46 +94,149 @@ static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
 	return addr < obj->addr + obj->size ? 0 : addr - (obj->addr + obj->size) + 1;
 }
 
-/* In a left red zone the object before it may be nearer. That object is also taken if this slot never held an
- * object. */
-static bool find_in_slab(struct slab *s, uintptr_t addr, struct slab_object *obj)
-{
-	const struct slab_cache *c = READ_ONCE(s->cache);
-	struct slab_object before;
-	uint32_t i;
+/* ---- the nearest object ---------------------------------------------------------------------- */
 
-	if (!c || addr - READ_ONCE(s->base) >= (uintptr_t)c->nr_pages << PAGE_SHIFT)
-		return false;
-	i = MIN(slab_index(c, s, addr), c->nr_objects - 1);
+/* An address between objects belongs to the nearest one, live or freed, and to the live one at the same distance. That
+ * object may be in another slab or area than the page of the address:
+ *
+ *     … | object | red zone | end of the slab |  area's guard | data … | slack | guard | pages nobody owns | red zone | …
+ *
+ * So the search visits the neighbors on both sides until it meets an object, or is farther away than the best one. A
+ * page's owner may change meanwhile; then the answer is outdated, as all answers of this file may be. */
+
+#define NEAR_PAGES 4096u /* a pointer that is farther from all objects belongs to none */
+
+/* Takes `other` for *obj if it is the better answer. */
+static void take_nearer(struct slab_object *obj, const struct slab_object *other, uintptr_t addr)
+{
+	uintptr_t have = distance(obj, addr), there = distance(other, addr);
+
+	if (other->state == SLAB_OBJ_NONE)
+		return;
+	if (obj->state == SLAB_OBJ_NONE || there < have ||
+	    (there == have && obj->state != SLAB_OBJ_LIVE && other->state == SLAB_OBJ_LIVE))
+		mem_copy(obj, other, sizeof(*obj));
+}
+
+/* A freed object owns all of its slot's or area's bytes, because all of them were poisoned or guarded for it. */
+static bool owns_freed(const struct slab_object *obj, uintptr_t from, uintptr_t size, uintptr_t addr)
+{
+	return (obj->state == SLAB_OBJ_FREE || obj->state == SLAB_OBJ_QUARANTINED) && addr - from < size;
+}
+
+static bool is_inside(const struct slab_object *obj, uintptr_t addr)
+{
+	return obj->state != SLAB_OBJ_NONE && distance(obj, addr) == 0;
+}
+
+/* The object of the slab that is nearest to addr, in the slab. *obj stays without state if no slot was ever used. True:
+ * addr is that object's. */
+static bool find_in_slab(struct slab *s, const struct slab_cache *c, uintptr_t addr, struct slab_object *obj)
+{
+	uint32_t i = MIN(slab_index(c, s, addr), c->nr_objects - 1), fresh = READ_ONCE(s->fresh), k;
+	struct slab_object other;
+
 	object_describe(c, s, i, obj);
-	if (i > 0 && addr < slab_object_at(c, s, i)) {
-		object_describe(c, s, i - 1, &before);
-		if (before.state != SLAB_OBJ_NONE &&
-		    (obj->state == SLAB_OBJ_NONE || distance(&before, addr) < distance(obj, addr)))
-			mem_copy(obj, &before, sizeof(*obj));
+	if (is_inside(obj, addr) || owns_freed(obj, slab_object_at(c, s, i), c->object_size, addr))
+		return true;
+	for (k = i > 0 ? i - 1 : 0; k <= i + 1 && k < fresh; k++) {
+		object_describe(c, s, k, &other);
+		take_nearer(obj, &other, addr);
 	}
-	return true;
+	if (obj->state == SLAB_OBJ_NONE && fresh) {
+		object_describe(c, s, MIN(i, fresh - 1), &other);
+		take_nearer(obj, &other, addr);
+	}
+	return is_inside(obj, addr);
+}
+
+struct pages {
+	uint32_t first, end;
+};
+
+/* The object that is nearest to addr in the run that owns the page, and the pages of that run. False: nobody owns the
+ * page. */
+static bool find_in_run(uint32_t page, uintptr_t addr, struct slab_object *obj, struct pages *run, bool *certain)
+{
+	uint64_t w = arena_owner(page_address(page));
+
+	*run = (struct pages){ page, page + 1 };
+	*certain = false;
+	obj->state = SLAB_OBJ_NONE;
+	if ((w & OWNER_TAG) == OWNER_SLAB) {
+		struct slab *s = OWNER_POINTER(w);
+		const struct slab_cache *c = READ_ONCE(s->cache);
+
+		if (!c || page - page_of(READ_ONCE(s->base)) >= c->nr_pages)
+			return false;
+		run->first = page_of(READ_ONCE(s->base));
+		run->end = run->first + c->nr_pages;
+		addr = MIN(MAX(addr, page_address(run->first)), page_address(run->end) - 1);
+		*certain = find_in_slab(s, c, addr, obj);
+		return true;
+	}
+	if ((w & OWNER_TAG) == OWNER_AREA) {
+		const struct area *a = OWNER_POINTER(w);
+
+		if (page - READ_ONCE(a->page) >= READ_ONCE(a->nr_pages))
+			return false;
+		run->first = READ_ONCE(a->page);
+		run->end = run->first + READ_ONCE(a->nr_pages);
+		object_describe_area(a, obj);
+		*certain = is_inside(obj, addr) || owns_freed(obj, obj->slot, obj->slot_size, addr);
+		return true;
+	}
+	if ((w & OWNER_TAG) == OWNER_FREE)
+		run->end = page + (1u << (w >> 8 & 0xff));
+	return false;
+}
+
+/* Looks for a nearer object beside the pages `run`, on one side. */
+static void find_beside(struct pages run, bool left, uintptr_t addr, struct slab_object *obj)
+{
+	uint32_t end = page_of(arena_base + LOAD_ACQUIRE(arena_usable_size)), page = left ? run.first : run.end;
+	bool certain;
+
+	for (page = MIN(page, end); left ? page > 0 : page < end; page = left ? run.first : run.end) {
+		uintptr_t edge = page_address(page), there = left ? addr - edge : edge - addr;
+		struct slab_object other;
+
+		if (there >= (uintptr_t)NEAR_PAGES << PAGE_SHIFT ||
+		    (obj->state != SLAB_OBJ_NONE && there > distance(obj, addr)))
+			return;
+		if (!find_in_run(left ? page - 1 : page, addr, &other, &run, &certain))
+			continue;
+		take_nearer(obj, &other, addr);
+		if (other.state != SLAB_OBJ_NONE)
+			return;
+	}
+}
+
+static bool find_in_arena(uintptr_t addr, struct slab_object *obj)
+{
+	struct pages run = { page_of(addr), page_of(addr) + 1 };
+	bool owned = false, certain = false;
+
+	mem_set(obj, 0, sizeof(*obj));
+	if (arena_usable(addr)) {
+		owned = find_in_run(run.first, addr, obj, &run, &certain);
+		if (!owned && arena_owner(addr) & OWNER_USED_BEFORE)
+			return false;
+	}
+	if (!certain) {
+		find_beside(run, true, addr, obj);
+		find_beside(run, false, addr, obj);
+	}
+	return owned || obj->state != SLAB_OBJ_NONE;
 }
 
 bool slab_find_object(uintptr_t addr, struct slab_object *obj)
 {
-	uint64_t w;
-
 	if (unlikely(READ_ONCE(object_sources_within)) && object_source_find(true, addr, obj))
 		return true;
-	if (!arena_usable(addr))
-		return !arena_contains((void *)addr) && object_source_find(false, addr, obj);
-	w = arena_owner(addr);
-	if ((w & OWNER_TAG) == OWNER_SLAB)
-		return find_in_slab(OWNER_POINTER(w), addr, obj);
-	if ((w & OWNER_TAG) == OWNER_AREA) {
-		const struct area *a = OWNER_POINTER(w);
-
-		object_describe_area(a, obj);
-		return obj->state != SLAB_OBJ_NONE &&
-		       addr - page_address(READ_ONCE(a->page)) < (uintptr_t)READ_ONCE(a->nr_pages) << PAGE_SHIFT;
-	}
-	return false;
+	if (arena_contains((void *)addr))
+		return find_in_arena(addr, obj);
+	return object_source_find(false, addr, obj);
 }
 
 bool slab_next_object(uintptr_t *at, struct slab_object *obj)

@@ -15,8 +15,8 @@
  *
  * All red zones hold SLUB_RED_ACTIVE at all times. (SLUB writes SLUB_RED_INACTIVE around free objects; here two
  * neighbours share a zone, and need not be in the same state.) A freed object is 0x6b, with 0xa5 in its last byte.
- * Slots that were never handed out hold neither. The refill that first takes them fills them, under the cache lock. So
- * both zones of an object are filled before its neighbor can have another owner.
+ * Slots that were never handed out hold neither, but zeros. The refill that first takes them verifies the zeros and
+ * fills them, under the cache lock. So both zones of an object are filled before its neighbor can have another owner.
  *
  * Damage in a shared zone is attributed to the object that it touches, because overflows start at an object's end. */
 
@@ -58,10 +58,55 @@ bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct da
 	return false;
 }
 
-void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to)
+/* The memory of a slab that is checked reads as zero until its slots are handed out (cache.c). So a byte that is not
+ * zero in a fresh slot was written by a stray pointer. */
+
+static bool is_watched(const struct slab_cache *c)
 {
+	return (c->flags & (SLAB_F_POISON | SLAB_F_REDZONE)) != 0;
+}
+
+/* A page that is read before it is written faults twice: the kernel maps its page of zeros first. So each page of
+ * [from, to) that the slots before did not reach is written first, in a way that keeps its bytes. */
+static void touch_pages(uintptr_t from, uintptr_t to)
+{
+	uintptr_t p;
+
+	for (p = ALIGN_UP(from, PAGE_SIZE); p < to; p += PAGE_SIZE)
+		__atomic_fetch_or((uint8_t *)p, 0, __ATOMIC_RELAXED);
+}
+
+/* The object that is nearest to the damage now, before the slot itself counts as used. */
+static void find_near(struct damage *d)
+{
+	struct slab_object o;
+
+	d->near = slab_find_object(d->addr, &o) && o.state != SLAB_OBJ_NONE ? o.addr : 0;
+}
+
+static bool zero_intact(uintptr_t from, uintptr_t to)
+{
+	arch_vec16 zero = arch_vec16_fill(0);
+
+	for (; to - from >= 64; from += 64)
+		if (!arch_equal_64((const void *)from, zero))
+			return false;
+	for (; from < to; from += 16)
+		if (!arch_equal_16((const void *)from, zero))
+			return false;
+	return true;
+}
+
+void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to, struct damage *d)
+{
+	uintptr_t start = from ? slab_object_at(c, s, from) : s->base, end = slab_object_at(c, s, to);
 	uint32_t i;
 
+	if (!is_watched(c))
+		return;
+	touch_pages(start, end);
+	if (unlikely(!zero_intact(start, end)) && !d->size && !bytes_intact(start, end, 0, d))
+		find_near(d);
 	if (from == 0 && c->flags & SLAB_F_REDZONE)
 		mem_set((void *)s->base, SLUB_RED_ACTIVE, c->offset);
 	for (i = from; i < to; i++) {
@@ -72,6 +117,24 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 		if (c->flags & SLAB_F_REDZONE)
 			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, c->offset);
 	}
+}
+
+/* Pages that were never touched take no memory when they are read. */
+bool redzone_find_unused_damage(const struct slab_cache *c, const struct slab *s, struct damage *d)
+{
+	uintptr_t from = s->fresh ? slab_object_at(c, s, s->fresh) : s->base;
+
+	if (!is_watched(c) || bytes_intact(from, s->base + ((uintptr_t)c->nr_pages << PAGE_SHIFT), 0, d))
+		return false;
+	find_near(d);
+	return true;
+}
+
+void redzone_init_unused(struct slab_finding *f, enum slab_found_at at, const struct damage *d,
+                         const struct unwind_regs *regs)
+{
+	finding_init_damage(f, SLAB_UNALLOCATED, at, d, regs);
+	f->have_object = d->near && slab_find_object(d->near, &f->object);
 }
 
 /* ---- finding damage: reads only, so it may be done under a lock, and reported later ---------- */

@@ -6,7 +6,14 @@
 #include "slab/cache.h"
 #include "slab/finding.h"
 
-void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to);
+/* Slots [from, to) of the slab are about to be handed out for the first time: fills their zones and poison.  *d: bytes
+ * there that somebody has written to already; size 0: none. */
+void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to, struct damage *d);
+/* Bytes that were written to in slots that were never handed out.  False: none.  Under the cache lock. */
+bool redzone_find_unused_damage(const struct slab_cache *c, const struct slab *s, struct damage *d);
+/* Such damage becomes a finding about the object that is nearest to it, if there is one. */
+void redzone_init_unused(struct slab_finding *f, enum slab_found_at at, const struct damage *d,
+                         const struct unwind_regs *regs);
 /* Describe damage of an object's red zones or poison, and neither report nor repair it. Return the number of
  * findings. */
 unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32_t i, uintptr_t user, size_t size,

@@ -108,6 +108,7 @@ enum slab_finding_kind {
 	SLAB_CACHE_DESTROYED, /* use of a cache that was destroyed or never made */
 	SLAB_OBJECT_REMAINS,  /* a cache is destroyed while this object of it is live */
 	SLAB_WRONG_ORDER,     /* pages freed with another order than they were allocated with */
+	SLAB_UNALLOCATED,     /* memory that no object has had yet was written to */
 	SLAB_TAIL_PAGE,       /* pages freed by a pointer to a page that is not their first */
 };
 enum slab_found_at {
@@ -139,15 +140,18 @@ struct slab_object {
 	uint32_t alloc_thread, free_thread; /* thread indices */
 	uint32_t when;                      /* jiffies of the last change (allocation, or free when freed) */
 };
-/* Asks every object source (source.h).  False: no object lies there or next to it. */
+/* Asks every object source (source.h).  In the arena, an address between objects leads to the nearest one, up to 16 MiB
+ * away.  False: no object lies there or near, or the page is free and had objects before. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
 /* Finds the first object in a slab, of any state, that ends behind *at; sets *at to the end of its slot. Repeated
  * calls, with *at 0 first, visit all such objects in order of address. Takes no lock, so the memory of an object may go
  * away meanwhile. */
 bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
-/* Is addr in a page that is guarded for an object: a guard page of a large area, or a freed area or slab? If so,
- * *obj is that object. */
+/* In check mode: is addr in the arena beyond all pages that were ever handed out? These pages are inaccessible. */
+bool slab_is_unused(uintptr_t addr);
+/* Is addr in a page that is guarded for an object: a guard page of a large area, a freed area or slab, a slab without
+ * memory, or unused pages not far from an object? If so, *obj is the nearest object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
 /* After the report: makes that page ordinary memory until its area or slab leaves the quarantine. False: the page is
  * not guarded. Signal-safe. */
@@ -189,7 +193,9 @@ void slab_set_report_hook(slab_report_fn fn);
 enum slab_mark {
 	SLAB_MARK_FREED,   /* an object that was freed */
 	SLAB_MARK_REDZONE, /* a slab's memory that holds no object */
-	SLAB_MARK_PAGES,   /* a large area that was freed, a run that went back */
+	SLAB_MARK_PAGES,   /* a large area that was freed, and is guarded */
+	SLAB_MARK_RUN,     /* pages that nobody owns any more */
+	SLAB_MARK_UNUSED,  /* pages that nobody has owned yet */
 	SLAB_MARK_NR,
 };
 /* Called for caches and areas with debugging flags, and for fenced objects, by the thread that owns the memory,

@@ -29,6 +29,7 @@ struct suspect {
 	struct slab_finding finding;
 	uint32_t index;
 	bool poison;
+	bool unused; /* repaired */
 };
 struct scan {
 	struct suspect found[FOUND_MAX];
@@ -84,6 +85,7 @@ static unsigned scan_held(const struct slab_cache *c, struct slab *s, uint32_t i
 static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, struct scan *scan)
 {
 	struct slab_finding found[2];
+	struct damage d;
 
 	for (scan->nr_found = 0; i < s->fresh && scan->nr_found + 2 <= FOUND_MAX; i++) {
 		bool held = slab_is_held(c, s, i);
@@ -98,7 +100,17 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 			mem_copy(&x->finding, &found[k], sizeof(found[k]));
 			x->index = i;
 			x->poison = held;
+			x->unused = false;
 		}
+	}
+	/* Nobody owns these bytes, so they can be repaired at once. */
+	if (i == s->fresh && scan->nr_found < FOUND_MAX && redzone_find_unused_damage(c, s, &d)) {
+		struct suspect *x = &scan->found[scan->nr_found++];
+
+		redzone_init_unused(&x->finding, scan->at, &d, scan->regs);
+		x->index = 0;
+		x->unused = true;
+		mem_set((void *)d.addr, 0, d.size);
 	}
 	return i;
 }
@@ -108,6 +120,8 @@ static void repair(const struct slab_cache *c, struct slab *s, const struct susp
 {
 	uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, x->index));
 
+	if (x->unused)
+		return;
 	if (x->poison && byte & OBJECT_HELD)
 		poison_fill(c, slab_object_at(c, s, x->index));
 	if (!x->poison && byte & OBJECT_LIVE)
@@ -126,7 +140,7 @@ static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
 	uint32_t i = 0;
 	size_t found = 0, k;
 
-	if (!c || c->fast)
+	if (!c || c->fast || cache_is_zero(c))
 		return 0;
 	scan->nr_found = 0;
 	do {

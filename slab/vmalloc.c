@@ -65,6 +65,15 @@ size_t area_usable(const struct area *a)
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
+/* Gives back a part of a run that was taken too large. */
+static void area_trim(uint32_t page, size_t n, bool clean)
+{
+	if (!n)
+		return;
+	slab_shadow->bad(page_address(page), n << PAGE_SHIFT, SLAB_MARK_UNUSED);
+	buddy_free(page, n, clean);
+}
+
 /* Takes a run for `pages` data pages at the alignment, with its guards. Pages left over on both sides go back. */
 static struct area *area_new(size_t pages, size_t align, size_t guards, size_t spare)
 {
@@ -90,10 +99,8 @@ static struct area *area_new(size_t pages, size_t align, size_t guards, size_t s
 	lead = extra ? (ALIGN_UP(page_address(page + (uint32_t)guards), align) >> PAGE_SHIFT) -
 	                       (page_address(page) >> PAGE_SHIFT) - guards
 	             : 0;
-	if (lead)
-		buddy_free(page, lead, clean);
-	if (extra > lead)
-		buddy_free(page + (uint32_t)(total - (extra - lead)), extra - lead, clean);
+	area_trim(page, lead, clean);
+	area_trim(page + (uint32_t)(total - (extra - lead)), extra - lead, clean);
 	WRITE_ONCE(a->page, page + (uint32_t)lead);
 	WRITE_ONCE(a->nr_pages, (uint32_t)run);
 	WRITE_ONCE(a->guard_pages, (uint32_t)guards);
@@ -342,6 +349,7 @@ static bool area_resize_in_place(struct area *a, size_t size)
 
 		if (likely(!changed) || arena_renew(tail, have - pages)) {
 			area_resize_run(a, (uint32_t)pages);
+			slab_shadow->bad(page_address(tail), (have - pages) << PAGE_SHIFT, SLAB_MARK_RUN);
 			buddy_free(tail, have - pages, changed);
 		}
 	}

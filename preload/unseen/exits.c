@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/exits.c - scans for leaks when the program ends without exit handlers: by _exit (leak.quick_exit) or
- * by a fatal signal (leak.fatal_signals). Off by default.
+/* preload/unseen/exits.c - the last checks of a program that ends without exit handlers: by _exit, quick_exit or abort.
+ * Scans for leaks are off by default there, and after a fatal signal (leak.quick_exit, leak.fatal_signals).
  *
- * A handler of memsan's is installed for every signal that would end the program. The program sees no handler, and one
+ * For leak.fatal_signals a handler of memsan's is installed for every signal that would end the program. The program sees no handler, and one
  * that it sets replaces memsan's. After the scan the signal gets its default action, so that the exit status is the
  * program's own. SIGSEGV and SIGBUS come through fault/fault.c, after their report. */
 #include "preload/preload.h"
@@ -48,6 +48,7 @@ static void on_fatal(int sig)
 	static const struct kernel_action none = { SIG_DFL, 0, NULL, 0 };
 	uint64_t mask = ~((uint64_t)1 << (sig - 1));
 
+	process_verify_quickly();
 	last_scan();
 	if (!action_set(sig, &none))
 		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
@@ -100,19 +101,21 @@ static void on_quick_exit(void)
 
 int exits_scan(int status)
 {
-	if (!options.leak || !options.leak_quick_exit || !process_is_this() || runtime_state_now != RUNTIME_READY)
+	if (!process_is_this() || runtime_state_now != RUNTIME_READY)
 		return status;
-	last_scan();
+	process_verify_quickly();
+	if (options.leak && options.leak_quick_exit)
+		last_scan();
 	report_summary();
 	return report_count() && options.exitcode ? (int)options.exitcode : status;
 }
 
 void exits_init(void)
 {
+	if (options.check_at_exit || (options.leak && options.leak_quick_exit))
+		at_quick_exit(on_quick_exit); /* registered first, called last */
 	if (!options.leak)
 		return;
-	if (options.leak_quick_exit)
-		at_quick_exit(on_quick_exit); /* registered first, called last */
 	for (unsigned i = 0; options.leak_fatal_signals && i < ARRAY_SIZE(fatal_signals); i++)
 		install(fatal_signals[i]);
 	if (options.leak_fatal_signals)

@@ -38,8 +38,11 @@ static bool ends_program(int sig)
 
 static void raising(int sig)
 {
-	if (pending_any() && ends_program(sig))
+	if (!ends_program(sig))
+		return;
+	if (pending_any())
 		exits_tell(128 + sig);
+	process_verify_quickly();
 }
 
 MEMSAN_EXPORT _Noreturn void abort(void)

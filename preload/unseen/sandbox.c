@@ -78,6 +78,8 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 
 	if ((nr == SYS_dup2 || nr == SYS_dup3) && (int)b == STDERR_FILENO)
 		report_stderr_becomes((int)a);
+	if (nr == SYS_exit_group)
+		os_exit_group(exits_scan((int)a));
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)

@@ -9,7 +9,7 @@
  *   exec.c          signals and environment that another program inherits
  *   foreign.c       programs that cannot load memsan's library
  *   raise.c         a program that ends itself by a signal
- *   exits.c         the scan for leaks at _exit and fatal signals (static too)
+ *   exits.c         the last checks at _exit, quick_exit and fatal signals (static too)
  *   quick_exit.c    _exit and _Exit
  *   vfork.c         vfork, whose child works in this memory
  *   keys.c          keys of thread-specific data: the program may have all

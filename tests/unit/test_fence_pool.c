@@ -65,7 +65,7 @@ static void test_model(void **state)
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		if (nr < SLOTS && (nr == 0 || unit_below(&seed, 2))) {
-			size_t size = unit_below(&seed, 5) ? unit_below(&seed, 200) : unit_below(&seed, PAGE_SIZE + 1);
+			size_t size = 1 + (unit_below(&seed, 5) ? unit_below(&seed, 200) : unit_below(&seed, PAGE_SIZE));
 			size_t align = (size_t)16 << unit_below(&seed, 9);
 			void *p = fence_alloc(size, align, SLAB_API_MALLOC, NULL);
 
@@ -89,6 +89,7 @@ static void test_model(void **state)
 			assert_null(fence_alloc(16, 16, SLAB_API_MALLOC, NULL));
 	}
 	assert_null(fence_alloc(PAGE_SIZE + 1, 16, SLAB_API_MALLOC, NULL));
+	assert_null(fence_alloc(0, 16, SLAB_API_MALLOC, NULL));
 	assert_null(fence_alloc(16, 2 * PAGE_SIZE, SLAB_API_MALLOC, NULL));
 	assert_int_equal(report_count(), 0);
 	assert_int_equal(fence_check_all("now", NULL), 0);

@@ -46,6 +46,8 @@ static void aligned(void)
 		must(a != b && (uintptr_t)a % align == 0 && (uintptr_t)b % align == 0, "alignment");
 		must(malloc_usable_size(a) == 0, "usable size of an aligned object");
 		memcpy(b, a, 0);
+		a = realloc(a, 100000);
+		memset(a, 1, 100000);
 		free(a);
 		free(b);
 	}
