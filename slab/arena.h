@@ -42,6 +42,11 @@ extern uint32_t arena_ready_blocks; /* blocks that are usable; only grows; writt
 bool arena_init(bool state_map_wanted);
 /* Makes blocks [0, n) and their maps usable. Called under the buddy lock. False: no memory. */
 bool arena_reach(uint32_t n);
+/* Makes the data pages below `end`, which is in a usable block, accessible: in hardened production those of the first
+ * blocks are not before they are needed. Called under the buddy lock. False: no memory. */
+bool arena_open(uint32_t end);
+/* How many of the n pages from `page` on may be accessed. */
+size_t arena_open_part(uint32_t page, size_t n);
 /* Replaces pages that the program changed by fresh ones, mapped as the arena's pages around them. They read as zero.
  * False: the kernel refused, and some pages may be as they were. */
 bool arena_renew(uint32_t page, size_t n);

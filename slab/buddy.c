@@ -364,7 +364,7 @@ static size_t purge_locked(size_t keep)
 		if (page == NO_PAGE)
 			break;
 		lock_release(&buddy_lock);
-		os_decommit((void *)page_address(page), n << PAGE_SHIFT);
+		os_decommit((void *)page_address(page), arena_open_part(page, n) << PAGE_SHIFT);
 		lock_acquire(&buddy_lock);
 		free_range(page, n, CLEAN);
 		done += n;
@@ -437,6 +437,10 @@ uint32_t buddy_alloc(size_t n, bool *clean)
 		purge_locked(0);
 		page = take_run(n, &dirty);
 	}
+	if (page != NO_PAGE && !arena_open((uint32_t)(page + n))) {
+		free_range(page, n, dirty);
+		page = NO_PAGE;
+	}
 	lock_release(&buddy_lock);
 	*clean = !dirty;
 	return page;
@@ -482,7 +486,7 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	while (have < n && (run = free_run_at(page + (uint32_t)have)) != 0)
 		have += run;
 	last = (uint32_t)((page + have - 1) >> BLOCK_ORDER);
-	if (have < n || !arena_reach(last + 1)) {
+	if (have < n || !arena_reach(last + 1) || !arena_open((uint32_t)(page + n))) {
 		lock_release(&buddy_lock);
 		return false;
 	}

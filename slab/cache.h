@@ -76,6 +76,7 @@ struct slab_cache {
 	void (*ctor)(void *object); /* runs once over each object of a new slab */
 	bool fast;                  /* no flags: production's paths */
 	bool held;                  /* freed objects go through the quarantine */
+	uint16_t tail;              /* offset of the canary's word in an object's slot (harden.h); 0: no canaries */
 
 	/* guards all below, and the lists and maps of every slab; nothing is reported under it */
 	struct ranked_lock lock;
@@ -89,7 +90,7 @@ struct slab_cache {
 enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects alive: its memory stays valid */ };
 /* Index 0 is not used. malloc's caches follow, by class, then the program's. Only entries that were ever used are
  * touched. */
-#define SLAB_FIRST_CUSTOM (SLAB_NR_CLASSES + 1)
+#define SLAB_FIRST_CUSTOM (SLAB_NR_MALLOC + 1)
 extern struct slab_cache slab_caches[SLAB_CACHES];
 /* fast.h finds a cache's bin by the cache's address. Odd multiples of a step, modulo a power of two, never collide. */
 _Static_assert(sizeof(struct slab_cache) / SLAB_CACHE_ALIGN % 2 == 1 && IS_POW2(SLAB_CACHES),
@@ -102,9 +103,13 @@ static inline bool cache_is_custom(const struct slab_cache *c)
 
 /* align: a power of two from 16 to the page size */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
+/* The same for a cache of malloc's without flags whose slots end in a canary. */
+void cache_init_hardened(struct slab_cache *c, const char *name, size_t slot_size, uint8_t state);
 /* Gives back all slabs and their descriptors. No object of the cache may be in use any more. */
 void cache_release(struct slab_cache *c);
-/* Takes up to n objects and returns how many. 0: no memory. */
+/* Takes up to n objects and returns how many. 0: no memory. From a cache with canaries, objects that were never used
+ * have OBJECT_RAW set in their addresses. */
+#define OBJECT_RAW 1u
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 /* Gives n objects back. An object that is in its slab already (two threads freed it at once) is reported after the
  * lock is released. */

@@ -19,11 +19,13 @@
  *     objects
  *   track.c, track.h               SLUB's user tracking: 16 bytes an object
  *   source.c, source.h             object sources: objects that slab's maps do not show
+ *   key.c, key.h                   the secret of hardened production, sizes of its live objects
  *   object.c, object.h             from any address to the object there
  *   finding.c, finding.h           findings on their way to the hook
  *   redzone.c, redzone.h           red zones and poison: filled, verified, repaired
  *   cache.c, cache.h               slab caches: slabs cut into equal slots; their state is out of line
  *   failslab.c                     allocations that fail on purpose
+ *   harden.c, harden.h             production's protection of the heap: canaries, marks in freed objects
  *   tcache.c, tcache.h             thread caches
  *   fast.h                         production's inline paths
  *
@@ -173,6 +175,7 @@ struct slab_finding {
 	/* The number of objects that remain; the order given and the true one; the tail page's number and the true
 	 * order. */
 	uint64_t nr, nr_allocated;
+	bool attack; /* production found memory overwritten (option harden.fault) */
 	bool have_object;
 	struct slab_object object;
 	bool have_regs;
@@ -393,7 +396,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (directory.c, view.c; both halves) ------------------------- */
 
 #define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
-#define SLAB_DIRECTORY_VERSION 6
+#define SLAB_DIRECTORY_VERSION 7
 /* Where everything is. A reader finds it by its magic in the data of libmemsan (or of the static program); it is the
  * real one if `self` is its address. The sizes of the structures tell whether the reader was built from the same
  * sources. */

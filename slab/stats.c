@@ -12,7 +12,7 @@
  * and those in quarantine. While other threads run, the sums are of different moments. */
 
 struct cache_sum {
-	uint64_t cached[SLAB_NR_CLASSES + 1];
+	uint64_t cached[SLAB_NR_MALLOC + 1];
 	uint64_t objects, bytes, cached_bytes;
 };
 

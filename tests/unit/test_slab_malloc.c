@@ -581,7 +581,7 @@ static void bad_pointers(void)
 
 static uint64_t cached_of(unsigned class)
 {
-	uint64_t cached[SLAB_NR_CLASSES + 1];
+	uint64_t cached[SLAB_NR_MALLOC + 1];
 
 	tcache_count(cached);
 	return cached[class];
