@@ -122,4 +122,6 @@ void dispatch_finding(const struct slab_finding *s)
 	fmt_init(&b, detail, sizeof(detail));
 	put_detail(&b, s);
 	report_finding(&f);
+	if (s->attack && options.harden_fault == FAULT_PANIC)
+		report_panic();
 }

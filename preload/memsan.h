@@ -65,7 +65,7 @@ struct memsan_cache;
 /* Objects of `size` bytes, from 1 to 128 KiB, aligned to `align` (0: 16; else a power of two up to 4096).  The first 31
  * bytes of `name` are copied.  `ctor`, or NULL, runs once over each object of a new slab, not at each allocation: the
  * program frees objects in their constructed state, and memsan writes nothing into a free object.  `ctor` may not use
- * the cache itself.  At most 451 caches exist at a time. */
+ * the cache itself.  At most 427 caches exist at a time. */
 struct memsan_cache *memsan_cache_create(const char *name, size_t size, size_t align, unsigned flags,
                                          void (*ctor)(void *));
 /* Returns an object, with undefined contents or as its constructor left it. */

@@ -221,7 +221,7 @@ static bool report_print(struct report_record *r)
 	return true;
 }
 
-static void report_panic(void)
+void report_panic(void)
 {
 	if (options.exitcode)
 		os_exit_group((int)options.exitcode);

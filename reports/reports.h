@@ -179,6 +179,8 @@ struct finding {
 };
 /* False: no report was made; report_begin says when. */
 bool report_finding(const struct finding *f);
+/* Ends the process with exitcode, or by SIGABRT if that is 0. */
+__attribute__((noreturn)) void report_panic(void);
 
 /* ---- runtime half: filling ------------------------------------------------------------------- */
 /* Takes the report lock and returns the one record.  NULL, without the lock: max_reports is reached, or this thread is

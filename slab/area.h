@@ -46,6 +46,19 @@ static inline struct area *area_at(uintptr_t addr)
 	return (w & OWNER_TAG) == OWNER_AREA ? OWNER_POINTER(w) : NULL;
 }
 
+/* In hardened production malloc's areas have canaries (vmalloc.c):
+ *
+ *     | key 16 bytes | the program's | key, up to 64 bytes | … |      freed, retained:  | key 64 bytes | … |
+ *                    ^addr
+ */
+#define AREA_LEAD ((size_t)16)
+#define AREA_CANARY ((size_t)64)
+/* The bytes that the canaries take at least; 0: the area has none. */
+static inline size_t area_lead(const struct area *a)
+{
+	return READ_ONCE(a->addr) - area_data(a);
+}
+
 extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
 
 struct area *area_descriptor_get(void);

@@ -25,6 +25,7 @@ uintptr_t arena_base;
 size_t arena_size;
 uint8_t *arena_state;
 size_t arena_state_limit;
+uintptr_t arena_state_zero;
 uint16_t *arena_coarse;
 size_t arena_usable_size;
 struct page *arena_memmap;
@@ -110,6 +111,7 @@ bool arena_init(bool state_map_wanted)
 	arena_nr_blocks = (uint32_t)(size / BLOCK_SIZE);
 	arena_base = (uintptr_t)base;
 	arena_size = size;
+	arena_state_zero = (uintptr_t)arena_state - (arena_base >> 4);
 	return true;
 }
 
@@ -118,6 +120,47 @@ bool arena_init(bool state_map_wanted)
 static bool block_huge(uint32_t block)
 {
 	return options.mode == MODE_PRODUCTION && block >= HUGE_FROM_BLOCK;
+}
+
+/* In hardened production the pages of a small heap become accessible only when they are needed, a few at a time. So a
+ * pointer that is far off faults, as it does behind the break in glibc's. A large heap grows block by block, and by
+ * large steps in any allocator. */
+#define OPEN_AHEAD_MIN 32u /* pages */
+#define OPEN_AHEAD_SHARE 8
+static uint32_t open_pages; /* under the buddy lock */
+
+static bool open_gradually(uint32_t block)
+{
+	return options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF && block < HUGE_FROM_BLOCK;
+}
+
+static bool open_to(uint32_t end)
+{
+	if (!os_commit((void *)page_address(open_pages), (size_t)(end - open_pages) << PAGE_SHIFT, false))
+		return false;
+	WRITE_ONCE(open_pages, end);
+	return true;
+}
+
+static bool open_pages_below(uint32_t end)
+{
+	uint32_t border = HUGE_FROM_BLOCK << BLOCK_ORDER, limit = MIN(arena_ready_blocks, HUGE_FROM_BLOCK)
+	                                                          << BLOCK_ORDER;
+	uint32_t ahead = MAX(OPEN_AHEAD_MIN, open_pages / OPEN_AHEAD_SHARE);
+
+	end = MIN(end, border);
+	if (likely(end <= open_pages || !open_gradually(0)))
+		return true;
+	return open_to(MIN(end + ahead, limit)) || open_to(end);
+}
+
+size_t arena_open_part(uint32_t page, size_t n)
+{
+	uint32_t open = READ_ONCE(open_pages);
+
+	if (!open_gradually(page >> BLOCK_ORDER))
+		return n;
+	return page >= open ? 0 : MIN(n, open - page);
 }
 
 static bool commit_blocks(uint32_t from, uint32_t to)
@@ -130,6 +173,10 @@ static bool commit_blocks(uint32_t from, uint32_t to)
 	    !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
 	if (options.mode == MODE_CHECK)
+		return true;
+	if (open_gradually(from))
+		from = MIN(to, HUGE_FROM_BLOCK);
+	if (from == to)
 		return true;
 	if (!os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, huge))
 		return false;
@@ -194,7 +241,9 @@ bool arena_commit(uint32_t page, size_t n)
 	size_t before = committed, start = (size_t)page << PAGE_SHIFT, end = start + (n << PAGE_SHIFT);
 	size_t step = slab_accesses_checked ? BLOCK_SIZE : COMMIT_STEP;
 
-	if (options.mode != MODE_CHECK || end <= committed)
+	if (options.mode != MODE_CHECK)
+		return open_pages_below((uint32_t)(page + n));
+	if (end <= committed)
 		return true;
 	if (!commit_to(MIN(ALIGN_UP(end, step), arena_ready_blocks * BLOCK_SIZE)) && !commit_to(end))
 		return false;

@@ -48,6 +48,8 @@ bool arena_commit(uint32_t page, size_t n);
 /* Makes one page that slab_is_unused accessible, after a report. It reads as zero again when it is handed out. False: the
  * kernel refused. Signal-safe. */
 bool arena_open_unused(uintptr_t addr);
+/* How many of the n pages from `page` on may be accessed. */
+size_t arena_open_part(uint32_t page, size_t n);
 /* Replaces pages that the program changed by fresh ones, mapped as the arena's pages around them. They read as zero.
  * False: the kernel refused, and some pages may be as they were. */
 bool arena_renew(uint32_t page, size_t n);

@@ -76,7 +76,8 @@ static void choose_run(struct slab_cache *c)
 	c->nr_objects = (uint32_t)n;
 }
 
-void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state)
+static void init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state,
+                 size_t canary)
 {
 	str_copy(c->name, name, sizeof(c->name));
 	c->number = (uintptr_t)c - (uintptr_t)slab_caches < sizeof(slab_caches) ? (uint32_t)(c - slab_caches) : 0;
@@ -85,6 +86,8 @@ void cache_init(struct slab_cache *c, const char *name, size_t size, size_t alig
 	c->object_size = (uint32_t)ALIGN_UP(size, align);
 	c->offset = flags & SLAB_F_REDZONE ? (uint32_t)MAX(align, REDZONE_SIZE) : 0;
 	c->slot_size = c->object_size + c->offset;
+	c->object_size -= (uint32_t)canary;
+	c->tail = canary ? (uint16_t)(c->slot_size - sizeof(slab_word32)) : 0;
 	c->reciprocal = (((uint64_t)1 << RECIPROCAL_SHIFT) + c->slot_size - 1) / c->slot_size;
 	choose_run(c);
 	slab_assert(c->nr_objects <= SLAB_VIEW_OBJECTS);
@@ -98,6 +101,16 @@ void cache_init(struct slab_cache *c, const char *name, size_t size, size_t alig
 	lock_init(&c->lock, LOCK_RANK_CACHE);
 	lock_register_for_fork(&c->lock);
 	STORE_RELEASE(c->life, CACHE_LIVE); /* pairs with cache_for_each */
+}
+
+void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state)
+{
+	init(c, name, size, align, flags, state, 0);
+}
+
+void cache_init_hardened(struct slab_cache *c, const char *name, size_t slot_size, uint8_t state)
+{
+	init(c, name, slot_size, 16, 0, state, HARDEN_TAIL);
 }
 
 /* Their family is compared, and their stacks are recorded, in production too: a fault without a stack would explain
@@ -320,13 +333,10 @@ static struct slab *slab_with_room(struct slab_cache *c)
 	return s;
 }
 
-/* Marks an object of a taken batch that was never constructed. */
-#define OBJECT_RAW 1u
-
 static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, size_t n, struct damage *damage)
 {
 	size_t got = 0;
-	uint32_t w = s->hint, i = 0, raw = c->ctor ? s->fresh : UINT32_MAX;
+	uint32_t w = s->hint, i = 0, raw = c->ctor || c->tail ? s->fresh : UINT32_MAX;
 
 	n = MIN(n, s->nr_free);
 	while (got < n) {
@@ -571,9 +581,17 @@ unsigned cache_class_aligned(size_t size, size_t align)
 
 	if (align > SLAB_CLASS_MAX || size > SLAB_CLASS_MAX || size == 0)
 		return 0;
+	for (class = SLAB_NR_CLASSES + 1; class <= SLAB_NR_MALLOC; class ++) {
+		const struct slab_cache *c = &malloc_caches[class];
+
+		if (c->life == CACHE_LIVE && size <= c->object_size && align <= PAGE_SIZE && c->slot_size % align == 0)
+			return class;
+	}
 	for (class = class_of(size); class <= SLAB_NR_CLASSES; class ++) {
 		const struct slab_cache *c = &malloc_caches[class];
 
+		if (c->tail)
+			continue;
 		if (c->offset == 0 && align <= PAGE_SIZE && c->slot_size % align == 0)
 			return class;
 		if (!c->fast && size + align - 16 <= c->object_size)

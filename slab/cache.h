@@ -76,6 +76,7 @@ struct slab_cache {
 	void (*ctor)(void *object); /* runs once over each object of a new slab */
 	bool fast;                  /* no flags: production's paths */
 	bool held;                  /* freed objects go through the quarantine */
+	uint16_t tail;              /* offset of the canary's word in an object's slot (harden.h); 0: no canaries */
 
 	/* guards all below, and the lists and maps of every slab; nothing is reported under it */
 	struct ranked_lock lock;
@@ -91,7 +92,7 @@ enum cache_life { CACHE_UNUSED, CACHE_LIVE, CACHE_DEAD /* destroyed with objects
  * pages of these slabs are guards from the start, so every access faults. An object costs its byte and its track, and a
  * page costs eight bytes of page table. In production too these caches are checked ones. A slot's size is the largest
  * alignment that it gives. */
-#define SLAB_FIRST_ZERO (SLAB_NR_CLASSES + 1)
+#define SLAB_FIRST_ZERO (SLAB_NR_MALLOC + 1)
 #define SLAB_NR_ZERO 2
 #define SLAB_ZERO_SMALL 64
 /* Index 0 is not used. malloc's caches follow, by class, then those of 0 bytes, then the program's. Only entries that
@@ -118,6 +119,8 @@ static inline bool cache_has_one_size(const struct slab_cache *c)
 
 /* align: a power of two from 16 to the page size */
 void cache_init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state);
+/* The same for a cache of malloc's without flags whose slots end in a canary. */
+void cache_init_hardened(struct slab_cache *c, const char *name, size_t slot_size, uint8_t state);
 /* A cache of objects of 0 bytes. */
 void cache_init_zero(struct slab_cache *c, size_t slot);
 /* The cache for objects of 0 bytes at that alignment; NULL: none. */
@@ -126,7 +129,9 @@ struct slab_cache *cache_zero(size_t align);
 void cache_zero_close(struct slab *s);
 /* Gives back all slabs and their descriptors. No object of the cache may be in use any more. */
 void cache_release(struct slab_cache *c);
-/* Takes up to n objects and returns how many. 0: no memory. */
+/* Takes up to n objects and returns how many. 0: no memory. From a cache with canaries, objects that were never used
+ * have OBJECT_RAW set in their addresses. */
+#define OBJECT_RAW 1u
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 /* Gives n objects back. An object that is in its slab already (two threads freed it at once) is reported after the
  * lock is released. */

@@ -28,13 +28,14 @@
  * production the same holds for objects of slab caches, up to 32 KiB: other allocators keep the pages of such objects
  * as well. */
 
-static void note_area(struct area *a, uintptr_t end, bool mapping)
+static void note_area(struct area *a, uintptr_t start, uintptr_t end, bool mapping)
 {
 	if (READ_ONCE(a->state) != AREA_LIVE)
 		return;
 	if (mapping)
 		WRITE_ONCE(a->changed, true);
-	if (end > ALIGN_DOWN(READ_ONCE(a->addr) + READ_ONCE(a->size), PAGE_SIZE))
+	if (end > ALIGN_DOWN(READ_ONCE(a->addr) + READ_ONCE(a->size), PAGE_SIZE) ||
+	    (area_lead(a) && start < READ_ONCE(a->addr)))
 		WRITE_ONCE(a->torn, true);
 }
 
@@ -70,7 +71,7 @@ void slab_note_changed(uintptr_t addr, size_t n, bool mapping)
 
 		next = page + PAGE_SIZE;
 		if (a) {
-			note_area(a, end, mapping);
+			note_area(a, page, end, mapping);
 			next = MAX(next, page_address(READ_ONCE(a->page) + READ_ONCE(a->nr_pages)));
 		} else if (mapping && (w & OWNER_TAG) == OWNER_SLAB) {
 			note_slab(OWNER_POINTER(w), page, next);

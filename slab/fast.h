@@ -40,26 +40,31 @@
 #pragma GCC visibility push(hidden)
 
 /* Size classes are numbered from 1 in order of size. */
-#define SLAB_NR_CLASSES 60
+#define SLAB_NR_CLASSES 61
+/* Behind them: malloc's caches for alignments beyond 16 in hardened production (class.c). */
+#define SLAB_NR_ALIGNED 21
+#define SLAB_NR_MALLOC (SLAB_NR_CLASSES + SLAB_NR_ALIGNED)
 #define COARSE_SHIFT 10
 #define COARSE_PLACE ((1u << COARSE_SHIFT) - 1)
-#define SLAB_CLASS_COARSE 21 /* the first beyond SLAB_FAST_SIZE */
+#define SLAB_CLASS_COARSE 22 /* the first beyond SLAB_FAST_SIZE */
 #define SLAB_CLASS_MAX ((size_t)32 << 10)
 /* State bytes above the size classes: a live object of a cache that is not malloc's. Each such cache has its own byte
  * while there are enough; the other caches share the last byte. */
-#define SLAB_STATE_CUSTOM (SLAB_NR_CLASSES + 1)
+#define SLAB_STATE_CUSTOM (SLAB_NR_MALLOC + 1)
 #define SLAB_STATE_OTHER 255
 #define SLAB_STATE_NR 256
 
-/* Up to this size the table maps (size + 15) / 16 to a class. Above it there are eight classes a doubling (class.c). */
+/* Up to this size the table maps (size + 7) / 8 to a class. Above it there are eight classes a doubling (class.c). */
 #define SLAB_FAST_SIZE ((size_t)1024)
-extern const uint8_t slab_class_table[SLAB_FAST_SIZE / 16 + 1];
+extern uint8_t slab_class_table[SLAB_FAST_SIZE / 8 + 1]; /* class_harden changes it before the first allocation */
 
 /* A stack of pointers to objects that are free for this thread alone. Only the owning thread writes it. */
 struct tcache_bin {
 	void **items;
-	uint32_t count;
-	uint32_t max;
+	uint16_t count;
+	uint16_t max;   /* room for objects; 0 in bins of malloc's caches without canaries */
+	uint16_t plain; /* room in those */
+	uint16_t tail;  /* offset of the word with an object's size (harden.h); 0: objects without canaries */
 };
 /* The bin of a cache that the program made, in both modes. */
 struct slab_cache;
@@ -71,10 +76,11 @@ struct custom_bin {
 	bool ran_empty;                 /* since tcache_decay looked last */
 };
 struct tcache {
+	struct tcache_bin bins[SLAB_STATE_NR];
+	uint64_t key;              /* of objects that are free for this thread (harden.h) */
 	int32_t ticks;             /* allocations until the slow path asks fence/; below 0: now */
 	int32_t ticks_put_off;     /* the ticks that slab_slow_next took away; fence/ gives them back */
 	struct custom_bin *custom; /* SLAB_CACHES of them; all zeros until the thread uses such a cache */
-	struct tcache_bin bins[SLAB_STATE_NR];
 };
 #define CUSTOM_NOT_INLINE ((const struct slab_cache *)1)
 #define SLAB_CACHES 512
@@ -103,6 +109,7 @@ extern TLS_IE struct tcache_thread tcache_thread;
  * that a cache without checks ever handed out. */
 extern uint8_t *arena_state;
 extern size_t arena_state_limit;
+extern uintptr_t arena_state_zero; /* where the map's byte for address 0 would be */
 /* One word for each KiB, as far as the state map goes. */
 extern uint16_t *arena_coarse;
 _Static_assert(SLAB_FAST_SIZE == (size_t)1 << COARSE_SHIFT && SLAB_NR_CLASSES < 1 << (16 - COARSE_SHIFT),
@@ -212,7 +219,7 @@ __inline_hot void *slab_bin_pop(struct tcache_bin *bin, uint32_t n)
 
 	if (!p)
 		__builtin_unreachable(); /* drops the caller's test for NULL */
-	WRITE_ONCE(bin->count, n - 1);
+	WRITE_ONCE(bin->count, (uint16_t)(n - 1));
 	return p;
 }
 
@@ -221,8 +228,43 @@ __inline_hot void slab_bin_push(struct tcache_bin *bin, uint32_t n, void *p)
 {
 	bin->items[n] = p;
 	tcache_barrier();
-	WRITE_ONCE(bin->count, n + 1);
+	WRITE_ONCE(bin->count, (uint16_t)(n + 1));
 }
+
+/* ---- canaries and marks of freed objects (harden.h) ------------------------------------------ */
+
+typedef uint32_t slab_word32 __attribute__((may_alias, aligned(1)));
+typedef uint64_t slab_word64 __attribute__((may_alias, aligned(8)));
+#define HARDEN_TAIL ((size_t)8) /* bytes of a slot that are the canary's at least */
+#define HARDEN_SIZE_MAX (SLAB_CLASS_MAX + HARDEN_TAIL)
+
+__inline_hot void slab_arm_size(void *p, size_t size, unsigned tail, uint64_t key)
+{
+	*(slab_word32 *)((char *)p + size) = (uint32_t)key;
+	*(slab_word32 *)((char *)p + tail) = (uint32_t)(size + key);
+}
+
+/* The object becomes the program's, with `size` bytes. */
+__inline_hot void slab_arm(void *p, size_t size, unsigned tail, uint64_t key)
+{
+	*(slab_word64 *)p = 0;
+	slab_arm_size(p, size, tail, key);
+}
+
+/* The size of a live object. More than HARDEN_SIZE_MAX: the word was overwritten. */
+__inline_hot size_t slab_armed_size(const void *p, unsigned tail, uint64_t key)
+{
+	return *(const slab_word32 *)((const char *)p + tail) - (uint32_t)key;
+}
+
+__inline_hot bool slab_is_sound(const void *p, unsigned tail, uint64_t key)
+{
+	size_t size = slab_armed_size(p, tail, key);
+
+	return size <= HARDEN_SIZE_MAX && *(const slab_word32 *)((const char *)p + size) == (uint32_t)key;
+}
+
+/* ---- malloc and free ------------------------------------------------------------------------- */
 
 /* Makes the compiler compute the address once, not for each field. */
 __inline_hot struct tcache_bin *slab_bin(struct tcache *tc, unsigned i)
@@ -233,31 +275,59 @@ __inline_hot struct tcache_bin *slab_bin(struct tcache *tc, unsigned i)
 	return bin;
 }
 
+/* The object that malloc took out of the bin, whose count is n by now, has no mark. NULL: it should have one, and goes
+ * back into the bin; the slow path finds out why. */
+__inline_hot void *slab_malloc_unmarked(struct tcache *tc, struct tcache_bin *bin, uint32_t n, void *p)
+{
+	if (unlikely(bin->tail)) {
+		WRITE_ONCE(bin->count, (uint16_t)(n + 1));
+		p = NULL;
+	}
+	tcache_open(tc);
+	return p;
+}
+
+/* Between tcache_shut and tcache_open. */
+__inline_hot void *slab_malloc_from(struct tcache *tc, struct tcache_bin *bin, size_t size)
+{
+	uint64_t key = tc->key;
+	uint32_t n = bin->count;
+	void *p;
+
+	__asm__("" : "+r"(n)); /* the compiler subtracts once, and takes the carry */
+	if (unlikely(__builtin_sub_overflow(n, 1u, &n))) {
+		tcache_open(tc);
+		return NULL;
+	}
+	WRITE_ONCE(bin->count, (uint16_t)n);
+	p = bin->items[n];
+	if (!p)
+		__builtin_unreachable(); /* drops the caller's test for NULL */
+	if (unlikely(*(slab_word64 *)p != key))
+		return slab_malloc_unmarked(tc, bin, n, p);
+	slab_arm(p, size, bin->tail, key);
+	tcache_open(tc);
+	return p;
+}
+
 __inline_hot void *slab_malloc_coarse(struct tcache *tc, size_t size)
 {
-	struct tcache_bin *bin;
 	unsigned class;
 	void *p;
 
 	if (unlikely(size > SLAB_CLASS_MAX))
 		return NULL;
 	class = slab_class_large(size);
-	bin = slab_bin(tc, class);
 	tcache_shut();
-	if (unlikely(bin->count == 0)) {
-		tcache_open(tc);
-		return NULL;
-	}
-	p = slab_bin_pop(bin, bin->count);
-	tcache_open(tc);
-	slab_coarse_set(p, class);
+	p = slab_malloc_from(tc, slab_bin(tc, class), size);
+	if (likely(p))
+		slab_coarse_set(p, class);
 	return p;
 }
 
 __inline_hot void *slab_malloc_fast(size_t size)
 {
 	struct tcache *tc = tcache_self;
-	struct tcache_bin *bin;
 	unsigned class;
 	void *p;
 
@@ -267,19 +337,15 @@ __inline_hot void *slab_malloc_fast(size_t size)
 		return NULL;
 	if (unlikely(size > SLAB_FAST_SIZE))
 		return slab_malloc_coarse(tc, size);
-	class = slab_class_table[(size + 15) / 16];
-	bin = slab_bin(tc, class);
+	class = slab_class_table[(size + 7) / 8];
 	tcache_shut();
-	if (unlikely(bin->count == 0)) {
-		tcache_open(tc);
-		return NULL;
-	}
-	p = slab_bin_pop(bin, bin->count);
-	tcache_open(tc);
-	WRITE_ONCE(arena_state[((uintptr_t)p - arena_base) >> 4], (uint8_t) class);
+	p = slab_malloc_from(tc, slab_bin(tc, class), size);
+	if (likely(p))
+		WRITE_ONCE(((uint8_t *)arena_state_zero)[(uintptr_t)p >> 4], (uint8_t) class);
 	return p;
 }
 
+/* For objects beyond 1 KiB. */
 __inline_hot bool slab_free_coarse(struct tcache *tc, void *p)
 {
 	struct tcache_bin *bin;
@@ -288,7 +354,9 @@ __inline_hot bool slab_free_coarse(struct tcache *tc, void *p)
 	__asm__("" : "+r"(p)); /* keeps this out of the path of small objects */
 	bin = slab_bin(tc, slab_coarse_class(p));
 	n = bin->count;
-	if (unlikely(n >= bin->max)) {
+	if (likely(n < bin->max && slab_is_sound(p, bin->tail, tc->key)))
+		*(slab_word64 *)p = tc->key;
+	else if (n >= bin->plain) {
 		tcache_open(tc);
 		return false;
 	}
@@ -303,16 +371,27 @@ __inline_hot bool slab_free_fast(void *p)
 	struct tcache *tc = tcache_self;
 	size_t i = arena_state_index(p);
 	struct tcache_bin *bin;
+	uint8_t *state;
+	uint64_t key;
 	uint32_t n;
 
 	if (unlikely(i >= READ_ONCE(arena_state_limit) || !tc))
 		return false;
-	bin = slab_bin(tc, arena_state[i]);
+	state = &arena_state[i];
+	bin = slab_bin(tc, *state);
 	tcache_shut();
 	n = bin->count;
-	if (unlikely(n >= bin->max))
+	if (likely(n < bin->max)) {
+		key = tc->key;
+		if (unlikely(!slab_is_sound(p, bin->tail, key))) {
+			tcache_open(tc);
+			return false;
+		}
+		*(slab_word64 *)p = key;
+	} else if (n >= bin->plain) {
 		return slab_free_coarse(tc, p);
-	WRITE_ONCE(arena_state[i], 0);
+	}
+	WRITE_ONCE(*state, 0);
 	slab_bin_push(bin, n, p);
 	tcache_open(tc);
 	return true;

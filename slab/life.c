@@ -6,12 +6,40 @@
 #include "slab/class.h"
 #include "slab/directory.h"
 #include "slab/flags.h"
+#include "slab/harden.h"
 #include "slab/mempool.h"
 #include "slab/quarantine.h"
 #include "slab/reclaim.h"
 #include "slab/slab.h"
 #include "slab/tcache.h"
 #include "slab/vmalloc.h"
+
+static void malloc_cache_init(unsigned class, const char *name, unsigned flags)
+{
+	struct slab_cache *c = &malloc_caches[class];
+
+	if (!harden_on)
+		cache_init(c, name, class_size(class), 16, flags, (uint8_t) class);
+	else if (!flags)
+		cache_init_hardened(c, name, class_slot_hardened(class), (uint8_t) class);
+	else /* a checked cache must have room for what class_of sends there */
+		cache_init(c, name, class_slot_hardened(class), 16, flags, (uint8_t) class);
+}
+
+/* A checked cache aligns its objects by itself, so none of these is checked. */
+static void aligned_caches_init(void)
+{
+	char name[SLAB_NAME_MAX];
+	struct fmt_buf b;
+	unsigned i;
+
+	for (i = SLAB_NR_CLASSES + 1; harden_on && i <= SLAB_NR_MALLOC; i++) {
+		fmt_init(&b, name, sizeof(name));
+		fmt_printf(&b, "aligned-%zu", class_aligned_size(i));
+		if (!flags_for_cache(name))
+			cache_init(&malloc_caches[i], name, class_aligned_size(i), 16, 0, (uint8_t)i);
+	}
+}
 
 bool slab_init(void)
 {
@@ -20,15 +48,19 @@ bool slab_init(void)
 
 	if (arena_size)
 		return true;
+	harden_init();
+	if (harden_on)
+		class_harden();
 	for (i = 1; i <= SLAB_NR_CLASSES; i++) {
 		char name[SLAB_NAME_MAX];
 		struct fmt_buf b;
 
 		fmt_init(&b, name, sizeof(name));
 		fmt_printf(&b, "malloc-%zu", class_size(i));
-		cache_init(&malloc_caches[i], name, class_size(i), 16, flags_for_cache(name), (uint8_t)i);
+		malloc_cache_init(i, name, flags_for_cache(name));
 		any_fast |= malloc_caches[i].fast;
 	}
+	aligned_caches_init();
 	cache_init_zero(&slab_caches[SLAB_FIRST_ZERO], SLAB_ZERO_SMALL);
 	cache_init_zero(&slab_caches[SLAB_FIRST_ZERO + 1], PAGE_SIZE);
 	tcache_any_fast = any_fast;

@@ -33,7 +33,7 @@ __inline_hot struct lookup lookup_pointer(const void *p)
 		if (!to.class)
 			to.class = slab_coarse_class(p);
 		if (to.class) {
-			to.place = to.class <= SLAB_NR_CLASSES ? PLACE_FAST : PLACE_CUSTOM;
+			to.place = to.class <= SLAB_NR_MALLOC ? PLACE_FAST : PLACE_CUSTOM;
 			to.slab = to.place == PLACE_CUSTOM ? slab_of((uintptr_t)p) : NULL;
 			return to;
 		}

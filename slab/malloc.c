@@ -6,6 +6,7 @@
 #include "slab/custom.h"
 #include "slab/debug.h"
 #include "slab/finding.h"
+#include "slab/harden.h"
 #include "slab/lookup.h"
 #include "slab/reclaim.h"
 #include "slab/slab.h"
@@ -58,6 +59,8 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 	if (!malloc_caches[class].fast)
 		return debug_alloc(&malloc_caches[class], size, align, api, zero, regs);
 	p = tcache_malloc(class);
+	if (p && malloc_caches[class].tail)
+		harden_give(&malloc_caches[class], p, size);
 	if (p && zero)
 		mem_set(p, 0, size);
 	return p;
@@ -100,6 +103,8 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 	} else if (to.place == PLACE_CHECKED) {
 		debug_free(to.slab, (uintptr_t)p, api, size_given, regs);
 	} else if (to.place == PLACE_FAST) {
+		if (malloc_caches[to.class].tail)
+			harden_verify(&malloc_caches[to.class], p, SLAB_AT_FREE, regs);
 		state_clear(p, to.class);
 		tcache_free(to.class, p);
 	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {
@@ -121,8 +126,21 @@ static enum slab_api api_of(const void *p, const struct lookup *to)
 	return slab_find_object((uintptr_t)p, &obj) && obj.tracked ? api_resized(obj.api) : SLAB_API_MALLOC;
 }
 
+static void *fast_realloc(const struct slab_cache *c, void *p, size_t size, const struct unwind_regs *regs)
+{
+	size_t room = c->object_size;
+
+	if (size > room || (size <= room / 2 && class_of(size) != c->number))
+		return NULL;
+	if (c->tail) {
+		harden_verify(c, p, SLAB_AT_REALLOC, regs);
+		harden_resize(c, p, size);
+	}
+	return p;
+}
+
 /* Resizes in place or, for areas, moves the area. NULL: the caller moves the object. */
-static void *realloc_in_place(void *p, const struct lookup *to, size_t old, size_t size, const struct unwind_regs *regs)
+static void *realloc_in_place(void *p, const struct lookup *to, size_t size, const struct unwind_regs *regs)
 {
 	if (to->place == PLACE_AREA)
 		return size > SLAB_CLASS_MAX ? area_realloc(to->area, size, regs) : NULL;
@@ -130,16 +148,23 @@ static void *realloc_in_place(void *p, const struct lookup *to, size_t old, size
 		return NULL;
 	if (to->place == PLACE_CHECKED)
 		return debug_realloc(to->slab, (uintptr_t)p, size, regs);
-	return size <= old && (size > old / 2 || class_of(size) == to->class) ? p : NULL;
+	return fast_realloc(&malloc_caches[to->class], p, size, regs);
 }
 
 /* Damage is found before the object is copied to another place. */
 static void verify_before_move(const void *p, const struct lookup *to, const struct unwind_regs *regs)
 {
-	if (to->slab && (to->place == PLACE_CHECKED || !to->slab->cache->fast))
+	if (to->place == PLACE_FAST && malloc_caches[to->class].tail)
+		harden_verify(&malloc_caches[to->class], (void *)p, SLAB_AT_REALLOC, regs);
+	else if (to->slab && (to->place == PLACE_CHECKED || !to->slab->cache->fast))
 		debug_verify(to->slab, (uintptr_t)p, SLAB_AT_REALLOC, regs);
 	else if (to->area)
 		area_check_slack(to->area, SLAB_AT_REALLOC, regs);
+}
+
+static size_t fast_size(const struct slab_cache *c, const void *p)
+{
+	return c->tail ? harden_size(c, p) : c->object_size;
 }
 
 static size_t size_of(const void *p, const struct lookup *to)
@@ -147,7 +172,7 @@ static size_t size_of(const void *p, const struct lookup *to)
 	if (to->place == PLACE_AREA)
 		return area_usable(to->area);
 	if (to->place == PLACE_FAST)
-		return malloc_caches[to->class].object_size;
+		return fast_size(&malloc_caches[to->class], p);
 	return to->place == PLACE_CUSTOM ? to->slab->cache->user_size : debug_size(to->slab, (uintptr_t)p);
 }
 
@@ -178,7 +203,7 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	if (unlikely((to.place == PLACE_AREA && (to.area->api >= SLAB_API_CACHE || !old)) ||
 	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;
-	q = realloc_in_place(p, &to, old, size, regs);
+	q = realloc_in_place(p, &to, size, regs);
 	if (q == p)
 		return p;
 	api = api_of(p, &to);

@@ -19,11 +19,13 @@
  *     objects
  *   track.c, track.h               SLUB's user tracking: 16 bytes an object
  *   source.c, source.h             object sources: objects that slab's maps do not show
+ *   key.c, key.h                   the secret of hardened production, sizes of its live objects
  *   object.c, object.h             from any address to the object there
  *   finding.c, finding.h           findings on their way to the hook
  *   redzone.c, redzone.h           red zones and poison: filled, verified, repaired
  *   cache.c, cache.h               slab caches: slabs cut into equal slots; their state is out of line
  *   failslab.c                     allocations that fail on purpose
+ *   harden.c, harden.h             production's protection of the heap: canaries, marks in freed objects
  *   tcache.c, tcache.h             thread caches
  *   fast.h                         production's inline paths
  *
@@ -180,6 +182,7 @@ struct slab_finding {
 	/* The number of objects that remain; the order given and the true one; the tail page's number and the true
 	 * order. */
 	uint64_t nr, nr_allocated;
+	bool attack; /* production found memory overwritten (option harden.fault) */
 	bool have_object;
 	struct slab_object object;
 	bool have_regs;

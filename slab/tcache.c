@@ -2,6 +2,7 @@
 /* slab/tcache.c - thread caches: stacks of free objects, refilled from and flushed to the slab caches in batches. */
 #include "slab/budget.h"
 #include "slab/cache.h"
+#include "slab/harden.h"
 #include "slab/slab.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
@@ -36,6 +37,7 @@ static TLS_IE bool tcache_gone; /* the thread has ended; its last destructors wo
 /* The bins of threads that use no cache of the program's. Never written. */
 static struct custom_bin custom_none[SLAB_CACHES];
 
+static uint32_t nr_blocks;              /* atomic */
 static struct tcache_block *all_blocks; /* pushed atomically, never removed */
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -86,6 +88,8 @@ static __cold_path struct tcache_block *block_attach(void)
 			return NULL;
 		b->in_use = 1;
 		b->fast.custom = custom_none;
+		b->number = __atomic_fetch_add(&nr_blocks, 1, __ATOMIC_RELAXED);
+		b->fast.key = harden_key(b->number);
 		b->next = READ_ONCE(all_blocks);
 		blocks_publish();
 		while (!__atomic_compare_exchange_n(&all_blocks, &b->next, b, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
@@ -110,13 +114,20 @@ static uint32_t bin_limit(const struct slab_cache *c)
 	return (uint32_t)MIN(BIN_MAX, MAX(2, BUDGET_BIN_BYTES / c->object_size));
 }
 
+/* Where the bin's room is: the inline paths do not take objects of malloc's for hardened ones that are none. */
+static inline uint16_t *bin_room(struct tcache_bin *bin, const struct slab_cache *c)
+{
+	return c->tail || cache_is_custom(c) ? &bin->max : &bin->plain;
+}
+
 /* Makes more room in the bin, if it may have more. The old array is abandoned; it is at most a third of the new one. */
 static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 {
-	uint32_t max = MIN(bin_limit(c), bin->max ? bin->max * BIN_GROWTH : BIN_FIRST);
+	uint16_t *room = bin_room(bin, c);
+	uint32_t max = MIN(bin_limit(c), *room ? (uint32_t)*room * BIN_GROWTH : BIN_FIRST);
 	void **items;
 
-	if (max <= bin->max)
+	if (max <= *room)
 		return;
 	items = meta_alloc(max * sizeof(void *), COST_THREADS);
 	if (!items)
@@ -124,8 +135,9 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	if (bin->count)
 		mem_copy(items, bin->items, bin->count * sizeof(void *));
 	bin->items = items;
+	bin->tail = c->tail;
 	tcache_barrier();
-	bin->max = max;
+	*room = (uint16_t)max;
 }
 
 static void (*tick_hook)(struct tcache_block *b); /* set once before the program's first allocation */
@@ -156,6 +168,13 @@ static void reverse(void **items, size_t n)
 	}
 }
 
+static size_t take(struct slab_cache *c, void **objects, size_t n, uint64_t key)
+{
+	size_t got = cache_take(c, objects, n);
+
+	return c->tail ? harden_take(c, objects, got, key) : got;
+}
+
 static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
 {
 	uint32_t got;
@@ -164,13 +183,13 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 	tick(b);
 	if (unlikely(bin->count))
 		return true;
-	got = (uint32_t)cache_take(c, bin->items, want);
+	got = (uint32_t)take(c, bin->items, want, b->fast.key);
 	if (c->fast)
 		WRITE_ONCE(b->allocs, b->allocs + got);
 
 	reverse(bin->items, got);
 	tcache_barrier();
-	WRITE_ONCE(bin->count, got);
+	WRITE_ONCE(bin->count, (uint16_t)got);
 	return got != 0;
 }
 
@@ -186,7 +205,7 @@ static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struc
 	tcache_barrier();
 	mem_move(bin->items, bin->items + n, rest * sizeof(void *));
 	tcache_barrier();
-	WRITE_ONCE(bin->count, rest);
+	WRITE_ONCE(bin->count, (uint16_t)rest);
 	cache_return(c, old, n);
 }
 
@@ -194,13 +213,13 @@ static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struc
  * from becoming empty. */
 static void bins_decay(struct tcache_block *b)
 {
-	uint64_t ran_empty = b->ran_empty;
 	unsigned i;
 
-	b->ran_empty = 0;
-	for (i = 1; i <= SLAB_NR_CLASSES; i++)
-		if (b->fast.bins[i].count && !(ran_empty >> i & 1))
+	for (i = 1; i <= SLAB_NR_MALLOC; i++) {
+		if (b->fast.bins[i].count && !b->ran_empty[i])
 			bin_flush_half(b, &b->fast.bins[i], &malloc_caches[i]);
+		b->ran_empty[i] = false;
+	}
 }
 
 static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
@@ -219,39 +238,44 @@ static void *take_without_block(struct slab_cache *c)
 {
 	void *p;
 
-	return cache_take(c, &p, 1) ? p : NULL;
+	return take(c, &p, 1, harden_key(0)) ? p : NULL;
 }
 
 static void *bin_take(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
-	if (bin->count == 0) {
-		bin_grow(bin, c);
-		if (!bin->max || failslab_on)
-			return take_without_block(c);
-		if (!bin_refill(b, bin, c, (bin->max + 1) / 2))
-			return NULL;
-	}
-	WRITE_ONCE(bin->count, bin->count - 1);
-	return bin->items[bin->count];
+	void *p;
+
+	do {
+		if (bin->count == 0) {
+			bin_grow(bin, c);
+			if (!*bin_room(bin, c) || failslab_on)
+				return take_without_block(c);
+			if (!bin_refill(b, bin, c, (*bin_room(bin, c) + 1u) / 2))
+				return NULL;
+		}
+		WRITE_ONCE(bin->count, (uint16_t)(bin->count - 1));
+		p = bin->items[bin->count];
+	} while (c->tail && unlikely(!harden_may_give(c, p, b->fast.key)));
+	return p;
 }
 
 /* False: there is no room for it. */
 static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, void *p)
 {
+	uint16_t *room = bin_room(bin, c);
+
 	if (unlikely(failslab_on))
 		return false;
-	if (bin->count == bin->max) {
+	if (bin->count == *room) {
 		bin_grow(bin, c);
-		if (bin->count && bin->count == bin->max) {
+		if (bin->count && bin->count == *room) {
 			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
 			bin_flush_half(b, bin, c);
 		}
 	}
-	if (unlikely(bin->count == bin->max))
+	if (unlikely(bin->count == *room))
 		return false;
-	bin->items[bin->count] = p;
-	tcache_barrier();
-	WRITE_ONCE(bin->count, bin->count + 1);
+	slab_bin_push(bin, bin->count, p);
 	return true;
 }
 
@@ -262,7 +286,7 @@ void *tcache_malloc(unsigned class)
 	void *p;
 
 	if (likely(b) && b->fast.bins[class].count == 0)
-		b->ran_empty |= (uint64_t)1 << class;
+		b->ran_empty[class] = true;
 	p = likely(b) ? bin_take(b, &b->fast.bins[class], c) : take_without_block(c);
 
 	if (p)
@@ -276,6 +300,8 @@ void tcache_free(unsigned class, void *p)
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
 
+	if (c->tail)
+		*(slab_word64 *)p = b ? b->fast.key : harden_key(0);
 	if (unlikely(!b || !bin_put(b, &b->fast.bins[class], c, p)))
 		cache_return(c, &p, 1);
 }
@@ -291,11 +317,11 @@ static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, stru
 	}
 	if (!bin->count) {
 		/* Fresh objects are filled when they are taken: a class that is used once should not touch sixteen. */
-		bin->max = MIN(c->batch, bin->max * 2 + 1);
+		bin->max = (uint16_t)MIN(c->batch, bin->max * 2u + 1);
 		if (!bin_refill(b, bin, c, bin->max))
 			return NULL;
 	}
-	WRITE_ONCE(bin->count, bin->count - 1);
+	WRITE_ONCE(bin->count, (uint16_t)(bin->count - 1));
 	/* The next allocation of this class verifies the poison of this object. */
 	if (bin->count)
 		__builtin_prefetch(bin->items[bin->count - 1]);
@@ -447,7 +473,7 @@ void tcache_flush_all(struct tcache_block *b)
 	unsigned i;
 
 	for (i = 1; i < SLAB_FIRST_CUSTOM; i++) {
-		if (i <= SLAB_NR_CLASSES)
+		if (i <= SLAB_NR_MALLOC)
 			bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
 		bin_flush_all(&b->ready[i], &malloc_caches[i]);
 	}
@@ -476,6 +502,6 @@ void tcache_count(uint64_t counts[SLAB_FIRST_CUSTOM])
 		counts[i] = 0;
 	for (b = tcache_first_block(); b; b = b->next)
 		for (i = 1; i < SLAB_FIRST_CUSTOM; i++)
-			counts[i] += (i <= SLAB_NR_CLASSES ? READ_ONCE(b->fast.bins[i].count) : 0) +
+			counts[i] += (i <= SLAB_NR_MALLOC ? READ_ONCE(b->fast.bins[i].count) : 0u) +
 			             READ_ONCE(b->ready[i].count);
 }

@@ -26,14 +26,14 @@ struct quarantine_work {
 
 /* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. */
 struct tcache_block {
-	struct tcache fast;                         /* first, because tcache_own points to it */
+	struct tcache fast;                           /* first, because tcache_own points to it */
 	struct tcache_bin ready[SLAB_FIRST_CUSTOM]; /* free objects of checked caches, for debug_alloc */
-	struct tcache_block *next;                  /* in the list of all blocks; written once */
-	uint32_t in_use;                            /* exchanged atomically */
-	uint32_t trips;                             /* trips to a slab cache */
-	/* a bit per class: set for malloc's bins that ran empty since the last tcache_decay */
-	uint64_t ran_empty;
-	uint32_t held_count; /* freed objects on their way to the quarantine */
+	struct tcache_block *next;                    /* in the list of all blocks; written once */
+	uint32_t in_use;                              /* exchanged atomically */
+	uint32_t trips;                               /* trips to a slab cache */
+	bool ran_empty[SLAB_NR_MALLOC + 1];           /* malloc's bins, since the last tcache_decay */
+	uint32_t number;                              /* of this block */
+	uint32_t held_count;                          /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
 	union {
@@ -46,7 +46,8 @@ struct tcache_block {
 extern bool tcache_any_fast;             /* false: no cache uses the inline paths; set by slab_init */
 struct tcache_block *tcache_block(void); /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
-void *tcache_malloc(unsigned class);       /* for fast caches; refills the bin */
+/* For fast caches; refills the bin. The caller arms an object that has a canary. */
+void *tcache_malloc(unsigned class);
 void tcache_free(unsigned class, void *p); /* flushes the bin when it is full */
 /* For malloc's caches with checks. */
 void *tcache_take_debug_slowly(struct slab_cache *c);
@@ -62,7 +63,7 @@ __inline_hot void *tcache_take_debug(struct slab_cache *c)
 	n = bin->count;
 	if (unlikely(n == 0))
 		return tcache_take_debug_slowly(c);
-	WRITE_ONCE(bin->count, n - 1);
+	WRITE_ONCE(bin->count, (uint16_t)(n - 1));
 	WRITE_ONCE(b->allocs, b->allocs + 1);
 	/* The next allocation of this class verifies the poison of this object. */
 	if (n > 1)

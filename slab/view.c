@@ -26,7 +26,7 @@
 
 static bool cache_plausible(const struct slab_cache *c)
 {
-	return c->slot_size >= 16 && c->object_size >= 16 && c->object_size <= c->slot_size &&
+	return c->slot_size >= 16 && c->object_size >= 8 && c->object_size <= c->slot_size &&
 	       c->offset <= c->slot_size && c->nr_pages >= 1 && c->nr_pages <= SLAB_PAGES_MAX && c->nr_objects >= 1 &&
 	       c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
 	       (uint64_t)c->nr_objects * c->slot_size + c->offset <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
@@ -93,7 +93,7 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
 	for (i = 1; i < v->nr_caches; i++)
 		if (!cache_read(v, v->directory.caches + i * sizeof(struct slab_cache), &v->caches[i]) &&
-		    i < SLAB_FIRST_CUSTOM)
+		    i <= SLAB_NR_CLASSES)
 			return "its heap is damaged";
 	return NULL;
 }

@@ -6,6 +6,7 @@
 #include "slab/budget.h"
 #include "slab/finding.h"
 #include "slab/flags.h"
+#include "slab/harden.h"
 #include "slab/object.h"
 #include "slab/reclaim.h"
 #include "slab/redzone.h"
@@ -60,7 +61,76 @@ void area_init(void)
 
 size_t area_usable(const struct area *a)
 {
-	return area_flags || !a->size ? a->size : area_data_size(a);
+	return area_flags || area_lead(a) || !a->size ? a->size : area_data_size(a);
+}
+
+/* ---- canaries of hardened production --------------------------------------------------------- */
+
+/* Does such an area get canaries? Where the program asks for pages, they would cost one more. */
+static size_t lead_of(size_t align, enum slab_api api)
+{
+	return harden_on && !area_flags && align <= 16 && api < SLAB_API_CACHE ? AREA_LEAD : 0;
+}
+
+/* The data bytes that an object of that size takes. */
+static size_t room_of(size_t size, size_t lead)
+{
+	return lead ? lead + size + sizeof(uint64_t) : size;
+}
+
+static uintptr_t canary_end(const struct area *a)
+{
+	uintptr_t end = a->addr + a->size, data_end = area_data(a) + area_data_size(a);
+
+	return end + MIN(data_end - end, AREA_CANARY);
+}
+
+static void canary_fill(const struct area *a)
+{
+	if (!area_lead(a))
+		return;
+	harden_fill(area_data(a), a->addr);
+	harden_fill(a->addr + a->size, canary_end(a));
+}
+
+/* Describes damage for the caller to report. The program may have closed or dropped pages, also those of canaries. */
+static bool canary_find_damage(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
+                               struct slab_finding *f)
+{
+	bool left;
+	struct damage d;
+
+	if (!area_lead(a) || READ_ONCE(a->torn) || READ_ONCE(a->changed))
+		return false;
+	left = !harden_intact(area_data(a), a->addr, &d);
+	if (!left && harden_intact(a->addr + a->size, canary_end(a), &d))
+		return false;
+	finding_init_damage(f, left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE, at, &d, regs);
+	object_describe_area(a, &f->object);
+	f->object.state = SLAB_OBJ_LIVE;
+	f->attack = true;
+	return true;
+}
+
+/* A freed area is retained. */
+static void mark_freed(const struct area *a)
+{
+	if (harden_on && !area_flags && !a->guard_pages && !READ_ONCE(a->changed))
+		harden_fill(area_data(a), area_data(a) + AREA_CANARY);
+}
+
+static void verify_freed(struct area *a)
+{
+	struct slab_finding f;
+	struct damage d;
+
+	if (!harden_on || harden_intact(area_data(a), area_data(a) + AREA_CANARY, &d))
+		return;
+	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, SLAB_AT_ALLOC, &d, NULL);
+	object_describe_area(a, &f.object);
+	f.object.state = SLAB_OBJ_FREE;
+	f.attack = true;
+	finding_report(&f);
 }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
@@ -202,6 +272,7 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api, size
 	if (!guards && !area_flags && align <= PAGE_SIZE && api != SLAB_API_PAGES)
 		a = area_take_retained(pages);
 	if (a) {
+		verify_freed(a);
 		a->clean = false;
 		return a;
 	}
@@ -219,19 +290,22 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api, size
 static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t align, enum slab_api api, bool zero,
                              stack_handle stack)
 {
+	size_t lead = lead_of(align, api);
 	struct area *a;
 
 	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
-	a = area_get((MAX(room, 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api, spare);
+	a = area_get((MAX(room_of(room, lead), 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api, spare);
 	if (!a)
 		return NULL;
+	WRITE_ONCE(a->addr, area_data(a) + lead);
 	area_stamp(a, size, api, stack);
 	WRITE_ONCE(a->align, (uint8_t)(__builtin_ctzl(align) - 4));
 	if (unlikely(!size && room == size))
 		area_close(a);
 	else
 		area_fill_slack(a);
+	canary_fill(a);
 	if (zero && !a->clean)
 		mem_set((void *)a->addr, 0, size);
 	STORE_RELEASE(a->live, a->addr);
@@ -254,6 +328,8 @@ static bool slack_find_damage(const struct area *a, enum slab_found_at at, const
 	uintptr_t end = area_data(a) + area_data_size(a);
 	struct damage d;
 
+	if (!area_flags)
+		return canary_find_damage(a, at, regs, f);
 	if (!(area_flags & SLAB_F_REDZONE) || READ_ONCE(a->torn) ||
 	    bytes_intact(a->addr + a->size, end, SLUB_RED_ACTIVE, &d))
 		return false;
@@ -265,7 +341,10 @@ static bool slack_find_damage(const struct area *a, enum slab_found_at at, const
 
 static void slack_repair(const struct slab_finding *f)
 {
-	mem_set((void *)f->addr, SLUB_RED_ACTIVE, f->size);
+	if (!area_flags)
+		harden_fill(f->addr, f->addr + f->size);
+	else
+		mem_set((void *)f->addr, SLUB_RED_ACTIVE, f->size);
 }
 
 void area_check_slack(const struct area *a, enum slab_found_at at, const struct unwind_regs *regs)
@@ -312,12 +391,14 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 		WRITE_ONCE(a->when, jiffies_now());
 	}
 	area_trace(a, true, a->free_stack);
-	if (area_held || unmap)
+	if (area_held || unmap) {
 		area_quarantine(a);
-	else if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES)
+	} else if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES) {
+		mark_freed(a);
 		area_retain(a);
-	else
+	} else {
 		area_dispose(a);
+	}
 }
 
 /* ---- realloc --------------------------------------------------------------------------------- */
@@ -334,9 +415,10 @@ static bool area_step_is_small(const struct area *a, size_t size)
 	return (size > a->size ? size - a->size : a->size - size) < a->size / SMALL_STEP;
 }
 
-static bool area_resize_in_place(struct area *a, size_t size)
+static bool area_resize_run_in_place(struct area *a, size_t size)
 {
-	size_t pages = (size + PAGE_SIZE - 1) >> PAGE_SHIFT, have = a->nr_pages, before = area_usable(a);
+	size_t pages = (room_of(size, area_lead(a)) + PAGE_SIZE - 1) >> PAGE_SHIFT, have = a->nr_pages,
+	       before = area_usable(a);
 	bool clean;
 
 	if (pages > have) {
@@ -356,7 +438,21 @@ static bool area_resize_in_place(struct area *a, size_t size)
 	WRITE_ONCE(a->size, size);
 	if (pages > have)
 		area_refill_slack(a, before);
+	canary_fill(a);
 	return true;
+}
+
+/* area_check_all skips the area while its size and its canary disagree. */
+static bool area_resize_in_place(struct area *a, size_t size)
+{
+	bool stays;
+
+	if (!area_lead(a))
+		return area_resize_run_in_place(a, size);
+	area_set_resizing(a, true);
+	stays = area_resize_run_in_place(a, size);
+	area_set_resizing(a, false);
+	return stays;
 }
 
 /* A realloc writes to the slack, or copies the whole area. Its owner may have closed both; the mremap of other
@@ -463,9 +559,9 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 
 	if (size > arena_size || (size > a->size && !os_may_commit(size)))
 		return NULL;
+	area_check_slack(a, SLAB_AT_REALLOC, regs);
 	if (!area_flags)
 		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
-	area_check_slack(a, SLAB_AT_REALLOC, regs);
 	stack = regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
 	area_set_resizing(a, true);
 	stays = area_stays(a, size);
@@ -487,8 +583,11 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 /* The acquire pairs with area_alloc_room: the red zone of a live area is filled. */
 static bool slack_damaged(const struct area *a)
 {
+	struct slab_finding f;
 	struct damage d;
 
+	if (!area_flags)
+		return LOAD_ACQUIRE(a->live) && canary_find_damage(a, SLAB_AT_CHECK_ALL, NULL, &f);
 	return LOAD_ACQUIRE(a->live) && !READ_ONCE(a->torn) &&
 	       !bytes_intact(a->addr + a->size, area_data(a) + area_data_size(a), SLUB_RED_ACTIVE, &d);
 }
@@ -525,7 +624,7 @@ size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 	uintptr_t after = 0;
 	size_t found = 0;
 
-	if (!(area_flags & SLAB_F_REDZONE))
+	if (!(area_flags & SLAB_F_REDZONE) && !harden_on)
 		return 0;
 	search.at = at;
 	search.regs = regs;

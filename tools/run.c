@@ -491,7 +491,7 @@ const struct tool_command command_run = {
 		"\n"
 		"  --mode=check|production  check (the default): red zones, poison, quarantine and an\n"
 		"                           allocation stack for every object\n"
-		"                           production: only double and invalid frees, at full speed\n"
+		"                           production: canaries, double and invalid frees, at full speed\n"
 		"  -o, --option NAME=VALUE  set an option (see memsan options); may be repeated\n"
 		"  --report=FILE            write the reports to FILE instead of standard error\n"
 		"  --format=text|json       text, or one JSON object a line\n"

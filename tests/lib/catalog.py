@@ -32,6 +32,7 @@ RUNNERS = {
     "signals": ("signals/run", [], ""),
     "stack": ("stack/run", [], ""),
     "reentry": ("reentry/run", [], ""),
+    "harden": ("harden/run", [], ""),
     "torture": ("torture/run", [], ""),
     "races": ("races", [], "tests/unit/races"),
     "examples-caches": ("examples-caches", [], ""),

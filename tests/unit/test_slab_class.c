@@ -41,10 +41,34 @@ static void test_fast_table_agrees(void **state)
 
 	(void)state;
 	for (size = 1; size <= SLAB_FAST_SIZE; size++) {
-		unsigned class = slab_class_table[(size + 15) / 16];
+		unsigned class = slab_class_table[(size + 7) / 8];
 
 		assert_true(class_size(class) >= size && (class == 1 || class_size(class - 1) < size));
 	}
+}
+
+/* A request of each size fits in a slot beside the canary, and in no smaller one. Powers of two do not take twice their
+ * size. */
+static void hardened_classes_fit(void)
+{
+	size_t size;
+
+	class_harden();
+	for (size = 0; size <= SLAB_CLASS_MAX; size++) {
+		unsigned class = class_of(size);
+		size_t room = class_slot_hardened(class) - HARDEN_TAIL;
+
+		CHECK(class >= 1 && class <= SLAB_NR_CLASSES && room >= size && room <= HARDEN_SIZE_MAX);
+		CHECK(size > SLAB_FAST_SIZE || class == 1 || class_slot_hardened(class - 1) - HARDEN_TAIL < size);
+		CHECK(size < 64 || class_slot_hardened(class) <= size + size / 4 + 24);
+		CHECK(class_slot_hardened(class) % 16 == 0);
+	}
+}
+
+static void test_hardened_classes(void **state)
+{
+	(void)state;
+	run_child("mode=production", hardened_classes_fit);
 }
 
 /* The reciprocal gives the same as a division, for every byte of a slab of every class with and without red zones. */
@@ -123,6 +147,7 @@ int main(void)
 		cmocka_unit_test(test_class_is_the_smallest_that_fits),
 		cmocka_unit_test(test_class_sizes),
 		cmocka_unit_test(test_fast_table_agrees),
+		cmocka_unit_test(test_hardened_classes),
 		cmocka_unit_test(test_reciprocal),
 		cmocka_unit_test(test_slab_debug_grammar),
 		cmocka_unit_test(test_slab_debug_mistakes),

@@ -4,7 +4,7 @@
  *
  * expect: none
  * modes: production
- * options: fail.probability=100:fail.times=-1:fail.cache=malloc-4096
+ * options: fail.probability=100:fail.times=-1:fail.cache=malloc-4096,aligned-4096
  * output: malloc(100): memory; aligned to a page: none; malloc(4000): none
  */
 #include <stdio.h>

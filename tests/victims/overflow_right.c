@@ -2,7 +2,6 @@
 /* tests/victims/overflow_right.c - a write of one byte past the end, found when the object is freed
  *
  * expect: right-redzone-overwritten in=main object=40 offset=40 access=1
- * expect-production: none
  * modes: check production
  * ways: preload linked static
  */

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/harden.c - production's protection of the heap: what was found wrong. */
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/harden.h"
+#include "slab/slab.h"
+
+/* Is it the key of any block? */
+static inline bool is_key(uint64_t word)
+{
+	return ((word ^ harden_secret) & ~((uint64_t)(HARDEN_BLOCKS - 1) << 32)) == 0;
+}
+
+/* ---- findings -------------------------------------------------------------------------------- */
+
+static __cold_path void report(struct slab_finding *f, enum slab_object_state state, size_t size)
+{
+	f->have_object = slab_find_object(f->addr, &f->object);
+	f->object.state = state;
+	f->object.size = MIN(size, f->object.size);
+	f->attack = true;
+	finding_report(f);
+}
+
+/* From the first to the last byte that differs; n bytes at most. */
+static struct damage difference(uintptr_t at, const void *expected, size_t n)
+{
+	const uint8_t *want = expected, *is = (const uint8_t *)at;
+	size_t first, last = n;
+
+	for (first = 0; first < n - 1 && is[first] == want[first]; first++)
+		;
+	while (last > first + 1 && is[last - 1] == want[last - 1])
+		last--;
+	return (struct damage){ at + first, last - first, want[first], is[first], 0 };
+}
+
+static __cold_path void report_head(void *p, uint64_t key)
+{
+	struct damage d = difference((uintptr_t)p, &key, sizeof(key));
+	struct slab_finding f;
+
+	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, SLAB_AT_ALLOC, &d, NULL);
+	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+}
+
+static __cold_path void report_twice(void *p)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_DOUBLE_FREE, SLAB_AT_ALLOC, (uintptr_t)p, NULL);
+	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+}
+
+/* ---- around large objects -------------------------------------------------------------------- */
+
+static uint8_t byte_at(uintptr_t addr)
+{
+	return (uint8_t)(harden_secret >> (addr % 4 * 8));
+}
+
+static uint64_t word_twice(void)
+{
+	return (uint32_t)harden_secret * 0x100000001ULL;
+}
+
+void harden_fill(uintptr_t from, uintptr_t to)
+{
+	while (from < to) {
+		if (from % 8 == 0 && to - from >= 8) {
+			*(slab_word64 *)from = word_twice();
+			from += 8;
+		} else {
+			*(uint8_t *)from = byte_at(from);
+			from++;
+		}
+	}
+}
+
+bool harden_intact(uintptr_t from, uintptr_t to, struct damage *d)
+{
+	uintptr_t at = from, last = 0;
+
+	d->size = 0;
+	while (at < to) {
+		if (at % 8 == 0 && to - at >= 8 && likely(*(const slab_word64 *)at == word_twice())) {
+			at += 8;
+			continue;
+		}
+		if (*(const uint8_t *)at != byte_at(at)) {
+			if (!d->size)
+				*d = (struct damage){ at, 1, byte_at(at), *(const uint8_t *)at, 0 };
+			last = at;
+			d->size = last - d->addr + 1;
+		}
+		at++;
+	}
+	return d->size == 0;
+}
+
+/* ---- freed objects --------------------------------------------------------------------------- */
+
+size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key)
+{
+	size_t i, got = 0;
+
+	for (i = 0; i < n; i++) {
+		slab_word64 *head = (slab_word64 *)((uintptr_t)objects[i] & ~(uintptr_t)OBJECT_RAW);
+
+		if (unlikely((void *)head == objects[i] && !is_key(*head))) {
+			if (state_is_live(c, (uintptr_t)head)) {
+				report_twice(head);
+				continue;
+			}
+			report_head(head, key);
+		}
+		*head = key;
+		objects[got++] = head;
+	}
+	return got;
+}
+
+bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key)
+{
+	uint64_t head = *(slab_word64 *)p;
+
+	if (likely(head == key))
+		return true;
+	/* Another thread freed it at the same time, and has it, or had it. */
+	if (is_key(head) || state_is_live(c, (uintptr_t)p)) {
+		report_twice(p);
+		return false;
+	}
+	report_head(p, key);
+	return true;
+}
+
+/* ---- live objects ---------------------------------------------------------------------------- */
+
+void harden_give(const struct slab_cache *c, void *p, size_t size)
+{
+	slab_arm(p, size, c->tail, harden_secret);
+}
+
+void harden_resize(const struct slab_cache *c, void *p, size_t size)
+{
+	slab_arm_size(p, size, c->tail, harden_secret);
+}
+
+void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs)
+{
+	size_t size = slab_armed_size(p, c->tail, harden_secret);
+	uint32_t key = (uint32_t)harden_secret;
+	struct slab_finding f;
+	struct damage d;
+
+	if (likely(size <= c->object_size && slab_is_sound(p, c->tail, harden_secret)))
+		return;
+	if (size <= c->object_size) {
+		d = difference((uintptr_t)p + size, &key, sizeof(key));
+	} else {
+		/* The word with the size is damaged. */
+		size = c->object_size;
+		d = (struct damage){ .addr = (uintptr_t)p + c->tail, .size = sizeof(key) };
+		d.found = *(uint8_t *)d.addr;
+	}
+	finding_init_damage(&f, SLAB_RIGHT_REDZONE, at, &d, regs);
+	report(&f, SLAB_OBJ_LIVE, size);
+	harden_resize(c, p, size);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/harden.h - production's protection of the heap: canaries behind objects, marks in freed ones (option harden).
+ *
+ *     live     |p        the program's `size` bytes        |key|  …  |size + key|
+ *     freed    |key of the thread that has it|      …               |          |
+ *               8 bytes                                 4 bytes         4 bytes, the slot's last: at `tail`
+ *
+ * A live object's size is at its slot's end, and four bytes of the key follow the object. A free reads the size, then
+ * looks whether these bytes are there. So an overflow by one byte is found, whatever the size, and so is damage of the
+ * word at the slot's end, which an underflow of the next object does. malloc stores both words, and free the freed
+ * object's mark. No memory outside of the slot is touched (fast.h).
+ *
+ * The first 8 bytes of a freed object are the key of the thread that freed it: the process's secret, with the number of
+ * the thread's block mixed into the upper half. malloc compares the word and takes it away. So a write to the head of a
+ * freed object is found when the object would be used again. And if two threads free an object at once, the second mark
+ * overwrites the first: of the two threads' bins that hold the object then, only one can give it out. The other finds
+ * a mark that is not its own. A free needs no atomic instruction for that, because each thread only believes its own
+ * mark, and a mark is one word. (If one of the two threads frees the object, and allocates it again before the other
+ * stores its mark, the other has freed the new object. No allocator that uses memory again at once can tell.)
+ *
+ * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
+ *
+ * Accepted weakness: code that can read freed memory, or memory behind an object, can read the key. */
+#ifndef MEMSAN_SLAB_HARDEN_H
+#define MEMSAN_SLAB_HARDEN_H
+
+#include "slab/cache.h"
+#include "slab/finding.h"
+#include "slab/key.h"
+
+/* Objects just taken from their slabs become objects that are free for the owner of `key`. Returns how many: damage and
+ * objects that are live are reported, and live ones left out. */
+size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key);
+/* An object from the thread's bin must have the thread's key. Reports otherwise. False: it may not be given out. */
+bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key);
+/* Verifies a live object's canary. Reports damage. */
+void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs);
+/* An object becomes the program's, with `size` bytes; later its size changes. */
+void harden_give(const struct slab_cache *c, void *p, size_t size);
+void harden_resize(const struct slab_cache *c, void *p, size_t size);
+
+/* For memory around large objects, and in freed ones: bytes of the key, each by its address. */
+void harden_fill(uintptr_t from, uintptr_t to);
+/* If they are not there, *d is the damage, from the first to the last bad byte. */
+bool harden_intact(uintptr_t from, uintptr_t to, struct damage *d);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* slab/key.c - the secret of hardened production: the keys of threads, the sizes of live objects. */
+#include "slab/cache.h"
+#include "slab/key.h"
+#include "slab/slab.h"
+
+#include <sys/auxv.h>
+
+bool harden_on;
+uint64_t harden_secret;
+
+/* splitmix64's last steps. */
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebULL;
+	return x ^ x >> 31;
+}
+
+/* The kernel gives each process 16 random bytes, so no system call is needed. libc makes its own guards of them. Both
+ * halves are mixed into one word, from which neither can be found again. The canary's first byte is not 0, which an
+ * overflow by a string's end would write, and no letter. */
+void harden_init(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+	uint64_t words[2] = { 0x9e3779b97f4a7c15ULL, 0 };
+
+	if (random)
+		mem_copy(words, random, sizeof(words));
+	harden_secret = mix(mix(words[0]) + mix(words[1] ^ 0x6d656d73616eULL)) | 0x80;
+	harden_on = options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF;
+}
+
+uint64_t harden_key(uint32_t block)
+{
+	return harden_secret ^ (uint64_t)(block % HARDEN_BLOCKS) << 32;
+}
+
+size_t harden_size(const struct slab_cache *c, const void *p)
+{
+	size_t size = slab_armed_size(p, c->tail, harden_secret);
+
+	return likely(size <= c->object_size) ? size : c->object_size;
+}

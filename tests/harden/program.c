@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/harden/program.c - bugs planted between live neighbors, to see which allocator stops them.
+ *
+ * Usage: program BUG SIZE. Nine objects of SIZE bytes are live; the bug is done with the fifth. Then the victim, a few
+ * new objects and the neighbors go through malloc and free. Prints "unnoticed" if nothing ended the program before,
+ * and, for a bug that must reach a new object to do harm, if it did. Without arguments: prints the bugs. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NEIGHBOURS 9
+#define VICTIM 4
+#define NEW 6
+
+static char *volatile object[NEIGHBOURS];
+static size_t size;
+static int harmless;
+
+/* Volatile, so that the compiler keeps accesses that it can see to be wrong. */
+static void damage(volatile char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		p[i] = (char)(0x41 + i % 26);
+}
+
+static void overflow_1(void)
+{
+	damage(object[VICTIM] + size, 1);
+}
+
+static void overflow_32(void)
+{
+	damage(object[VICTIM] + size, 32);
+}
+
+static void underflow_1(void)
+{
+	damage(object[VICTIM] - 1, 1);
+}
+
+static void underflow_32(void)
+{
+	damage(object[VICTIM] - 32, 32);
+}
+
+static void beyond_48(void)
+{
+	damage(object[VICTIM] + size + 48, 1);
+}
+
+static void beyond_1m(void)
+{
+	damage(object[VICTIM] + size + (1 << 20), 1);
+}
+
+static void free_victim(void)
+{
+	free(object[VICTIM]);
+}
+
+/* The object is the next that malloc would give out. */
+static void freed_early(void)
+{
+	char *p = object[VICTIM];
+
+	free_victim();
+	object[VICTIM] = NULL;
+	damage(p, size);
+}
+
+/* Others were freed after it. */
+static void freed_late(void)
+{
+	char *p = object[VICTIM];
+
+	free_victim();
+	free(object[VICTIM + 1]);
+	free(object[VICTIM - 1]);
+	object[VICTIM] = object[VICTIM + 1] = object[VICTIM - 1] = NULL;
+	damage(p, size);
+}
+
+/* The memory is another object's by now, unless the allocator waits before it uses it again. */
+static void reused(void)
+{
+	char *p = object[VICTIM];
+
+	free_victim();
+	object[VICTIM] = malloc(size);
+	harmless = object[VICTIM] != p;
+	damage(p, size);
+}
+
+/* malloc(0) gives an object of no bytes. */
+static void zero(void)
+{
+	free_victim();
+	object[VICTIM] = malloc(0);
+	damage(object[VICTIM], 1);
+}
+
+static void zero_32(void)
+{
+	free_victim();
+	object[VICTIM] = malloc(0);
+	damage(object[VICTIM], 32);
+}
+
+static const struct {
+	const char *name;
+	void (*plant)(void);
+} bugs[] = {
+	{ "overflow-1", overflow_1 },   { "overflow-32", overflow_32 },
+	{ "underflow-1", underflow_1 }, { "underflow-32", underflow_32 },
+	{ "beyond-48", beyond_48 },     { "beyond-1m", beyond_1m },
+	{ "freed-early", freed_early }, { "freed-late", freed_late },
+	{ "reused", reused },           { "zero-1", zero },
+	{ "zero-32", zero_32 },
+};
+#define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
+
+/* ---- two threads free one object at once ------------------------------------------------------- */
+
+static pthread_barrier_t barrier;
+static long rounds;
+
+static void *racer(void *unused)
+{
+	long i;
+
+	(void)unused;
+	for (i = 0; i < rounds; i++) {
+		pthread_barrier_wait(&barrier);
+		free(object[0]);
+		pthread_barrier_wait(&barrier);
+	}
+	return NULL;
+}
+
+/* Prints how often the object was then given out twice. */
+static void race(void)
+{
+	pthread_t thread;
+	long i, twice = 0;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	object[0] = malloc(size);
+	if (pthread_create(&thread, NULL, racer, NULL) != 0)
+		exit(2);
+	for (i = 0; i < rounds; i++) {
+		char *seen[64];
+		int n = 0, k, j;
+
+		pthread_barrier_wait(&barrier);
+		free(object[0]);
+		pthread_barrier_wait(&barrier);
+		for (k = 0; k < 64; k++)
+			seen[n++] = malloc(size);
+		for (k = 0; k < n; k++)
+			for (j = 0; j < k; j++)
+				twice += seen[k] == seen[j];
+		object[0] = seen[0];
+		for (k = 1; k < n; k++)
+			free(seen[k]);
+	}
+	pthread_join(thread, NULL);
+	printf("%ld times given out twice\n", twice);
+}
+
+int main(int argc, char **argv)
+{
+	char *fresh[NEW];
+	size_t i;
+
+	if (argc < 3) {
+		for (i = 0; i < NR_BUGS; i++)
+			puts(bugs[i].name);
+		return 0;
+	}
+	size = (size_t)atol(argv[2]);
+	if (!strcmp(argv[1], "race")) {
+		rounds = atol(argv[3]);
+		race();
+		return 0;
+	}
+	for (i = 0; i < NEIGHBOURS; i++)
+		memset(object[i] = malloc(size), 0x20, size);
+	for (i = 0; i < NR_BUGS; i++)
+		if (!strcmp(argv[1], bugs[i].name))
+			bugs[i].plant();
+	free(object[VICTIM]);
+	for (i = 0; i < NEW; i++)
+		memset(fresh[i] = malloc(size), 0x20, size);
+	for (i = 0; i < NEW; i++)
+		free(fresh[i]);
+	for (i = 0; i < NEIGHBOURS; i++)
+		if (i != VICTIM)
+			free(object[i]);
+	if (!harmless)
+		puts("unnoticed");
+	return 0;
+}
