@@ -80,7 +80,7 @@ static void watched(void)
 		void *memory = map(MAP_SHARED | MAP_ANONYMOUS, -1);
 		struct uffdio_register range = { .range = { (uintptr_t)memory, SIZE }, .mode = ways[i] };
 
-		/* What is behind a minor fault that nobody answers cannot be read: there the scan must only not hang. */
+		/* Behind a minor fault that nobody answers nothing can be read: there the scan must only not hang. */
 		if (ways[i] == UFFDIO_REGISTER_MODE_MINOR)
 			memset(memory, 1, SIZE);
 		else
