@@ -204,13 +204,15 @@ const char *leak_class_name(enum leak_class class);
 
 /* ---- roots of this process: roots.c ---------------------------------------------------------- */
 
-/* Is a mapping of this name memory?  Memory of a device, or of the kernel ("[vvar]", a ring of io_uring's), must not be
- * touched. */
+/* Is a mapping of this name memory?  Memory of a device, or of the kernel ("[vvar]"), must not be touched.  A ring of
+ * io_uring's is memory: a request that waits or is done may hold the only pointer to what belongs to it. */
 static inline bool leak_path_is_memory(const char *path)
 {
 	if (str_starts(path, "/dev/"))
 		return str_starts(path, "/dev/zero") || str_starts(path, "/dev/shm/") ||
 		       str_starts(path, "/dev/hugepages/");
+	if (str_equal(path, "anon_inode:[io_uring]"))
+		return true;
 	return !str_starts(path, "[v") && !str_starts(path, "/proc/") && !str_starts(path, "/sys/") &&
 	       !str_starts(path, "anon_inode:") && !str_starts(path, "socket:");
 }

@@ -17,7 +17,7 @@
  *        ─ below the stack pointer of each stopped thread, where its stack's bounds are known
  *        ─ stacks of ended threads, which libc keeps
  *     /proc/self/pagemap   of that, the pages that were written: an unchanged page of a file holds no pointer of ours;
- *                          of shared memory, the pages that this process has used
+ *                          of shared memory, the pages that this process has used, or that exist
  *     /proc/self/mem       reads what may not be read now (PROT_NONE, write-only, execute-only, a protection key),
  *                          and shared memory, where a file may be cut off at any time
  *
@@ -32,11 +32,14 @@
  *
  * Shared memory.  The copy of the process shares it, and its page tables are not copied.  So the copy reads it through
  * files of the program's own that were opened before, while the program stands still, and keeps the words that look
- * like addresses.  A page that this process has not used is not read: no file is read in, and no page is filled in by
- * another process.  Devices are never read: a register may change when it is looked at.
+ * like addresses.  Of a file on a disk or elsewhere, a page that this process has not used is not read: no file is read
+ * in, and no page is filled in by another process.  Of memory without a disk (MAP_ANONYMOUS, memfd, shm), the page
+ * tables may forget a page (MADV_PAGEOUT, MADV_DONTNEED, a new mapping), so that all pages are read that exist.
+ * Devices are never read: a register may change when it is looked at.  The rings of io_uring are memory.
  *
  * Accepted weakness: pointers that only another process, a device, the kernel or a swapped-out page of shared memory
- * holds are not seen.  (The program can register such areas.) */
+ * holds are not seen, nor those behind minor faults of a userfaultfd; a scan from outside sees only pages that the
+ * program has mapped.  (The program can register such areas.) */
 
 #define PTHREAD_WORDS 320 /* struct pthread has 2304 bytes in glibc 2.36 */
 #define HOLES_MAX 4096
@@ -66,6 +69,7 @@ static bool holes_lost;
 /* Descriptors, -1: none.  Of the process that scans; and of the program, while there is shared memory to be read. */
 static int own_pagemap = -1, own_mem = -1, program_pagemap = -1, program_mem = -1;
 static struct range shared[SHARED_MAX];
+static bool shared_in_ram[SHARED_MAX]; /* the pages exist only in memory, whether this process has mapped them or not */
 static uint32_t nr_shared;
 static struct {
 	uint64_t *words; /* of shared memory, that may be pointers */
@@ -424,15 +428,44 @@ static void keep_pages(void *ctx, uint64_t start, uint64_t end)
 	read_words(program_mem, start, end, keep_words, ctx);
 }
 
+/* By the copy's own mapping: the program's page tables stay as they are. */
+static void keep_pages_of_ram(void *ctx, uint64_t start, uint64_t end)
+{
+	read_words(own_mem, start, end, keep_words, ctx);
+}
+
 static void count_pages(void *ctx, uint64_t start, uint64_t end)
 {
 	*(uint64_t *)ctx += end - start;
 }
 
-static void each_shared_page(pages_fn fn, void *ctx)
+/* Pages of a file that lies in memory. One that was never written is not there, and is not made. */
+static bool pages_in_ram(uint64_t start, uint64_t end, pages_fn fn, void *ctx)
+{
+	static uint8_t there[16 * PAGEMAP_AT_ONCE];
+
+	while (start < end) {
+		size_t n = (size_t)MIN(sizeof(there), (end - start) / PAGE_SIZE);
+
+		if (arch_syscall6(SYS_mincore, (long)start, (long)(n * PAGE_SIZE), (long)there, 0, 0, 0) != 0)
+			return false;
+		for (size_t i = 0, k; i < n; i = k) {
+			for (k = i; k < n && (there[k] & 1); k++)
+				;
+			if (k > i)
+				fn(ctx, start + i * PAGE_SIZE, start + k * PAGE_SIZE);
+			k += k == i;
+		}
+		start += n * PAGE_SIZE;
+	}
+	return true;
+}
+
+static void each_shared_page(pages_fn fn, pages_fn fn_of_ram, void *ctx)
 {
 	for (uint32_t i = 0; i < nr_shared; i++)
-		pages_each(program_pagemap, shared[i].start, shared[i].end, (uint64_t)1 << 63, 0, fn, ctx);
+		if (!shared_in_ram[i] || !pages_in_ram(shared[i].start, shared[i].end, fn_of_ram, ctx))
+			pages_each(program_pagemap, shared[i].start, shared[i].end, (uint64_t)1 << 63, 0, fn, ctx);
 }
 
 /* Pages that are new since they were counted find no room. */
@@ -440,21 +473,29 @@ static void keep_shared(void)
 {
 	uint64_t bytes = 0;
 
-	each_shared_page(count_pages, &bytes);
+	each_shared_page(count_pages, count_pages, &bytes);
 	bytes += CHUNK;
 	kept.words = os_reserve(bytes, PAGE_SIZE);
 	if (!kept.words || !os_commit(kept.words, bytes, false))
 		return;
 	kept.max = bytes / sizeof(uint64_t);
-	each_shared_page(keep_pages, NULL);
+	each_shared_page(keep_pages, keep_pages_of_ram, NULL);
+}
+
+static bool is_in_ram(const char *path)
+{
+	return str_starts(path, "/dev/zero") || str_starts(path, "/memfd:") || str_starts(path, "/SYSV") ||
+	       str_starts(path, "/dev/shm/");
 }
 
 static void note_shared(void *ctx, const struct maps_line *m)
 {
 	(void)ctx;
-	if (!m->private && leak_mapping_is_root(m) && !os_is_reserve((void *)(uintptr_t)m->start) &&
-	    nr_shared < SHARED_MAX)
-		shared[nr_shared++] = (struct range){ m->start, m->end };
+	if (m->private || !leak_mapping_is_root(m) || os_is_reserve((void *)(uintptr_t)m->start) ||
+	    nr_shared == SHARED_MAX)
+		return;
+	shared_in_ram[nr_shared] = is_in_ram(m->path) && m->end - m->start <= CLOSED_MAX && !os_under_seccomp();
+	shared[nr_shared++] = (struct range){ m->start, m->end };
 }
 
 void leak_roots_begin(uint32_t *copied)

@@ -230,8 +230,8 @@ void os_start(void);
 /* The process was started under filters, and so many filters are known to refuse calls, not to kill: if these are all,
  * memsan makes the calls that it makes elsewhere. */
 void os_filters_refuse(unsigned nr);
-/* Is this process the guest of qemu-user? Its address space is costly: before QEMU 8, each page of a mapping takes time and
- * memory, used or not. Known after os_start. */
+/* Is this process the guest of qemu-user? Its address space is costly: before QEMU 8, each page of a mapping takes time
+ * and memory, used or not. Known after os_start. */
 bool os_is_emulated(void);
 /* This thread is about to enter strict mode, in which only read, write, exit and the return from a signal handler are
  * allowed: it changes no mapping any more. */
@@ -437,7 +437,7 @@ struct loader_answer {
 };
 /* Reads the program that is open here.  `library` is the path of libmemsan.so. */
 void loader_ask(int fd, const char *library, struct loader_answer *a);
-/* Before the library's path in LD_PRELOAD: only glibc's loader finds it then. The folder exists, and above "/" is "/". */
+/* Before the library's path in LD_PRELOAD: only glibc's loader finds it then. The folder exists; above "/" is "/". */
 #define LOADER_GLIBC_ONLY "/$LIB/../../../../../../../.."
 /* Copies the interpreter of a #! line to `out`.  False: the file does not begin with such a line. */
 bool loader_script(int fd, char *out, size_t size);

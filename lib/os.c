@@ -83,7 +83,7 @@ static pid_t filtered_pid;  /* the process under the filter */
 static bool inherited;      /* the process was started under a filter that may kill; written at start-up */
 static bool refusing;       /* it was started under filters that only refuse; written at start-up */
 static unsigned nr_inherited;
-static bool emulated;       /* written at start-up */
+static bool emulated;      /* written at start-up */
 static bool future_locked; /* by mlockall */
 static TLS_IE bool strict_self;
 /* Bits of enum os_call that no filter forbids, as far as the filters are known. */

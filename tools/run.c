@@ -347,9 +347,9 @@ static void preload_library(const char *library)
 	free(joined);
 }
 
-/* A static program cannot be told which of the programs that it starts may have the library. musl's loader ends a program
- * for which the library lacks functions, and passes over a file that is missing. Only glibc's loader puts a folder's
- * name in place of "$LIB", so it alone finds a path that begins with LOADER_GLIBC_ONLY. */
+/* A static program cannot be told which of the programs that it starts may have the library. musl's loader ends a
+ * program for which the library lacks functions, and passes over a file that is missing. Only glibc's loader puts a
+ * folder's name in place of "$LIB", so it alone finds a path that begins with LOADER_GLIBC_ONLY. */
 static char *path_for_glibc(const char *library)
 {
 	void *same = dlopen("/$LIB/libc.so.6", RTLD_LAZY | RTLD_NOLOAD);

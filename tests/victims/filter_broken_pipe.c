@@ -4,6 +4,7 @@
  * gets no report under a filter either
  *
  * expect: none
+ * options: exitcode=0
  * ways: preload linked
  * output: 0 0 0 0 0 0
  */
