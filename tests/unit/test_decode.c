@@ -199,9 +199,9 @@ static void test_times(void **state)
 		const char *line;
 		uint64_t us; /* 0: no such time */
 	} cases[] = {
-		{ "[   12.345678] text", 12345678 }, { "[   12.345] text", 12345000 },
-		{ "[   12.5] text", 12500000 },      { "[    0.000001] text", 1 },
-		{ "[ 9999.000000] text", 9999000000 }, { "[   12.045] text", 12045000 },
+		{ "[   12.345678] text", 12345678 },      { "[   12.345] text", 12345000 },
+		{ "[   12.5] text", 12500000 },           { "[    0.000001] text", 1 },
+		{ "[ 9999.000000] text", 9999000000 },    { "[   12.045] text", 12045000 },
 		{ "[Sat Nov 21 03:02:16 2026] text", 0 }, { "text", 0 },
 	};
 
@@ -337,9 +337,10 @@ static void test_merge_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces),   cmocka_unit_test(test_prefix_with_nul), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_times), cmocka_unit_test(test_plumbing),        cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_merge_examples),
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_prefix_with_nul),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_times),  cmocka_unit_test(test_plumbing),
+		cmocka_unit_test(test_merge),  cmocka_unit_test(test_merge_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -300,7 +300,8 @@ static void closed_guards_are_counted(void)
 
 		CHECK(p && slab_guards_closed == before + i - 1);
 		CHECK(fence_open_page((uintptr_t)p + (i % 2 ? PAGE_SIZE : -(uintptr_t)PAGE_SIZE)));
-		CHECK(os_page_readable(p + PAGE_SIZE) == (i % 2 != 0) && os_page_readable(p - PAGE_SIZE) == (i % 2 == 0));
+		CHECK(os_page_readable(p + PAGE_SIZE) == (i % 2 != 0) &&
+		      os_page_readable(p - PAGE_SIZE) == (i % 2 == 0));
 		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
 		CHECK(slab_guards_closed == before + i);
 		CHECK(!os_page_readable(p + PAGE_SIZE) && !os_page_readable(p - PAGE_SIZE) && !os_page_readable(p));
@@ -398,14 +399,22 @@ CHILD_TEST(families_in_production, "mode=production")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stacks_are_uncovered),     cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_refused_slots_go_back),    cmocka_unit_test(test_limited_pool_ends_in_a_guard),
-		cmocka_unit_test(test_slots_used_again),         cmocka_unit_test(test_canaries_with_all),
-		cmocka_unit_test(test_canaries_behind_with_all), cmocka_unit_test(test_every_canary_byte),
-		cmocka_unit_test(test_told_damage_is_told_once), cmocka_unit_test(test_owners_are_forgotten),
-		cmocka_unit_test(test_families_in_check),        cmocka_unit_test(test_families_in_production),
-		cmocka_unit_test(test_freed_slots_wait),         cmocka_unit_test(test_moved_damage_is_told_once),
-		cmocka_unit_test(test_empty_objects),            cmocka_unit_test(test_closed_guards_are_counted),
+		cmocka_unit_test(test_stacks_are_uncovered),
+		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_refused_slots_go_back),
+		cmocka_unit_test(test_limited_pool_ends_in_a_guard),
+		cmocka_unit_test(test_slots_used_again),
+		cmocka_unit_test(test_canaries_with_all),
+		cmocka_unit_test(test_canaries_behind_with_all),
+		cmocka_unit_test(test_every_canary_byte),
+		cmocka_unit_test(test_told_damage_is_told_once),
+		cmocka_unit_test(test_owners_are_forgotten),
+		cmocka_unit_test(test_families_in_check),
+		cmocka_unit_test(test_families_in_production),
+		cmocka_unit_test(test_freed_slots_wait),
+		cmocka_unit_test(test_moved_damage_is_told_once),
+		cmocka_unit_test(test_empty_objects),
+		cmocka_unit_test(test_closed_guards_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

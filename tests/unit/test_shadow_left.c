@@ -228,7 +228,8 @@ static void *jump(void *arg)
 {
 	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
 	char *above = fake_stack_alloc(1, 128, sp + 64), *at = fake_stack_alloc(1, 128, sp);
-	char *below = fake_stack_alloc(1, 128, sp - 64), *other = fake_stack_alloc(1, 128, (uintptr_t)&above ^ 1ul << 40);
+	char *below = fake_stack_alloc(1, 128, sp - 64),
+	     *other = fake_stack_alloc(1, 128, (uintptr_t)&above ^ 1ul << 40);
 
 	assert_true(above && at && below && other);
 	fake_stack_no_return(sp);
@@ -310,10 +311,14 @@ static void frames_of_ended_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(globals_of_unloaded_modules),     cmocka_unit_test(unmapped_arrays_hide_nothing),
-		cmocka_unit_test(large_ranges_end_where_they_end), cmocka_unit_test(heap_objects),
-		cmocka_unit_test(stacks_of_ended_threads),         cmocka_unit_test(frames_of_ended_threads),
-		cmocka_unit_test(frames_of_jumps),                 cmocka_unit_test(jumps_from_signal_stacks),
+		cmocka_unit_test(globals_of_unloaded_modules),
+		cmocka_unit_test(unmapped_arrays_hide_nothing),
+		cmocka_unit_test(large_ranges_end_where_they_end),
+		cmocka_unit_test(heap_objects),
+		cmocka_unit_test(stacks_of_ended_threads),
+		cmocka_unit_test(frames_of_ended_threads),
+		cmocka_unit_test(frames_of_jumps),
+		cmocka_unit_test(jumps_from_signal_stacks),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

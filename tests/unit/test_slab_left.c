@@ -103,6 +103,36 @@ static void zones_before_guarding(void)
 	damage_before_guarding(-5);
 }
 
+/* However many slabs were guarded before, the next ones are guarded too: only those that are guarded now count. */
+static void guarding_goes_on(void)
+{
+	struct quarantine_stats q;
+	unsigned guarded;
+
+	if (!os_guard_supported())
+		_exit(CHILD_SKIPPED);
+	for (unsigned round = 0; round < 80; round++) {
+		uint32_t start = jiffies_now();
+
+		/* In each jiffy a limited number of pages is guarded. */
+		while (jiffies_now() == start)
+			usleep(100);
+		for (size_t i = 0; i < MANY; i++)
+			many[i] = heap_malloc(100);
+		for (size_t i = 0; i < MANY; i++)
+			heap_free(many[i]);
+		quarantine_flush_block(own_block(), &no_regs);
+		guarded = 0;
+		for (size_t i = 0; i < MANY; i += 10)
+			guarded += !os_page_readable(many[i]);
+		CHECK(guarded > MANY / 10 / 2);
+		quarantine_drain(&no_regs);
+		quarantine_get_stats(&q);
+		CHECK(q.guarded == 0);
+	}
+	CHECK(nr_findings == 0);
+}
+
 static void expect_empty(void)
 {
 	struct quarantine_stats q;
@@ -729,6 +759,7 @@ CHILD_TEST(zones_of_quarantined, "mode=check")
 CHILD_TEST(damage_of_freed, "mode=check")
 CHILD_TEST(poison_before_guarding, "mode=check")
 CHILD_TEST(zones_before_guarding, "mode=check")
+CHILD_TEST(guarding_goes_on, "mode=check:arena.size=64M")
 CHILD_TEST(counters_return_to_zero, "mode=check")
 CHILD_TEST(buffer_counts_anew, "mode=check")
 CHILD_TEST(late_write_is_found_when_the_cache_goes, "mode=check")
@@ -762,6 +793,7 @@ int main(void)
 		cmocka_unit_test(test_damage_of_freed),
 		cmocka_unit_test(test_poison_before_guarding),
 		cmocka_unit_test(test_zones_before_guarding),
+		cmocka_unit_test(test_guarding_goes_on),
 		cmocka_unit_test(test_counters_return_to_zero),
 		cmocka_unit_test(test_buffer_counts_anew),
 		cmocka_unit_test(test_late_write_is_found_when_the_cache_goes),
