@@ -191,6 +191,48 @@ static void actions(void)
 	printf(" %s\n", handler_name(signal(sig, SIG_ERR)));
 }
 
+/* Actions of signals that memsan has nothing to do with: each is given back as it was set, with its mask and flags. */
+static void other_actions(void)
+{
+	static const int masked[][2] = {
+		{ SIGUSR2, 0 }, { SIGSEGV, 0 }, { SIGBUS, SIGSEGV }, { SIGHUP, SIGBUS }, { 64, 0 },
+	};
+	static const int flags[] = { 0, SA_ONSTACK, SA_RESTART, SA_ONSTACK | SA_SIGINFO | SA_NODEFER };
+	struct sigaction act, old;
+	stack_t own = { .ss_sp = stack, .ss_size = sizeof(stack) };
+
+	for (int round = 0; round < 2; round++) {
+		for (size_t m = 0; m < sizeof(masked) / sizeof(masked[0]); m++)
+			for (size_t f = 0; f < sizeof(flags) / sizeof(flags[0]); f++) {
+				memset(&act, 0, sizeof(act));
+				act.sa_handler = other;
+				act.sa_flags = flags[f];
+				sigemptyset(&act.sa_mask);
+				for (int k = 0; k < 2 && masked[m][k]; k++)
+					sigaddset(&act.sa_mask, masked[m][k]);
+				memset(&old, 0, sizeof(old));
+				printf("set %d", sigaction(SIGUSR1, &act, &old));
+				printf(" before %s %#x%s", handler_name(old.sa_handler), old.sa_flags,
+				       mask_text(&old.sa_mask));
+				memset(&old, 0, sizeof(old));
+				printf(" asked %d", sigaction(SIGUSR1, NULL, &old));
+				printf(" %s %#x%s\n", handler_name(old.sa_handler), old.sa_flags,
+				       mask_text(&old.sa_mask));
+			}
+		/* Then the same with a signal stack. */
+		sigaltstack(&own, NULL);
+		sigaction(SIGUSR1, NULL, &old);
+		printf("with a stack %#x%s\n", old.sa_flags, mask_text(&old.sa_mask));
+	}
+	memset(&old, 0, sizeof(old));
+	printf("bad %d", sigaction(SIGKILL, &act, &old));
+	printf(" %d", sigaction(65, NULL, &old));
+	printf(" %d\n", sigaction(0, NULL, &old));
+	signal(SIGUSR1, SIG_DFL);
+	sigaction(SIGUSR1, NULL, &old);
+	printf("in the end %s%s\n", handler_name(old.sa_handler), mask_text(&old.sa_mask));
+}
+
 static void system_v(void)
 {
 	printf("sigset: %s\n", handler_name(sigset(sig, handler)));
@@ -984,6 +1026,7 @@ static const struct {
 	void (*run)(void);
 } cases[] = {
 	{ "actions", actions },
+	{ "other_actions", other_actions },
 	{ "system_v", system_v },
 	{ "masks", masks },
 	{ "ignored_while_pending", ignored_while_pending },

@@ -192,6 +192,29 @@ static void test_prefixes(void **state)
 	}
 }
 
+/* Times count in microseconds, however many decimals a log has. */
+static void test_times(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t us; /* 0: no such time */
+	} cases[] = {
+		{ "[   12.345678] text", 12345678 },      { "[   12.345] text", 12345000 },
+		{ "[   12.5] text", 12500000 },           { "[    0.000001] text", 1 },
+		{ "[ 9999.000000] text", 9999000000 },    { "[   12.045] text", 12045000 },
+		{ "[Sat Nov 21 03:02:16 2026] text", 0 }, { "text", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct decode_prefix p;
+
+		decode_prefix_parse(cases[i].line, strlen(cases[i].line), &p);
+		assert_int_equal(p.have_stamp, cases[i].us != 0);
+		assert_int_equal(p.have_stamp ? p.stamp_us : 0, cases[i].us);
+	}
+}
+
 /* ---- functions that are never to blame ------------------------------------------------------- */
 
 static void test_plumbing(void **state)
@@ -314,9 +337,10 @@ static void test_merge_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces),   cmocka_unit_test(test_prefix_with_nul), cmocka_unit_test(test_damage),
-		cmocka_unit_test(test_prefixes), cmocka_unit_test(test_plumbing),        cmocka_unit_test(test_merge),
-		cmocka_unit_test(test_merge_examples),
+		cmocka_unit_test(test_pieces), cmocka_unit_test(test_prefix_with_nul),
+		cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_times),  cmocka_unit_test(test_plumbing),
+		cmocka_unit_test(test_merge),  cmocka_unit_test(test_merge_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,8 +117,8 @@ static bool see_data(void *ctx, uintptr_t start, uintptr_t end)
 	return ++seen->nr != seen->stop;
 }
 
-/* Data is what a file's mapping holds that may be written, and the anonymous memory right behind a file's mapping (bss),
- * but no other memory, and nothing of memsan's. */
+/* Data is what a file's mapping holds that may be written, and the anonymous memory right behind a file's mapping
+ * (bss), but no other memory, and nothing of memsan's. */
 static void data_of_modules(void **state)
 {
 	const int rw = PROT_READ | PROT_WRITE, anonymous = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;

@@ -95,6 +95,36 @@ static void rate_is_kept(void **state)
 	assert_in_range(o.fenced, 1800, 2200);
 }
 
+static void *idle_then_busy(void *arg)
+{
+	uint64_t began = clock_coarse_ms(), idle = 300, interval = 20;
+	unsigned long *fenced = arg;
+
+	sample(0, 0);
+	options.fence_sample_interval = interval;
+	gate_init();
+	while (clock_coarse_ms() - began < idle)
+		usleep(1000);
+	began = clock_coarse_ms();
+	for (unsigned long i = 0; i < 5000; i++)
+		fenced[0] += fence_gate(&ticks);
+	fenced[1] = (clock_coarse_ms() - began) / interval;
+	options_set_defaults(&options);
+	return NULL;
+}
+
+/* A program that slept for many intervals gets one sample, not all that it missed. */
+static void missed_samples_are_gone(void **state)
+{
+	unsigned long fenced[2] = { 0 };
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, idle_then_busy, fenced), 0);
+	assert_int_equal(pthread_join(t, NULL), 0);
+	assert_in_range(fenced[0], 1, fenced[1] + 2);
+}
+
 static void burst_ends(void **state)
 {
 	struct outcome o = { .rate = 100, .burst = 3, .allocations = 200000 };
@@ -113,6 +143,7 @@ int main(void)
 		cmocka_unit_test(first_sample_comes_when_it_should),
 		cmocka_unit_test(rate_is_kept),
 		cmocka_unit_test(burst_ends),
+		cmocka_unit_test(missed_samples_are_gone),
 	};
 
 	options_set_defaults(&options);

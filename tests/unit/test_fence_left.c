@@ -269,6 +269,66 @@ static void told_damage_is_told_once(void)
 	CHECK(bugs() == 3);
 }
 
+/* What realloc reported before it moved the object is not reported by the free. Later damage of another object is. */
+static void moved_damage_is_told_once(void)
+{
+	unsigned char *p;
+
+	start("fence=sample:fence.side=left");
+	for (unsigned i = 1; i < 4; i++) {
+		p = fence_alloc(40, 16, SLAB_API_MALLOC, NULL);
+		CHECK(p);
+		fence_verify_moving(p, NULL);
+		CHECK(bugs() == i - 1);
+		p[40 + i] ^= 1;
+		fence_verify_moving(p, NULL);
+		CHECK(bugs() == i);
+		CHECK(fence_check_all("now", NULL) == 0);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(bugs() == i);
+	}
+}
+
+/* A page that a report opened is a guard again when its object is freed, and that is counted, once. */
+static void closed_guards_are_counted(void)
+{
+	uint32_t before = slab_guards_closed;
+
+	start("fence=sample:fence.side=right");
+	for (uint32_t i = 1; i < 5; i++) {
+		char *p = fence_alloc(PAGE_SIZE, 16, SLAB_API_MALLOC, NULL);
+
+		CHECK(p && slab_guards_closed == before + i - 1);
+		CHECK(fence_open_page((uintptr_t)p + (i % 2 ? PAGE_SIZE : -(uintptr_t)PAGE_SIZE)));
+		CHECK(os_page_readable(p + PAGE_SIZE) == (i % 2 != 0) &&
+		      os_page_readable(p - PAGE_SIZE) == (i % 2 == 0));
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(slab_guards_closed == before + i);
+		CHECK(!os_page_readable(p + PAGE_SIZE) && !os_page_readable(p - PAGE_SIZE) && !os_page_readable(p));
+		p = fence_alloc(PAGE_SIZE, 16, SLAB_API_MALLOC, NULL);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(slab_guards_closed == before + i);
+	}
+}
+
+/* An object of no bytes is an object: in its slot's page, with canaries, freed once. */
+static void empty_objects(void)
+{
+	start("fence=all");
+	for (unsigned side = 0; side < 2; side++) {
+		unsigned char *p;
+
+		options.fence_side = side ? FENCE_SIDE_LEFT : FENCE_SIDE_RIGHT;
+		p = fence_alloc(0, 16, SLAB_API_MALLOC, NULL);
+		CHECK(p && fence_usable_size(p, NULL) == 0 && os_page_readable(p));
+		CHECK(fence_find_bad(p, 1) == (uintptr_t)p && fence_find_bad(p, 0) == 0);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(bugs() == side);
+		fence_free(p, SLAB_API_MALLOC, SIZE_MAX, NULL);
+		CHECK(bugs() == side + 1);
+	}
+}
+
 static void owners_are_forgotten(void)
 {
 	start("fence=sample:fence.num_objects=16:fence.skip_covered_thresh=100");
@@ -277,7 +337,7 @@ static void owners_are_forgotten(void)
 
 		CHECK(p && fence_owner(p) == 0);
 		fence_set_owner(p, 7);
-		CHECK(fence_owner(p) == 7);
+		CHECK(fence_owner(p) == 7 && fence_owner((char *)p + 1) == 0 && fence_owner((char *)p - 1) == 0);
 		fence_free(p, SLAB_API_CACHE, SIZE_MAX, NULL);
 		CHECK(fence_owner(p) == 0);
 	}
@@ -329,6 +389,9 @@ CHILD_TEST(canaries_behind_with_all, "mode=check")
 CHILD_TEST(every_canary_byte, "mode=check")
 CHILD_TEST(freed_slots_wait, "mode=check")
 CHILD_TEST(told_damage_is_told_once, "mode=check")
+CHILD_TEST(moved_damage_is_told_once, "mode=check")
+CHILD_TEST(closed_guards_are_counted, "mode=check")
+CHILD_TEST(empty_objects, "mode=check")
 CHILD_TEST(owners_are_forgotten, "mode=check")
 CHILD_TEST(families_in_check, "mode=check")
 CHILD_TEST(families_in_production, "mode=production")
@@ -336,13 +399,22 @@ CHILD_TEST(families_in_production, "mode=production")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stacks_are_uncovered),     cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_refused_slots_go_back),    cmocka_unit_test(test_limited_pool_ends_in_a_guard),
-		cmocka_unit_test(test_slots_used_again),         cmocka_unit_test(test_canaries_with_all),
-		cmocka_unit_test(test_canaries_behind_with_all), cmocka_unit_test(test_every_canary_byte),
-		cmocka_unit_test(test_told_damage_is_told_once), cmocka_unit_test(test_owners_are_forgotten),
-		cmocka_unit_test(test_families_in_check),        cmocka_unit_test(test_families_in_production),
+		cmocka_unit_test(test_stacks_are_uncovered),
+		cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_refused_slots_go_back),
+		cmocka_unit_test(test_limited_pool_ends_in_a_guard),
+		cmocka_unit_test(test_slots_used_again),
+		cmocka_unit_test(test_canaries_with_all),
+		cmocka_unit_test(test_canaries_behind_with_all),
+		cmocka_unit_test(test_every_canary_byte),
+		cmocka_unit_test(test_told_damage_is_told_once),
+		cmocka_unit_test(test_owners_are_forgotten),
+		cmocka_unit_test(test_families_in_check),
+		cmocka_unit_test(test_families_in_production),
 		cmocka_unit_test(test_freed_slots_wait),
+		cmocka_unit_test(test_moved_damage_is_told_once),
+		cmocka_unit_test(test_empty_objects),
+		cmocka_unit_test(test_closed_guards_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

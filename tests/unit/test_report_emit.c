@@ -562,8 +562,8 @@ static void case_last(void *arg)
 	CHECK(report_is_last(0x7000) && report_is_last(0x7003));
 	CHECK(!report_is_last(0x6fff) && !report_is_last(0x7004));
 	CHECK(!report_was_fault(0x7000, 8));
-	CHECK(pthread_create(&t, NULL, ask_from_another_thread, (void *)0x7000) == 0 &&
-	      pthread_join(t, &answer) == 0 && !answer);
+	CHECK(pthread_create(&t, NULL, ask_from_another_thread, (void *)0x7000) == 0 && pthread_join(t, &answer) == 0 &&
+	      !answer);
 	CHECK(report_is_last(0x7000));
 	/* A fault is known by its address. */
 	r = report_begin(REPORT_SLAB_OUT_OF_BOUNDS, "fence");
@@ -573,8 +573,8 @@ static void case_last(void *arg)
 	CHECK(report_was_fault(0x8000, 8) && report_was_fault(0x8004, 1));
 	CHECK(!report_was_fault(0x8000, 4) && !report_was_fault(0x8005, 8));
 	CHECK(!report_is_last(0x8004) && !report_is_last(0x7000));
-	CHECK(pthread_create(&t, NULL, ask_from_another_thread, (void *)0x8000) == 0 &&
-	      pthread_join(t, &answer) == 0 && !answer);
+	CHECK(pthread_create(&t, NULL, ask_from_another_thread, (void *)0x8000) == 0 && pthread_join(t, &answer) == 0 &&
+	      !answer);
 }
 
 /* The last report belongs to the thread that made it, and to the bytes that it names. */

@@ -223,6 +223,67 @@ static void *use_frames(void *arg)
 	return NULL;
 }
 
+/* A jump releases the frames of functions below it, and no other. */
+static void *jump(void *arg)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+	char *above = fake_stack_alloc(1, 128, sp + 64), *at = fake_stack_alloc(1, 128, sp);
+	char *below = fake_stack_alloc(1, 128, sp - 64),
+	     *other = fake_stack_alloc(1, 128, (uintptr_t)&above ^ 1ul << 40);
+
+	assert_true(above && at && below && other);
+	fake_stack_no_return(sp);
+	assert_true(bad_at(below) && !bad_at(above) && !bad_at(at) && !bad_at(other));
+	fake_stack_thread_exit();
+	assert_true(bad_at(above) && bad_at(at) && bad_at(other));
+	return arg;
+}
+
+static void frames_of_jumps(void **state)
+{
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, jump, NULL), 0);
+	pthread_join(t, NULL);
+}
+
+/* From a signal stack the program jumps to the thread's own stack: frames of both are gone. */
+static void *jump_from_signal_stack(void *arg)
+{
+	stack_t ss = { .ss_sp = arg, .ss_size = 1 << 16 };
+	uintptr_t lo, hi;
+
+	assert_int_equal(sigaltstack(&ss, NULL), 0);
+	assert_true(stack_bounds(&lo, &hi));
+	shadow_poison(lo + PAGE_SIZE, 64, 0xf1);
+	shadow_poison(lo + 2 * PAGE_SIZE, 64, SHADOW_USER);
+	shadow_poison((uintptr_t)arg + PAGE_SIZE, 64, 0xf1);
+	stack_clear_from((uintptr_t)arg + 2 * PAGE_SIZE);
+	assert_false(bad_at((char *)lo + PAGE_SIZE) || bad_at((char *)arg + PAGE_SIZE));
+	assert_true(bad_at((char *)lo + 2 * PAGE_SIZE));
+	shadow_unpoison(lo + 2 * PAGE_SIZE, 64);
+	/* A jump on the own stack leaves the signal stack alone. */
+	shadow_poison((uintptr_t)arg + PAGE_SIZE, 64, 0xf1);
+	stack_clear_from((uintptr_t)__builtin_frame_address(0));
+	assert_true(bad_at((char *)arg + PAGE_SIZE));
+	shadow_unpoison((uintptr_t)arg + PAGE_SIZE, 64);
+	ss.ss_flags = SS_DISABLE;
+	sigaltstack(&ss, NULL);
+	return NULL;
+}
+
+static void jumps_from_signal_stacks(void **state)
+{
+	char *stack = mmap(NULL, 1 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t t;
+
+	(void)state;
+	assert_int_equal(pthread_create(&t, NULL, jump_from_signal_stack, stack), 0);
+	pthread_join(t, NULL);
+	munmap(stack, 1 << 16);
+}
+
 static void count_frame(void *ctx, uint64_t addr, uint64_t size)
 {
 	(void)addr, (void)size;
@@ -250,9 +311,14 @@ static void frames_of_ended_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(globals_of_unloaded_modules),     cmocka_unit_test(unmapped_arrays_hide_nothing),
-		cmocka_unit_test(large_ranges_end_where_they_end), cmocka_unit_test(heap_objects),
-		cmocka_unit_test(stacks_of_ended_threads),         cmocka_unit_test(frames_of_ended_threads),
+		cmocka_unit_test(globals_of_unloaded_modules),
+		cmocka_unit_test(unmapped_arrays_hide_nothing),
+		cmocka_unit_test(large_ranges_end_where_they_end),
+		cmocka_unit_test(heap_objects),
+		cmocka_unit_test(stacks_of_ended_threads),
+		cmocka_unit_test(frames_of_ended_threads),
+		cmocka_unit_test(frames_of_jumps),
+		cmocka_unit_test(jumps_from_signal_stacks),
 	};
 
 	return cmocka_run_group_tests(tests, start, NULL);

@@ -11,6 +11,7 @@
 #include "slab/class.h"
 #include "slab/quarantine.h"
 #include "slab/reclaim.h"
+#include "slab/spare.h"
 #include "slab/tcache.h"
 
 /* ---- the quarantine -------------------------------------------------------------------------- */
@@ -38,6 +39,27 @@ static void zones_of_quarantined(void)
 	p[50] = 1;
 	quarantine_drain(&no_regs);
 	CHECK(nr_findings == 1 && findings[0].kind == SLAB_RIGHT_REDZONE && findings[0].addr == (uintptr_t)p + 50);
+}
+
+/* Damage of a freed object: from the first bad byte to the last, which may be the object's last. */
+static void damage_of_freed(void)
+{
+	static const struct {
+		unsigned first, last;
+	} cases[] = { { 0, 0 }, { 5, 9 }, { 30, 47 }, { 47, 47 }, { 46, 46 }, { 0, 47 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint8_t *p = heap_malloc(48);
+
+		heap_free(p);
+		p[cases[i].first] = p[cases[i].last] = 1;
+		nr_findings = 0;
+		quarantine_drain(&no_regs);
+		CHECK(nr_findings == 1 && findings[0].kind == SLAB_POISON_OVERWRITTEN && findings[0].found == 1);
+		CHECK(findings[0].addr == (uintptr_t)p + cases[i].first);
+		CHECK(findings[0].size == cases[i].last - cases[i].first + 1);
+		CHECK(findings[0].expected == (cases[i].first == 47 ? 0xa5 : 0x6b));
+	}
 }
 
 #define MANY 3000
@@ -79,6 +101,36 @@ static void poison_before_guarding(void)
 static void zones_before_guarding(void)
 {
 	damage_before_guarding(-5);
+}
+
+/* However many slabs were guarded before, the next ones are guarded too: only those that are guarded now count. */
+static void guarding_goes_on(void)
+{
+	struct quarantine_stats q;
+	unsigned guarded;
+
+	if (!os_guard_supported())
+		_exit(CHILD_SKIPPED);
+	for (unsigned round = 0; round < 80; round++) {
+		uint32_t start = jiffies_now();
+
+		/* In each jiffy a limited number of pages is guarded. */
+		while (jiffies_now() == start)
+			usleep(100);
+		for (size_t i = 0; i < MANY; i++)
+			many[i] = heap_malloc(100);
+		for (size_t i = 0; i < MANY; i++)
+			heap_free(many[i]);
+		quarantine_flush_block(own_block(), &no_regs);
+		guarded = 0;
+		for (size_t i = 0; i < MANY; i += 10)
+			guarded += !os_page_readable(many[i]);
+		CHECK(guarded > MANY / 10 / 2);
+		quarantine_drain(&no_regs);
+		quarantine_get_stats(&q);
+		CHECK(q.guarded == 0);
+	}
+	CHECK(nr_findings == 0);
 }
 
 static void expect_empty(void)
@@ -283,6 +335,39 @@ static void type_safe_objects_are_not_held(void)
 	CHECK(slab_custom_destroy(c, 0, &no_regs) == 0 && nr_findings == 0);
 }
 
+/* ---- objects for interrupted threads --------------------------------------------------------- */
+
+/* Live from spare_alloc to the first spare_free, with its bytes for itself; then its memory serves the next one. */
+static void spare_objects_live_once(void)
+{
+	static uint8_t *p[200];
+	size_t size, align;
+
+	CHECK(!spare_free(many) && spare_size(many) == 0 && !spare_holds(many));
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 200; i++) {
+			size = i * i;
+			align = (size_t)1 << i % 13;
+			p[i] = spare_alloc(size, align, true);
+			CHECK(p[i] && (uintptr_t)p[i] % MAX(align, (size_t)16) == 0);
+			CHECK(spare_size(p[i]) == size && !mem_find_not(p[i], 0, size));
+			memset(p[i], (int)i, size);
+		}
+		for (size_t i = 0; i < 200; i++) {
+			size = i * i;
+			CHECK(spare_holds(p[i]) && !mem_find_not(p[i], (uint8_t)i, size));
+			CHECK(!spare_free(p[i] + 16) && !spare_free(p[i] + 1) && spare_size(p[i] + 16) == 0);
+			CHECK(spare_free(p[i]) && spare_size(p[i]) == 0 && !spare_free(p[i]));
+		}
+	}
+	for (size_t i = 0; i < 50; i++)
+		p[i] = spare_alloc(100, 16, false);
+	for (size_t i = 0; i < 50; i++)
+		for (size_t k = 0; k < i; k++)
+			CHECK(p[i] + 100 <= p[k] || p[k] + 100 <= p[i]);
+	CHECK(!spare_alloc(SIZE_MAX / 2, 16, false) && !spare_alloc(16, (size_t)1 << 30, false));
+}
+
 /* ---- the shadow ------------------------------------------------------------------------------ */
 
 #define SHADOWED ((size_t)64 << 20)
@@ -433,6 +518,27 @@ static void pools_exchange_objects(void)
 	CHECK(nr_findings == 1 && findings[0].kind == SLAB_CACHE_DESTROYED);
 	slab_mempool_destroy(b, &no_regs);
 	CHECK(nr_findings == 2 && findings[1].kind == SLAB_CACHE_DESTROYED);
+}
+
+/* A pool that tells leaks counts the objects that are live when it goes, and no freed ones. */
+static void pools_count_the_living(void)
+{
+	struct slab_mempool *pool = slab_mempool_create("pool", 16, SLAB_MEMPOOL_LEAKS);
+
+	for (unsigned round = 0; round < 3; round++) {
+		for (size_t i = 0; i < 9; i++)
+			CHECK(slab_mempool_alloc(pool, area + i * 64 + 16, 32, &no_regs));
+		for (size_t i = 2; i < 9; i++)
+			slab_mempool_free(pool, area + i * 64 + 16, &no_regs);
+		if (round < 2)
+			for (size_t i = 0; i < 2; i++)
+				slab_mempool_free(pool, area + i * 64 + 16, &no_regs);
+	}
+	CHECK(nr_findings == 0);
+	CHECK(slab_mempool_destroy(pool, &no_regs) == 2);
+	CHECK(nr_findings == 2 && findings[0].kind == SLAB_OBJECT_REMAINS && findings[0].nr == 2);
+	pool = slab_mempool_create("next", 16, SLAB_MEMPOOL_LEAKS);
+	CHECK(slab_mempool_destroy(pool, &no_regs) == 0 && nr_findings == 2);
 }
 
 /* Damage in a pool: on both sides, and in freed objects, found by each check and told once. */
@@ -650,8 +756,10 @@ static void space_comes_first(void)
 		run_child(opts, name);        \
 	}
 CHILD_TEST(zones_of_quarantined, "mode=check")
+CHILD_TEST(damage_of_freed, "mode=check")
 CHILD_TEST(poison_before_guarding, "mode=check")
 CHILD_TEST(zones_before_guarding, "mode=check")
+CHILD_TEST(guarding_goes_on, "mode=check:arena.size=64M")
 CHILD_TEST(counters_return_to_zero, "mode=check")
 CHILD_TEST(buffer_counts_anew, "mode=check")
 CHILD_TEST(late_write_is_found_when_the_cache_goes, "mode=check")
@@ -660,10 +768,12 @@ CHILD_TEST(constructed_objects_wait_inaccessible, "mode=check")
 CHILD_TEST(pools_give_their_memory_back, "mode=check")
 CHILD_TEST(pools_grow, "mode=check")
 CHILD_TEST(pools_exchange_objects, "mode=check")
+CHILD_TEST(pools_count_the_living, "mode=check")
 CHILD_TEST(pools_are_checked, "mode=check")
 CHILD_TEST(pools_prefer_the_living, "mode=check")
 CHILD_TEST(shrinkers_stop_and_go, "mode=check")
 CHILD_TEST(bins_forget_destroyed_caches, "mode=production")
+CHILD_TEST(spare_objects_live_once, "mode=production")
 CHILD_TEST(shrunk_objects, "mode=check")
 CHILD_TEST(shrunk_objects_are_smaller, "mode=check")
 CHILD_TEST(trim_gives_all_back, "mode=production")
@@ -680,8 +790,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_zones_of_quarantined),
+		cmocka_unit_test(test_damage_of_freed),
 		cmocka_unit_test(test_poison_before_guarding),
 		cmocka_unit_test(test_zones_before_guarding),
+		cmocka_unit_test(test_guarding_goes_on),
 		cmocka_unit_test(test_counters_return_to_zero),
 		cmocka_unit_test(test_buffer_counts_anew),
 		cmocka_unit_test(test_late_write_is_found_when_the_cache_goes),
@@ -690,10 +802,12 @@ int main(void)
 		cmocka_unit_test(test_pools_give_their_memory_back),
 		cmocka_unit_test(test_pools_grow),
 		cmocka_unit_test(test_pools_exchange_objects),
+		cmocka_unit_test(test_pools_count_the_living),
 		cmocka_unit_test(test_pools_are_checked),
 		cmocka_unit_test(test_pools_prefer_the_living),
 		cmocka_unit_test(test_shrinkers_stop_and_go),
 		cmocka_unit_test(test_bins_forget_destroyed_caches),
+		cmocka_unit_test(test_spare_objects_live_once),
 		cmocka_unit_test(test_shrunk_objects),
 		cmocka_unit_test(test_shrunk_objects_are_smaller),
 		cmocka_unit_test(test_trim_gives_all_back),

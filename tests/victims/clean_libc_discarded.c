@@ -47,7 +47,8 @@ int main(void)
 	long a, b, c;
 
 	memset(text, 'x', sizeof(text));
-	if (tcp_pair(ends) || send(ends[0], text, 250, 0) != 250 || recv(ends[1], text, 250, MSG_PEEK | MSG_WAITALL) != 250)
+	if (tcp_pair(ends) || send(ends[0], text, 250, 0) != 250 ||
+	    recv(ends[1], text, 250, MSG_PEEK | MSG_WAITALL) != 250)
 		return 1;
 	*one = 'o';
 	a = recv(ends[1], one, 100, MSG_TRUNC);
