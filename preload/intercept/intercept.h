@@ -296,6 +296,9 @@ struct module_symbols {
 void symbols_find(struct module_symbols *s, const struct link_map *m);
 /* The default version of a symbol, or NULL. */
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name);
+/* The same in many modules: the hash of the name is made once. */
+uint32_t symbols_hash(const char *name);
+const ElfW(Sym) *symbols_look_up_hash(const struct module_symbols *s, const char *name, uint32_t hash);
 /* Is the name defined there, in any version? */
 bool symbols_have(const struct module_symbols *s, const char *name);
 /* symbols_find and symbols_look_up in one call. */

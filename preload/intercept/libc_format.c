@@ -24,7 +24,7 @@ __inline_hot unsigned format_char(const struct format *f)
 }
 
 /* Goes behind the next "%". False: the format ends. *literal: characters that are no space stand before. */
-static bool format_next(struct format *f, bool *literal)
+__inline_hot bool format_next(struct format *f, bool *literal)
 {
 	unsigned c;
 
@@ -38,7 +38,7 @@ static bool format_next(struct format *f, bool *literal)
 	return false;
 }
 
-static bool format_skip(struct format *f, unsigned c)
+__inline_hot bool format_skip(struct format *f, unsigned c)
 {
 	if (format_char(f) != c)
 		return false;
@@ -47,7 +47,7 @@ static bool format_skip(struct format *f, unsigned c)
 }
 
 /* A decimal number; 0 if there is none. */
-static size_t format_number(struct format *f)
+__inline_hot size_t format_number(struct format *f)
 {
 	size_t n = 0;
 
@@ -56,7 +56,7 @@ static size_t format_number(struct format *f)
 	return n;
 }
 
-static void format_flags(struct format *f)
+__inline_hot void format_flags(struct format *f)
 {
 	for (;; f->at++) {
 		switch (format_char(f)) {
@@ -78,17 +78,28 @@ static void format_flags(struct format *f)
 enum format_length { LENGTH_CHAR = 1, LENGTH_SHORT = 2, LENGTH_INT = 4, LENGTH_LONG = 8, LENGTH_LONG_DOUBLE = 16 };
 
 /* "ll" and "L" mean long double for conversions of floating point. */
-static enum format_length format_length(struct format *f)
+__inline_hot enum format_length format_length(struct format *f)
 {
-	if (format_skip(f, 'h'))
+	switch (format_char(f)) {
+	case 'h':
+		f->at++;
 		return format_skip(f, 'h') ? LENGTH_CHAR : LENGTH_SHORT;
-	if (format_skip(f, 'l'))
+	case 'l':
+		f->at++;
 		return format_skip(f, 'l') ? LENGTH_LONG_DOUBLE : LENGTH_LONG;
-	if (format_skip(f, 'L') || format_skip(f, 'q'))
+	case 'L':
+	case 'q':
+		f->at++;
 		return LENGTH_LONG_DOUBLE;
-	if (format_skip(f, 'j') || format_skip(f, 'z') || format_skip(f, 'Z') || format_skip(f, 't'))
+	case 'j':
+	case 'z':
+	case 'Z':
+	case 't':
+		f->at++;
 		return LENGTH_LONG;
-	return LENGTH_INT;
+	default:
+		return LENGTH_INT;
+	}
 }
 
 static size_t integer_size(enum format_length length)
@@ -139,7 +150,7 @@ enum argument {
 	ARGUMENT_UNKNOWN
 };
 
-static enum argument argument_of(unsigned conversion, enum format_length length)
+__inline_hot enum argument argument_of(unsigned conversion, enum format_length length)
 {
 	switch (conversion) {
 	case 'd':
@@ -278,7 +289,7 @@ static void numbered_read(struct numbered *all, va_list args, bool wide, const c
 static void format_numbered(struct format *f, va_list args, const char *entry)
 {
 	struct numbered all[NUMBERED_MAX + 1] = { 0 };
-	bool literal;
+	bool literal = false;
 
 	f->at = 0;
 	while (format_next(f, &literal))
@@ -288,7 +299,7 @@ static void format_numbered(struct format *f, va_list args, const char *entry)
 }
 
 /* Width or precision; a negative one of "*" is as good as none. */
-static size_t format_amount(struct format *f, va_list *args)
+__inline_hot size_t format_amount(struct format *f, va_list *args)
 {
 	int n;
 
@@ -299,16 +310,19 @@ static size_t format_amount(struct format *f, va_list *args)
 }
 
 /* One conversion; false: it is unknown, or the last. */
-static bool format_read(struct format *f, va_list *args, const char *entry)
+__inline_hot bool format_read(struct format *f, va_list *args, const char *entry)
 {
 	size_t precision = SIZE_MAX;
 	enum format_length length;
 	enum argument type;
 
-	format_flags(f);
-	format_amount(f, args);
-	if (format_skip(f, '.'))
-		precision = format_amount(f, args);
+	/* Most conversions are a letter, and nothing else begins with one but "h", "l" and their like. */
+	if (format_char(f) < 'a') {
+		format_flags(f);
+		format_amount(f, args);
+		if (format_skip(f, '.'))
+			precision = format_amount(f, args);
+	}
 	length = format_length(f);
 	type = argument_of(format_char(f), length);
 	switch (type) {
@@ -342,9 +356,9 @@ static bool format_read(struct format *f, va_list *args, const char *entry)
 }
 
 /* Is an argument's number behind the "%"? */
-static bool format_is_numbered(struct format f)
+__inline_hot bool format_is_numbered(struct format f)
 {
-	return format_number(&f) && format_char(&f) == '$';
+	return format_char(&f) - '1' < 9 && format_number(&f) && format_char(&f) == '$';
 }
 
 static bool format_readable(const void *text, bool wide, const char *entry)
@@ -358,23 +372,31 @@ static bool format_readable(const void *text, bool wide, const char *entry)
 	return wide ? check_wide_string(text, SIZE_MAX, &len, entry) : check_string(text, SIZE_MAX, &len, entry);
 }
 
+__inline_hot void format_walk(struct format f, va_list *args, const char *entry)
+{
+	bool literal = false;
+
+	while (format_next(&f, &literal)) {
+		if (unlikely(format_is_numbered(f))) {
+			format_numbered(&f, *args, entry);
+			return;
+		}
+		if (!format_read(&f, args, entry))
+			return;
+	}
+}
+
 void format_check_printf(const void *text, bool wide, va_list from, const char *entry)
 {
-	struct format f = { text, wide, 0 };
-	bool literal;
 	va_list args;
 
 	if (!format_readable(text, wide, entry) || format_custom)
 		return;
 	va_copy(args, from);
-	while (format_next(&f, &literal)) {
-		if (unlikely(format_is_numbered(f))) {
-			format_numbered(&f, args, entry);
-			break;
-		}
-		if (!format_read(&f, &args, entry))
-			break;
-	}
+	if (wide)
+		format_walk((struct format){ text, true, 0 }, &args, entry);
+	else
+		format_walk((struct format){ text, false, 0 }, &args, entry);
 	va_end(args);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_printf.c - interceptors of printf and its family. The format and its arguments are checked
- * before the call (libc_format.c). How much is written to a buffer is known when the call returns: at most min(n,
+ * before the call (libc_format.c), in check mode: in production libc's own access to a fenced object meets the guard
+ * page, and to read each format would cost a fifth of a short snprintf. How much is written to a buffer is known when the call returns: at most min(n,
  * length + 1). So a program may pass snprintf a larger n than its buffer while the text is short. After a failed call
  * (-1) the number is not known.
  *
@@ -15,7 +16,7 @@
 	{                                                                                           \
 		va_list args;                                                                       \
                                                                                                     \
-		if (libc_checks() && !libc_replaced[LIBC_##name]) {                                 \
+		if (shadow_on && !libc_replaced[LIBC_##name]) {                                     \
 			ARCH_VA_START(args, registers, stack, named);                               \
 			format_check_printf((const void *)registers[(named)-1], wide, args, #name); \
 		}                                                                                   \
@@ -40,7 +41,7 @@ PRINT(__syslog_chk, 3, false);
 #define PRINT_LIST(type, name, params, args_, wide)                     \
 	MEMSAN_EXPORT type name params                                  \
 	{                                                               \
-		if (libc_checks() && !libc_replaced[LIBC_##name])       \
+		if (shadow_on && !libc_replaced[LIBC_##name])           \
 			format_check_printf(format, wide, args, #name); \
 		return REAL(name) args_;                                \
 	}
@@ -98,7 +99,8 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 		int ret;                                                                      \
                                                                                               \
 		if (check) {                                                                  \
-			format_check_printf(format, (unit) > 1, args, entry);                 \
+			if (shadow_on)                                                        \
+				format_check_printf(format, (unit) > 1, args, entry);         \
 			before;                                                               \
 		}                                                                             \
 		ret = check ? call : REAL(v_name)(VA names, args);                            \

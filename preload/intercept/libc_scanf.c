@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_scanf.c - interceptors of scanf and its family. Formats, and strings that are scanned, are
  * checked before the call. The result tells how many conversions stored something, so their memory is checked after the
- * call, as far as they wrote (libc_format.c). libc reads a string to its end, also when the format wants only a part. */
+ * call, as far as they wrote (libc_format.c). libc reads a string to its end, also when the format wants only a part.
+ * In production, libc's own access to a fenced object meets the guard page. */
 #include "preload/intercept/intercept.h"
 
 /* A glibc that does not know a dialect has no program that asks for it, but a program may be linked with memsan. */
@@ -55,7 +56,7 @@ static void check_wide_subject(const wchar_t *s, const char *entry)
 		return ret;                                                                          \
 	}
 #define VA(...) __VA_ARGS__
-#define SCAN_CHECKS(name) (libc_checks() && !libc_replaced[LIBC_##name])
+#define SCAN_CHECKS(name) (shadow_on && !libc_replaced[LIBC_##name])
 
 /* clang-format would take the "*" of the first parameter for a product. */
 /* clang-format off */

@@ -46,13 +46,19 @@ static bool symbols_may_have(const struct module_symbols *s, uint32_t hash)
 	return word >> hash % 64 & word >> (hash >> s->table[3]) % 64 & 1;
 }
 
-static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name, bool any_version)
+uint32_t symbols_hash(const char *name)
 {
-	const uint32_t *buckets, *chain;
 	uint32_t hash = 5381;
 
 	for (const char *c = name; *c; c++)
 		hash = hash * 33 + (unsigned char)*c;
+	return hash;
+}
+
+static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name, uint32_t hash, bool any_version)
+{
+	const uint32_t *buckets, *chain;
+
 	if (!s->table || !symbols_may_have(s, hash))
 		return NULL;
 	buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]);
@@ -71,12 +77,17 @@ static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name
 
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
 {
-	return look_up(s, name, false);
+	return look_up(s, name, symbols_hash(name), false);
+}
+
+const ElfW(Sym) *symbols_look_up_hash(const struct module_symbols *s, const char *name, uint32_t hash)
+{
+	return look_up(s, name, hash, false);
 }
 
 bool symbols_have(const struct module_symbols *s, const char *name)
 {
-	return look_up(s, name, true) != NULL;
+	return look_up(s, name, symbols_hash(name), true) != NULL;
 }
 
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)

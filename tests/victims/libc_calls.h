@@ -248,6 +248,16 @@ static locale_t a_locale(void)
 	return newlocale(LC_ALL_MASK, "C", NULL);
 }
 
+static struct random_data *a_random_state(void)
+{
+	static struct random_data state;
+	static char memory[64];
+
+	if (!state.state)
+		initstate_r(1, memory, sizeof(memory), &state);
+	return &state;
+}
+
 static int groups(void)
 {
 	int n = getgroups(0, NULL);
