@@ -4,6 +4,7 @@
 AC_DEFUN([MEMSAN_KASAN_FLAGS], [
   MEMSAN_GCC_FLAGS="-fsanitize=kernel-address -fasan-shadow-offset=0x7fff8000 -fsanitize-address-use-after-scope"
   MEMSAN_GCC_FLAGS="$MEMSAN_GCC_FLAGS --param=asan-stack=1 --param=asan-globals=1 --param=asan-instrument-allocas=1"
+  MEMSAN_GCC_FLAGS="$MEMSAN_GCC_FLAGS --param=asan-use-after-return=1"
   MEMSAN_CLANG_FLAGS="-fsanitize=kernel-address -Xclang -fsanitize-address-use-after-scope"
   MEMSAN_CLANG_FLAGS="$MEMSAN_CLANG_FLAGS -mllvm -asan-mapping-offset=0x7fff8000 -mllvm -asan-stack=1"
   MEMSAN_CLANG_FLAGS="$MEMSAN_CLANG_FLAGS -mllvm -asan-globals=1 -mllvm -asan-use-after-scope=1"

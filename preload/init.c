@@ -9,6 +9,7 @@
  *   RUNTIME_NEW → STARTING → READY     or BROKEN: no address space; every allocation then fails with ENOMEM
  */
 #include "preload/preload.h"
+#include "shadow/abi.h"
 
 #include <signal.h>
 #include <sys/auxv.h>
@@ -101,6 +102,7 @@ static void start_locked(void)
 		report_line("no address space for the heap (see ulimit -v); allocations will fail");
 	else {
 		shadow_init();
+		__asan_option_detect_stack_use_after_return = options.use_after_return;
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
 		fail_connect();

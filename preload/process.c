@@ -193,8 +193,10 @@ static void exit_last(int status, void *unused)
 		report_line("leak: no scan at exit: the program has set a filter of system calls");
 	else if (runtime_state_now == RUNTIME_READY)
 		leak_check_at_exit();
-	if (runtime_state_now == RUNTIME_READY)
+	if (runtime_state_now == RUNTIME_READY) {
 		fence_only_summary();
+		shadow_summary();
+	}
 	report_summary();
 	/* os_exit_group and a panic do not flush stdio, as exit would do after this last handler. */
 	if (report_count() && (options.exitcode || options.fault == FAULT_PANIC))

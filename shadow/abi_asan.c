@@ -7,7 +7,7 @@
  */
 #include "shadow/abi.h"
 
-/* Compiled code reads this before each __asan_stack_malloc.  The option shadow.use_after_return sets it. */
+/* Compiled code reads this before each __asan_stack_malloc.  preload/ sets it when the options are known. */
 int __asan_option_detect_stack_use_after_return;
 /* Code that was built for a shadow at a dynamic address reads this. */
 uintptr_t __asan_shadow_memory_dynamic_address = SHADOW_OFFSET;
@@ -17,7 +17,6 @@ void __asan_init(void)
 	/* The options are known once the heap has started, and the first allocation starts the heap. */
 	shadow_start_runtime();
 	map_require_full();
-	__asan_option_detect_stack_use_after_return = options.use_after_return;
 }
 
 void __asan_version_mismatch_check_v8(void)
@@ -69,6 +68,13 @@ void __asan_unregister_image_globals(uintptr_t *flag)
 		fake_stack_free(c, (void *)frame);                                                  \
 	}
 ABI_CLASSES(STACK_FUNCTIONS)
+
+void shadow_summary(void)
+{
+	if (options.use_after_return && map_state == MAP_FULL && map_instrumented && !fake_stack_asked)
+		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame (functions compiled "
+		            "with -fsanitize=address do, and by memsan-cc with gcc)");
+}
 
 /* clang turns the mem functions of instrumented code into these. */
 void *__asan_memcpy(void *dst, const void *src, size_t n)

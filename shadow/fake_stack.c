@@ -41,6 +41,7 @@ struct fake_stack {
 
 static struct fake_stack *all_stacks; /* grows by compare and exchange */
 static TLS_IE struct fake_stack *own;
+bool fake_stack_asked;
 static TLS_IE bool busy; /* a signal handler came in between: it uses the real stack */
 
 static struct fake_stack *stack_take(void)
@@ -97,6 +98,8 @@ static void *frame_take(struct fake_stack *s, unsigned class, uintptr_t real_sp)
 void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp)
 {
 	void *frame = NULL;
+
+	fake_stack_asked = true;
 	if (class >= CLASSES || size > CLASS_BYTES(class) || map_state != MAP_FULL || busy)
 		return NULL;
 	busy = true;

@@ -11,7 +11,7 @@
  *     a.cc: begin   a's marked as constructed   b's poisoned    int a = b + 1;  ← reported     end   b's good again
  *     b.cc: begin   b's marked                  (a's are constructed: good)                    end
  *
- * gcc's kernel form registers a file's globals behind their constructors, so it finds nothing of files that come later.
+ * gcc's kernel form registers a file's globals behind their constructors, so nothing is found there.
  * The other weakness is ASan's: threads of the program that run meanwhile (at a dlopen) meet the poison too.
  */
 #include "shadow/shadow_internal.h"
@@ -29,8 +29,8 @@ struct registered {
 static struct ranked_lock globals_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct registered *all;
 
-/* A file whose turn has come: gcc's kernel form registers its globals only afterwards.  Only a hash of its name is kept,
- * because its module may be unloaded.  Never freed; under the lock. */
+/* A file whose turn has come: gcc's kernel form registers its globals only afterwards.  Only a hash of its name is
+ * kept, because its module may be unloaded.  Never freed; under the lock. */
 struct begun {
 	uint64_t hash;
 	struct begun *next;

@@ -164,6 +164,8 @@ void shadow_forget(const void *p, size_t n);
 bool shadow_was_reported(uintptr_t slot, size_t size);
 /* Did a reported write go to some of these bytes? */
 bool shadow_write_was_reported(uintptr_t addr, size_t size);
+/* At exit: says so if shadow.use_after_return has had no effect on an instrumented program. */
+void shadow_summary(void);
 /* The range that shadow has mapped for itself; empty: none. */
 void shadow_extent(uintptr_t *start, uintptr_t *end);
 /* A copy of the process is about to be made (`begins`), or has been made.  The copy needs no shadow.  All other threads

@@ -206,6 +206,8 @@ bool stack_bounds(uintptr_t *lo, uintptr_t *hi);
 bool stale_removed(uintptr_t bad, const struct unwind_regs *regs);
 
 /* ---- fake_stack.c ---------------------------------------------------------------------------- */
+/* Has compiled code asked for a frame? */
+extern bool fake_stack_asked;
 void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp);
 void fake_stack_free(unsigned class, void *frame);
 bool fake_stack_find(uintptr_t addr, uintptr_t *beg, uintptr_t *end);

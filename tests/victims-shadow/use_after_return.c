@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims-shadow/use_after_return.c - a local variable is read after its function has returned
  *
- * only-form: gcc-asan gcc-asan-recover clang-asan clang-asan-recover
+ * only-form: gcc-kernel-inline gcc-kernel-calls gcc-asan gcc-asan-recover clang-asan clang-asan-recover
  * options: shadow.use_after_return=on
  * expect: use-after-return type=read access=4 frame=leak place='mine
  * ways: linked
