@@ -14,6 +14,52 @@
 
 #include <errno.h>
 
+/* ---- requests that nothing can serve --------------------------------------------------------- */
+
+/* The call fails afterwards, with ENOMEM or bad_alloc, as it would without memsan. In production nothing is said: there
+ * a program that asks for too much and handles the failure is left alone. */
+static __cold_path void report_impossible(const char *detail, const struct unwind_regs *regs)
+{
+	const struct finding f = {
+		.kind = REPORT_IMPOSSIBLE_SIZE,
+		.component = "slab",
+		.access = ACCESS_UNKNOWN,
+		.detail = detail,
+		.regs = regs,
+	};
+
+	if (options.impossible_size && options.mode == MODE_CHECK)
+		report_finding(&f);
+}
+
+__cold_path void *allocate_impossible(size_t size, size_t align, const struct unwind_regs *regs)
+{
+	char detail[96];
+	struct fmt_buf b;
+
+	fmt_init(&b, detail, sizeof(detail));
+	if (size > PTRDIFF_MAX)
+		fmt_printf(&b, "size %zu (0x%zx), as a signed number %ld", size, size, (long)size);
+	else
+		fmt_printf(&b, "alignment %zu (0x%zx)", align, align);
+	report_impossible(detail, regs);
+	return NULL;
+}
+
+__cold_path void *allocate_overflow(size_t n, size_t size, const struct unwind_regs *regs)
+{
+	char detail[96];
+	struct fmt_buf b;
+
+	fmt_init(&b, detail, sizeof(detail));
+	fmt_printf(&b, "%zu times %zu bytes", n, size);
+	runtime_ensure();
+	if (!slab_is_inside())
+		report_impossible(detail, regs);
+	errno = ENOMEM;
+	return NULL;
+}
+
 /* ---- the rungs ------------------------------------------------------------------------------- */
 
 /* False: this is a signal handler that interrupted the runtime (interrupted.c). */
@@ -31,9 +77,11 @@ __inline_hot void *ladder_fence_or_slab(size_t size, size_t align, enum slab_api
 {
 	void *p = NULL;
 
+	if (unlikely(size > PTRDIFF_MAX))
+		return allocate_impossible(size, align, regs);
 	if (unlikely(fence_wanted()))
 		p = fence_alloc(size, align, api, regs);
-	if (likely(!p && size <= PTRDIFF_MAX))
+	if (likely(!p))
 		p = slab_malloc(size, align, api, zero, regs);
 	return p;
 }
@@ -198,7 +246,9 @@ void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
 	} else {
 		if (unlikely(fence_wanted()))
 			q = move_to_fence(p, size, regs);
-		if (likely(!q && size <= PTRDIFF_MAX))
+		if (unlikely(!q && size > PTRDIFF_MAX))
+			q = allocate_impossible(size, MIN_ALIGN, regs);
+		else if (likely(!q))
 			q = slab_realloc(p, size, regs, &bad);
 		q = ladder_end(q);
 	}

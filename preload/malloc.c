@@ -49,8 +49,8 @@ MEMSAN_EXPORT void *calloc(size_t n, size_t size)
 	struct unwind_regs regs;
 
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
-		errno = ENOMEM;
-		return NULL;
+		UNWIND_HERE(&regs);
+		return allocate_overflow(n, size, &regs);
 	}
 	p = slab_malloc_fast(bytes);
 	if (likely(p))
@@ -74,13 +74,25 @@ MEMSAN_EXPORT void *reallocarray(void *p, size_t n, size_t size)
 	struct unwind_regs regs;
 
 	if (unlikely(__builtin_mul_overflow(n, size, &bytes))) {
-		errno = ENOMEM;
-		return NULL;
+		UNWIND_HERE(&regs);
+		return allocate_overflow(n, size, &regs);
 	}
 	if (unlikely(malloc_programs_realloc))
 		return malloc_programs_realloc(p, bytes);
 	UNWIND_HERE(&regs);
 	return reallocate_object(p, bytes, &regs);
+}
+
+/* No address but 0 is a multiple of this in user space. */
+#define ALIGN_IMPOSSIBLE ((size_t)1 << 47)
+
+static inline void *allocate_aligned(size_t size, size_t align, const struct unwind_regs *regs)
+{
+	void *p = allocate_object(size, align, SLAB_API_MEMALIGN, false, regs);
+
+	if (unlikely(!p) && align >= ALIGN_IMPOSSIBLE && size <= PTRDIFF_MAX && !slab_is_inside())
+		allocate_impossible(size, align, regs);
+	return p;
 }
 
 MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
@@ -93,7 +105,7 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 		return EINVAL;
 	UNWIND_HERE(&regs);
 	saved = errno;
-	p = allocate_object(size, MAX(align, (size_t)MIN_ALIGN), SLAB_API_MEMALIGN, false, &regs);
+	p = allocate_aligned(size, MAX(align, (size_t)MIN_ALIGN), &regs);
 	errno = saved;
 	if (!p)
 		return ENOMEM;
@@ -131,7 +143,7 @@ MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
 		return NULL;
 	}
 	UNWIND_HERE(&regs);
-	return allocate_object(size, rounded, SLAB_API_MEMALIGN, false, &regs);
+	return allocate_aligned(size, rounded, &regs);
 }
 
 /* memalign predates POSIX: glibc rounds any alignment up to a power of two, and programs built for it may count on
@@ -146,7 +158,7 @@ MEMSAN_EXPORT void *memalign(size_t align, size_t size)
 		return NULL;
 	}
 	UNWIND_HERE(&regs);
-	return allocate_object(size, rounded, SLAB_API_MEMALIGN, false, &regs);
+	return allocate_aligned(size, rounded, &regs);
 }
 
 MEMSAN_EXPORT void *valloc(size_t size)
@@ -162,8 +174,8 @@ MEMSAN_EXPORT void *pvalloc(size_t size)
 	struct unwind_regs regs;
 
 	if (__builtin_add_overflow(size, PAGE_SIZE - 1, &rounded)) {
-		errno = ENOMEM;
-		return NULL;
+		UNWIND_HERE(&regs);
+		return allocate_object(size, PAGE_SIZE, SLAB_API_MEMALIGN, false, &regs);
 	}
 	rounded = ALIGN_DOWN(rounded, PAGE_SIZE);
 	UNWIND_HERE(&regs);

@@ -52,6 +52,9 @@ extern const char runtime_is_shared __attribute__((weak));
 #define MIN_ALIGN 16
 /* Allocations, called by the function of regs.  NULL with errno ENOMEM: none.  align is a power of two, at least
  * MIN_ALIGN. */
+/* Report a request that nothing can serve, if the options say so; the result is NULL. The second sets errno. */
+void *allocate_impossible(size_t size, size_t align, const struct unwind_regs *regs);
+void *allocate_overflow(size_t n, size_t size, const struct unwind_regs *regs);
 void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
 /* As realloc. */
 void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs);
@@ -158,7 +161,9 @@ void *remap_note_syscall(unsigned long nr, unsigned long a, unsigned long b, uns
 void exits_init(void); /* constructor */
 /* before the program ends with `status`: reports faults whose handler ends it (fault/pending.c) */
 void exits_tell(int status);
-void process_verify_quickly(void); /* before the program ends without exit handlers */
+void exits_verify_all(void *unused); /* every red zone, poison, canary */
+void exits_verify(void);             /* before the program ends without exit handlers */
+void exits_fork_child(void);
 int exits_scan(int status); /* before _exit(status): returns the status to exit with */
 bool exits_is_handler(const void *handler);
 void exits_keep(int sig); /* the program has set the default action */

@@ -103,8 +103,6 @@ __cold_path void process_enter(void)
 
 /* ---- fork ------------------------------------------------------------------------------------ */
 
-static bool forked; /* this process is a fork's child */
-
 static void fork_prepare(void)
 {
 	runtime_ensure();
@@ -123,7 +121,7 @@ static void fork_child(void)
 	slab_fork_child();
 	leak_fork_child();
 	fault_fork_child();
-	forked = true;
+	exits_fork_child();
 }
 
 /* In a child of a raw clone or of _Fork, at the first call that must know. Other threads' caches stay as they are: by
@@ -144,31 +142,6 @@ static bool copy_settled(void)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void verify_all(void *unused)
-{
-	(void)unused;
-	slab_check_all(SLAB_AT_EXIT, NULL);
-	fence_check_all("at exit", NULL);
-}
-
-/* Children that servers fork, and children that fail to run another program, end by _exit. They must not spend their
- * time on a large heap that their parent verifies as well. */
-#define CHILD_HEAP_MAX ((uint64_t)64 << 20)
-
-void process_verify_quickly(void)
-{
-	struct slab_stats s = { .live_bytes = 0 };
-
-	if (!options.check_at_exit || !process_is_this() || process_is_torn() || runtime_state_now != RUNTIME_READY ||
-	    report_is_mine() || !slab_enter())
-		return;
-	if (forked)
-		slab_get_stats(&s);
-	if (s.live_bytes <= CHILD_HEAP_MAX)
-		deep_run(verify_all, NULL);
-	runtime_leave();
-}
-
 static void exit_last(int status, void *unused)
 {
 	bool sound;
@@ -186,7 +159,7 @@ static void exit_last(int status, void *unused)
 	report_batch_begin();
 	exits_tell(status);
 	if (sound && runtime_state_now == RUNTIME_READY)
-		verify_all(NULL);
+		exits_verify_all(NULL);
 	runtime_leave();
 	/* A scan makes many system calls, of which a filter that the program has set may forbid one. */
 	if (options.leak && os_filter_set())

@@ -36,6 +36,37 @@ static const void *action_get(int sig)
 	return a.handler;
 }
 
+void exits_verify_all(void *unused)
+{
+	(void)unused;
+	slab_check_all(SLAB_AT_EXIT, NULL);
+	fence_check_all("at exit", NULL);
+}
+
+/* Children that servers fork, and children that fail to run another program, end by _exit. They must not spend their
+ * time on a large heap that their parent verifies as well. */
+#define CHILD_HEAP_MAX ((uint64_t)64 << 20)
+static bool forked; /* this process is a fork's child */
+
+void exits_fork_child(void)
+{
+	forked = true;
+}
+
+void exits_verify(void)
+{
+	struct slab_stats s = { .live_bytes = 0 };
+
+	if (!options.check_at_exit || !process_is_this() || process_is_torn() || runtime_state_now != RUNTIME_READY ||
+	    report_is_mine() || !slab_enter())
+		return;
+	if (forked)
+		slab_get_stats(&s);
+	if (s.live_bytes <= CHILD_HEAP_MAX)
+		deep_run(exits_verify_all, NULL);
+	slab_leave();
+}
+
 static void last_scan(void)
 {
 	/* During a report a scan would wait for the report's lock for ever. */
@@ -48,7 +79,7 @@ static void on_fatal(int sig)
 	static const struct kernel_action none = { SIG_DFL, 0, NULL, 0 };
 	uint64_t mask = ~((uint64_t)1 << (sig - 1));
 
-	process_verify_quickly();
+	exits_verify();
 	last_scan();
 	if (!action_set(sig, &none))
 		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
@@ -103,7 +134,7 @@ int exits_scan(int status)
 {
 	if (!process_is_this() || runtime_state_now != RUNTIME_READY)
 		return status;
-	process_verify_quickly();
+	exits_verify();
 	if (options.leak && options.leak_quick_exit)
 		last_scan();
 	report_summary();

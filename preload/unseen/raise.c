@@ -42,7 +42,7 @@ static void raising(int sig)
 		return;
 	if (pending_any())
 		exits_tell(128 + sig);
-	process_verify_quickly();
+	exits_verify();
 }
 
 MEMSAN_EXPORT _Noreturn void abort(void)

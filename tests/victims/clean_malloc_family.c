@@ -3,6 +3,7 @@
  * is reported
  *
  * expect: none
+ * options: impossible_size=off
  * modes: check production
  * ways: preload linked static
  * output: ok

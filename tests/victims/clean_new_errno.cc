@@ -5,7 +5,7 @@
  * expect: none
  * flags: -std=c++17
  * modes: check production
- * options: fail.nth=2:fail.stack=main
+ * options: fail.nth=2:fail.stack=main:impossible_size=off
  * output: nothrow: none, ENOMEM; second: none; third: memory; bad alignment: thrown, 0 calls
  */
 #include <cerrno>
