@@ -127,7 +127,7 @@ struct leak_scan *leak_scan_create_with(const struct mem_view *mem, uint64_t roo
 	*why = slab_view_open(&s->heap, mem, root);
 	if (!*why) {
 		s->base = s->heap.base;
-		s->used = s->heap.used;
+		s->used = s->heap.known;
 		s->max_outside = nr_outside;
 		s->outside_off = ALIGN_UP(s->used, (uint64_t)1 << 16);
 		s->end = nr_outside ? ALIGN_UP(s->outside_off + ((uint64_t)nr_outside << PAGE_SHIFT), (uint64_t)1 << 16)

@@ -401,28 +401,40 @@ static void reserve_note(uintptr_t start, size_t size)
 		if (!__atomic_compare_exchange_n(&reserves[i].size, &unused, RESERVE_BUSY, false, __ATOMIC_ACQUIRE,
 		                                 __ATOMIC_RELAXED))
 			continue;
-		reserves[i].start = start;
+		__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with reserve_read */
+		WRITE_ONCE(reserves[i].start, start);
 		__atomic_store_n(&reserves[i].size, size, __ATOMIC_RELEASE);
 		return;
 	}
 }
 
+/* The reserve in a slot: start and size of the same one. False: there is none, or it changes at the moment. */
+static bool reserve_read(unsigned i, uintptr_t *start, size_t *size)
+{
+	*size = LOAD_ACQUIRE(reserves[i].size);
+	*start = READ_ONCE(reserves[i].start);
+	__atomic_thread_fence(__ATOMIC_ACQUIRE); /* pairs with reserve_note */
+	return *size && *size != RESERVE_BUSY && READ_ONCE(reserves[i].size) == *size;
+}
+
 static void reserve_forget(uintptr_t start)
 {
-	for (unsigned i = 0; i < RESERVES_MAX; i++) {
-		size_t size = __atomic_load_n(&reserves[i].size, __ATOMIC_ACQUIRE);
-		if (size && size != RESERVE_BUSY && reserves[i].start == start)
+	uintptr_t at;
+	size_t size;
+
+	for (unsigned i = 0; i < RESERVES_MAX; i++)
+		if (reserve_read(i, &at, &size) && at == start)
 			__atomic_store_n(&reserves[i].size, 0, __ATOMIC_RELEASE);
-	}
 }
 
 bool os_is_reserve(const void *p)
 {
-	for (unsigned i = 0; i < RESERVES_MAX; i++) {
-		size_t size = __atomic_load_n(&reserves[i].size, __ATOMIC_ACQUIRE);
-		if (size && size != RESERVE_BUSY && (uintptr_t)p - reserves[i].start < size)
+	uintptr_t start;
+	size_t size;
+
+	for (unsigned i = 0; i < RESERVES_MAX; i++)
+		if (reserve_read(i, &start, &size) && (uintptr_t)p - start < size)
 			return true;
-	}
 	return false;
 }
 
@@ -435,11 +447,11 @@ void os_directory_fill(struct lib_directory *r)
 bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end)
 {
 	bool found = false;
+	uintptr_t at;
+	size_t size;
 
 	for (unsigned i = 0; i < RESERVES_MAX; i++) {
-		size_t size = __atomic_load_n(&reserves[i].size, __ATOMIC_ACQUIRE);
-		uintptr_t at = reserves[i].start;
-		if (!size || size == RESERVE_BUSY || at + size <= from || (found && at >= *start))
+		if (!reserve_read(i, &at, &size) || at + size <= from || (found && at >= *start))
 			continue;
 		*start = at;
 		*end = at + size;

@@ -442,6 +442,7 @@ struct slab_view {
 	const struct mem_view *mem;
 	struct slab_directory directory;
 	uint64_t base, used; /* the usable part of the arena */
+	uint64_t known;      /* behind this part of it no memmap can be read, so there is no object */
 	uint32_t nr_caches;  /* index 0 is never a cache */
 	struct slab_view_cache caches[SLAB_VIEW_CACHES];
 };

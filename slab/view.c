@@ -74,6 +74,19 @@ static const char *directory_wrong(const struct slab_directory *r, uint64_t at)
 	return NULL;
 }
 
+/* Blocks behind the last one whose memmap can be read hold nothing that could be found. A damaged number of blocks would
+ * make a scan look through terabytes of them. */
+static uint32_t blocks_there(const struct slab_view *v, uint32_t blocks)
+{
+	uint8_t byte;
+
+	while (blocks &&
+	       !view_read(v->mem, &byte,
+	                  v->directory.memmap + (uint64_t)(blocks - 1) * BLOCK_PAGES * sizeof(struct page), 1))
+		blocks--;
+	return blocks;
+}
+
 const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint64_t root)
 {
 	const char *wrong;
@@ -89,6 +102,7 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 		return "its heap is damaged";
 	v->base = v->directory.arena;
 	v->used = (uint64_t)blocks * BLOCK_SIZE;
+	v->known = (uint64_t)blocks_there(v, blocks) * BLOCK_SIZE;
 	v->nr_caches = v->directory.nr_caches;
 	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
 	for (i = 1; i < v->nr_caches; i++)
@@ -126,11 +140,11 @@ static bool slab_run(const struct slab_view *v, uint64_t descriptor, uint32_t pa
 	if (!view_read(v->mem, &s, descriptor, sizeof(s)))
 		return false;
 	r->cache = cache_index(v, (uint64_t)(uintptr_t)s.cache);
-	if (!r->cache || s.base % PAGE_SIZE || s.base < v->base || s.base - v->base >= v->used)
+	if (!r->cache || s.base % PAGE_SIZE || s.base < v->base || s.base - v->base >= v->known)
 		return false;
 	first = (uint32_t)((s.base - v->base) >> PAGE_SHIFT);
 	if (page - first >= v->caches[r->cache].nr_pages ||
-	    (uint64_t)(first + v->caches[r->cache].nr_pages) << PAGE_SHIFT > v->used)
+	    (uint64_t)(first + v->caches[r->cache].nr_pages) << PAGE_SHIFT > v->known)
 		return false;
 	r->page = first;
 	r->nr_pages = v->caches[r->cache].nr_pages;
@@ -142,7 +156,7 @@ static bool slab_run(const struct slab_view *v, uint64_t descriptor, uint32_t pa
 
 static bool area_plausible(const struct slab_view *v, const struct area *a)
 {
-	uint64_t pages = v->used >> PAGE_SHIFT, data, data_size;
+	uint64_t pages = v->known >> PAGE_SHIFT, data, data_size;
 
 	if (a->page >= pages || a->nr_pages > pages - a->page || a->guard_pages > 1 ||
 	    a->nr_pages <= (uint64_t)2 * a->guard_pages + a->spare_pages)
@@ -221,7 +235,7 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 {
 	struct walk w = { v, run, ctx };
 	struct page buf[PAGES_AT_ONCE];
-	uint32_t page = 0, end = (uint32_t)(v->used >> PAGE_SHIFT);
+	uint32_t page = 0, end = (uint32_t)(v->known >> PAGE_SHIFT);
 
 	while (page < end) {
 		uint32_t first = page, n = MIN(PAGES_AT_ONCE, end - first);
@@ -541,7 +555,7 @@ bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_obje
 	struct area a;
 
 	mem_set(obj, 0, sizeof(*obj));
-	if (addr - v->base >= v->used)
+	if (addr - v->base >= v->known)
 		return false;
 	owner = owner_of(v, page);
 	descriptor = (uint64_t)(uintptr_t)OWNER_POINTER(owner);
