@@ -179,6 +179,9 @@ struct finding {
 };
 /* False: no report was made; report_begin says when. */
 bool report_finding(const struct finding *f);
+/* A function that does not allow overlap is given two ranges that overlap.  fill: as in struct finding, or NULL. */
+void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
+                    const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
 
 /* ---- runtime half: filling ------------------------------------------------------------------- */
 /* Takes the report lock and returns the one record.  NULL, without the lock: max_reports is reached, or this thread is
