@@ -80,3 +80,34 @@ bool report_finding(const struct finding *f)
 	deep_run(finding_deep, &t);
 	return t.told;
 }
+
+void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
+                    const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f))
+{
+	uintptr_t from = MAX((uintptr_t)dst, (uintptr_t)src),
+		  to = MIN((uintptr_t)dst + dst_size, (uintptr_t)src + src_size);
+	bool in_arena = arena_contains(dst);
+	struct slab_object object;
+	char detail[200];
+	struct fmt_buf b;
+	const struct finding f = {
+		.kind = REPORT_PARAM_OVERLAP,
+		.component = "libc",
+		.addr = (uintptr_t)dst,
+		.size = dst_size,
+		.access = ACCESS_WRITE,
+		.entry = entry,
+		.detail = detail,
+		.regs = regs,
+		.fill = fill,
+		.object = slab_find_object((uintptr_t)dst, &object) ? &object : NULL,
+		.memory_lo = in_arena ? arena_base : 0,
+		.memory_hi = in_arena ? arena_base + arena_size : 0,
+	};
+
+	fmt_init(&b, detail, sizeof(detail));
+	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common", dst,
+	           (const void *)((const char *)dst + dst_size), src, (const void *)((const char *)src + src_size),
+	           (size_t)(to - from));
+	report_finding(&f);
+}

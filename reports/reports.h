@@ -181,6 +181,9 @@ struct finding {
 bool report_finding(const struct finding *f);
 /* Ends the process with exitcode, or by SIGABRT if that is 0. */
 __attribute__((noreturn)) void report_panic(void);
+/* A function that does not allow overlap is given two ranges that overlap.  fill: as in struct finding, or NULL. */
+void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
+                    const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
 
 /* ---- runtime half: filling ------------------------------------------------------------------- */
 /* Takes the report lock and returns the one record.  NULL, without the lock: max_reports is reached, or this thread is

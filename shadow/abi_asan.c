@@ -72,8 +72,16 @@ ABI_CLASSES(STACK_FUNCTIONS)
 void shadow_summary(void)
 {
 	if (options.use_after_return && map_state == MAP_FULL && map_instrumented && !fake_stack_asked)
-		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame (functions compiled "
+		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame (functions "
+		            "compiled "
 		            "with -fsanitize=address do, and by memsan-cc with gcc)");
+}
+
+/* A finding's fill: memory outside of the heap is described by its variable or frame. */
+static void describe(struct report_record *r, const struct finding *f)
+{
+	if (!f->object)
+		shadow_describe(r, f->addr, f->regs);
 }
 
 /* clang turns the mem functions of instrumented code into these. */
@@ -81,6 +89,11 @@ void *__asan_memcpy(void *dst, const void *src, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
+	/* A struct that is assigned to itself is harmless. */
+	if (unlikely(dst != src && (uintptr_t)dst < (uintptr_t)src + n && (uintptr_t)src < (uintptr_t)dst + n)) {
+		shadow_start_runtime();
+		report_overlap(dst, n, src, n, "memcpy", &regs, describe);
+	}
 	abi_check_range(src, n, ACCESS_READ, "memcpy", &regs);
 	abi_check_range(dst, n, ACCESS_WRITE, "memcpy", &regs);
 	return mem_move(dst, src, n);

@@ -25,7 +25,8 @@
  *
  * An interceptor is two functions. The exported one asks the gate whether its pointers are foreign: memory without
  * shadow and outside the fence's pool. If so, it jumps to libc's function, after one subtraction and one compare for
- * each pointer. Otherwise checked_NAME does the work:
+ * each pointer. Copies that forbid overlap also ask whether the two ranges are apart. Otherwise checked_NAME does the
+ * work:
  *
  *      program ── memcpy ──┬── foreign ──────────────────────→ libc's memcpy
  *                          └── checked_memcpy: check, report ─→ libc's memcpy
@@ -482,8 +483,22 @@ void kernel_take_back(void *map, size_t size);
 
 /* The program gives conversions of printf a meaning of its own. */
 extern bool format_custom;
-/* Checks what printf reads: the format and, with a list of its arguments, the strings. */
-void format_check_printf(const void *text, bool wide, va_list args, const char *entry);
+/* The buffer that a call writes, and the strings near it that the call reads. */
+#define FORMATTED_SOURCES 16
+struct formatted_source {
+	const void *p;
+	size_t size;
+};
+struct formatted {
+	void *dst;
+	size_t nr;
+	struct formatted_source sources[FORMATTED_SOURCES];
+};
+/* Checks what printf reads: the format and, with a list of its arguments, the strings. to: notes strings near that
+ * buffer; or NULL. */
+void format_check_printf(const void *text, bool wide, va_list args, struct formatted *to, const char *entry);
+/* Reports a string that overlaps what the call wrote, `written` bytes. */
+void formatted_check_overlap(const struct formatted *to, size_t written, const char *entry);
 /* Checks the format of a scanf. */
 void format_check_scanf(const void *text, const char *entry);
 void format_check_wide_scanf(const void *text, const char *entry);
@@ -522,6 +537,20 @@ __inline_hot void check_wide_room(const wchar_t *dst, size_t n, size_t room, con
 __inline_hot bool ranges_overlap(const void *a, size_t an, const void *b, size_t bn)
 {
 	return (uintptr_t)a < (uintptr_t)b + bn && (uintptr_t)b < (uintptr_t)a + an;
+}
+
+/* The gates of functions that forbid overlap: foreign memory passes only when the ranges are surely apart.  n bytes at
+ * both; n 0 and equal pointers are "not apart", and the checks behind the gate tell. */
+__inline_hot bool libc_apart(const void *dst, const void *src, size_t n)
+{
+	return (uintptr_t)dst - (uintptr_t)src + (n - 1) >= 2 * n - 1;
+}
+/* The same for strings, whose length is not known yet: strings that are further away from each other than this are
+ * taken to be apart. */
+#define LIBC_FAR ((uintptr_t)64 << 10)
+__inline_hot bool libc_far(const void *dst, const void *src)
+{
+	return (uintptr_t)dst - (uintptr_t)src + LIBC_FAR >= 2 * LIBC_FAR;
 }
 
 /* The result of a scan that reads no bad byte. len: how far the scan came; bad: the bad byte that stopped it, or 0. */

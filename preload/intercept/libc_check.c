@@ -30,55 +30,48 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 		fence_report_range((uintptr_t)p, n, bad, access, entry, &regs);
 }
 
-static void report_argument(enum report_kind kind, const void *p, size_t n, enum report_access access,
-                            const char *entry, const char *detail, const struct unwind_regs *regs)
+/* Memory outside of the heap is described by its variable or frame. */
+static void describe(struct report_record *r, const struct finding *f)
 {
-	struct slab_object object;
-	bool in_arena = arena_contains(p);
-	const struct finding f = {
-		.kind = kind,
-		.component = "libc",
-		.addr = (uintptr_t)p,
-		.size = n,
-		.access = access,
-		.entry = entry,
-		.detail = detail,
-		.regs = regs,
-		.object = slab_find_object((uintptr_t)p, &object) ? &object : NULL,
-		.memory_lo = in_arena ? arena_base : 0,
-		.memory_hi = in_arena ? arena_base + arena_size : 0,
-	};
-
-	report_finding(&f);
+	if (!f->object)
+		shadow_describe(r, f->addr, f->regs);
 }
 
 __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size,
                                      const char *entry)
 {
 	struct unwind_regs regs;
-	uintptr_t from, to;
-	char detail[200];
-	struct fmt_buf b;
 
 	UNWIND_HERE(&regs);
-	from = MAX((uintptr_t)dst, (uintptr_t)src);
-	to = MIN((uintptr_t)dst + dst_size, (uintptr_t)src + src_size);
-	fmt_init(&b, detail, sizeof(detail));
-	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common", dst,
-	           (const char *)dst + dst_size, src, (const char *)src + src_size, (size_t)(to - from));
-	report_argument(REPORT_PARAM_OVERLAP, dst, dst_size, ACCESS_WRITE, entry, detail, &regs);
+	report_overlap(dst, dst_size, src, src_size, entry, &regs, describe);
 }
 
 __cold_path void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
+	struct slab_object object;
 	struct unwind_regs regs;
 	char detail[80];
 	struct fmt_buf b;
+	bool in_arena = arena_contains(p);
+	const struct finding f = {
+		.kind = REPORT_NEGATIVE_SIZE,
+		.component = "libc",
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = access,
+		.entry = entry,
+		.detail = detail,
+		.regs = &regs,
+		.fill = describe,
+		.object = slab_find_object((uintptr_t)p, &object) ? &object : NULL,
+		.memory_lo = in_arena ? arena_base : 0,
+		.memory_hi = in_arena ? arena_base + arena_size : 0,
+	};
 
 	UNWIND_HERE(&regs);
 	fmt_init(&b, detail, sizeof(detail));
 	fmt_printf(&b, "size %ld (0x%zx)", (long)n, n);
-	report_argument(REPORT_NEGATIVE_SIZE, p, n, access, entry, detail, &regs);
+	report_finding(&f);
 }
 
 /* ---- scans ----------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@ struct format {
 	const void *text;
 	bool wide;
 	size_t at;
+	struct formatted *to; /* the buffer that is written to; NULL: none */
 };
 
 __inline_hot unsigned format_char(const struct format *f)
@@ -119,15 +120,43 @@ static void read_wide(const wchar_t *s, size_t precision, bool wide_format, cons
 	check_wide_string(s, precision, &len, entry);
 }
 
+/* A string that lies near the buffer is measured before the call, which may destroy it. */
+static void formatted_note(struct formatted *to, const char *s, size_t precision)
+{
+	struct formatted_source *source = &to->sources[to->nr];
+	struct libc_scan scan;
+
+	if (!s || libc_far(to->dst, s) || to->nr == FORMATTED_SOURCES)
+		return;
+	scan = libc_scan_byte(s, 0, precision);
+	source->p = s;
+	source->size = scan.len + (precision == SIZE_MAX);
+	to->nr++;
+}
+
+void formatted_check_overlap(const struct formatted *to, size_t written, const char *entry)
+{
+	for (size_t i = 0; i < to->nr; i++) {
+		const struct formatted_source *source = &to->sources[i];
+
+		if (unlikely(ranges_overlap(to->dst, written, source->p, source->size))) {
+			libc_report_overlap(to->dst, written, source->p, source->size, entry);
+			return;
+		}
+	}
+}
+
 /* precision SIZE_MAX: there is none. NULL is printed as "(null)". */
-static void read_string(const void *s, size_t precision, bool is_wide, bool wide_format, const char *entry)
+static void read_string(const struct format *f, const void *s, size_t precision, bool is_wide, const char *entry)
 {
 	size_t len;
 
+	if (unlikely(f->to && !is_wide && !f->wide))
+		formatted_note(f->to, s, precision);
 	if (likely(!s || libc_foreign(s)) || !libc_covers(s))
 		return;
 	if (is_wide)
-		read_wide(s, precision, wide_format, entry);
+		read_wide(s, precision, f->wide, entry);
 	else
 		check_string(s, precision, &len, entry);
 }
@@ -250,7 +279,7 @@ static bool numbered_conversion(struct format *f, struct numbered *all)
 	return true;
 }
 
-static void numbered_read(struct numbered *all, va_list args, bool wide, const char *entry)
+static void numbered_read(const struct format *f, struct numbered *all, va_list args, const char *entry)
 {
 	const void *p[NUMBERED_MAX + 1] = { 0 };
 	int values[NUMBERED_MAX + 1] = { 0 };
@@ -282,7 +311,7 @@ static void numbered_read(struct numbered *all, va_list args, bool wide, const c
 		if (p[i] && all[i].type == ARGUMENT_COUNT)
 			write_count((void *)(uintptr_t)p[i], all[i].length, entry);
 		else if (p[i])
-			read_string(p[i], precision, all[i].type == ARGUMENT_WIDE_STRING, wide, entry);
+			read_string(f, p[i], precision, all[i].type == ARGUMENT_WIDE_STRING, entry);
 	}
 }
 
@@ -295,7 +324,7 @@ static void format_numbered(struct format *f, va_list args, const char *entry)
 	while (format_next(f, &literal))
 		if (!numbered_conversion(f, all))
 			return;
-	numbered_read(all, args, f->wide, entry);
+	numbered_read(f, all, args, entry);
 }
 
 /* Width or precision; a negative one of "*" is as good as none. */
@@ -342,7 +371,7 @@ __inline_hot bool format_read(struct format *f, va_list *args, const char *entry
 		break;
 	case ARGUMENT_STRING:
 	case ARGUMENT_WIDE_STRING:
-		read_string(va_arg(*args, const void *), precision, type == ARGUMENT_WIDE_STRING, f->wide, entry);
+		read_string(f, va_arg(*args, const void *), precision, type == ARGUMENT_WIDE_STRING, entry);
 		break;
 	case ARGUMENT_COUNT:
 		write_count(va_arg(*args, void *), length, entry);
@@ -386,7 +415,7 @@ __inline_hot void format_walk(struct format f, va_list *args, const char *entry)
 	}
 }
 
-void format_check_printf(const void *text, bool wide, va_list from, const char *entry)
+void format_check_printf(const void *text, bool wide, va_list from, struct formatted *to, const char *entry)
 {
 	va_list args;
 
@@ -394,9 +423,9 @@ void format_check_printf(const void *text, bool wide, va_list from, const char *
 		return;
 	va_copy(args, from);
 	if (wide)
-		format_walk((struct format){ text, true, 0 }, &args, entry);
+		format_walk((struct format){ text, true, 0, to }, &args, entry);
 	else
-		format_walk((struct format){ text, false, 0 }, &args, entry);
+		format_walk((struct format){ text, false, 0, to }, &args, entry);
 	va_end(args);
 }
 
@@ -522,7 +551,7 @@ static bool conversion_wrote(const struct conversion *c, void *p, const char *en
 
 void format_check_stored(const void *text, bool wide, bool gnu, va_list args, int stored, const char *entry)
 {
-	struct format f = { text, wide, 0 };
+	struct format f = { text, wide, 0, NULL };
 	bool sure = false; /* scanf came as far as this, whatever follows */
 	struct conversion c;
 	bool literal = false;

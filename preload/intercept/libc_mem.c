@@ -10,19 +10,20 @@ enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
 
 static enum copy_verdict copy_check(void *dst, const void *src, size_t n, bool may_overlap, const char *entry)
 {
+	/* dst == src comes from a compiler's assignment of a struct to itself, which is harmless. */
+	bool overlap = !may_overlap && dst != src && unlikely(ranges_overlap(dst, n, src, n));
+
 	if (check_negative(dst, n, ACCESS_WRITE, entry))
 		return COPY_SKIP;
-	/* dst == src comes from a compiler's assignment of a struct to itself, which is harmless. */
-	if (!may_overlap && dst != src && unlikely(ranges_overlap(dst, n, src, n))) {
+	if (unlikely(overlap))
 		libc_report_overlap(dst, n, src, n, entry);
-		return COPY_MOVE;
-	}
 	if (check_read(src, n, entry))
 		check_write(dst, n, entry);
-	return COPY_PLAIN;
+	return unlikely(overlap) ? COPY_MOVE : COPY_PLAIN;
 }
 
-#define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
+#define FOREIGN_MOVE (libc_foreign(dst) && libc_foreign(src))
+#define FOREIGN_COPY (FOREIGN_MOVE && likely(libc_apart(dst, src, n)))
 
 INTERCEPT(void *, memcpy, (void *dst, const void *src, size_t n), (dst, src, n), FOREIGN_COPY)
 {
@@ -36,7 +37,7 @@ INTERCEPT(void *, memcpy, (void *dst, const void *src, size_t n), (dst, src, n),
 	}
 }
 
-INTERCEPT(void *, memmove, (void *dst, const void *src, size_t n), (dst, src, n), FOREIGN_COPY)
+INTERCEPT(void *, memmove, (void *dst, const void *src, size_t n), (dst, src, n), FOREIGN_MOVE)
 {
 	if (copy_check(dst, src, n, true, ENTRY) == COPY_SKIP)
 		return dst;
@@ -58,7 +59,7 @@ INTERCEPT(void *, memmove, (void *dst, const void *src, size_t n), (dst, src, n)
 MEMPCPY(mempcpy)
 MEMPCPY(__mempcpy)
 
-INTERCEPT(void, bcopy, (const void *src, void *dst, size_t n), (src, dst, n), FOREIGN_COPY)
+INTERCEPT(void, bcopy, (const void *src, void *dst, size_t n), (src, dst, n), FOREIGN_MOVE)
 {
 	if (copy_check(dst, src, n, true, ENTRY) != COPY_SKIP)
 		REAL(bcopy)(src, dst, n);
@@ -74,7 +75,7 @@ INTERCEPT(void *, __memcpy_chk, (void *dst, const void *src, size_t n, size_t ro
 	return REAL(__memcpy_chk)(dst, src, n, room);
 }
 
-INTERCEPT(void *, __memmove_chk, (void *dst, const void *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_COPY)
+INTERCEPT(void *, __memmove_chk, (void *dst, const void *src, size_t n, size_t room), (dst, src, n, room), FOREIGN_MOVE)
 {
 	copy_check(dst, src, n, true, ENTRY);
 	return REAL(__memmove_chk)(dst, src, n, room);
@@ -97,14 +98,14 @@ INTERCEPT(void *, memccpy, (void *dst, const void *src, int c, size_t n), (dst, 
 		libc_report_range(src, copied, scan.bad, ACCESS_READ, ENTRY);
 	else if (ranges_overlap(dst, copied, src, copied))
 		libc_report_overlap(dst, copied, src, copied, ENTRY);
-	else
+	if (!scan.bad)
 		check_write(dst, copied, ENTRY);
 	return REAL(memccpy)(dst, src, c, n);
 }
 
 /* Swaps pairs of bytes. An odd last byte stays as it is, and a negative length swaps nothing.  Source and destination
  * may be the same. */
-INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FOREIGN_COPY)
+INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FOREIGN_MOVE)
 {
 	size_t pairs = n > 0 ? (size_t)n & ~(size_t)1 : 0;
 	if (check_read(src, pairs, ENTRY))

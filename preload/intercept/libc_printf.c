@@ -18,7 +18,7 @@
                                                                                                     \
 		if (shadow_on && !libc_replaced[LIBC_##name]) {                                     \
 			ARCH_VA_START(args, registers, stack, named);                               \
-			format_check_printf((const void *)registers[(named)-1], wide, args, #name); \
+			format_check_printf((const void *)registers[(named)-1], wide, args, NULL, #name); \
 		}                                                                                   \
 		return (void *)REAL(name);                                                          \
 	}                                                                                           \
@@ -42,7 +42,7 @@ PRINT(__syslog_chk, 3, false);
 	MEMSAN_EXPORT type name params                                  \
 	{                                                               \
 		if (shadow_on && !libc_replaced[LIBC_##name])           \
-			format_check_printf(format, wide, args, #name); \
+			format_check_printf(format, wide, args, NULL, #name); \
 		return REAL(name) args_;                                \
 	}
 PRINT_LIST(int, vprintf, (const char *format, va_list args), (format, args), false)
@@ -66,10 +66,14 @@ PRINT_LIST(void, __vsyslog_chk, (int priority, int flag, const char *format, va_
 /* ---- to a buffer ----------------------------------------------------------------------------- */
 
 /* Checks the destination of a call that returned `ret` and was given n characters of room (SIZE_MAX: no bound). */
-static void check_formatted(void *dst, size_t n, int ret, size_t unit, const char *entry)
+static void check_formatted(const struct formatted *to, size_t n, int ret, size_t unit, const char *entry)
 {
-	if (unlikely(!libc_foreign(dst)) && ret >= 0)
-		check_write(dst, MIN((size_t)ret + 1, n) * unit, entry);
+	if (ret < 0)
+		return;
+	if (unlikely(to->nr) && n)
+		formatted_check_overlap(to, MIN((size_t)ret + 1, n), entry);
+	if (unlikely(!libc_foreign(to->dst)))
+		check_write(to->dst, MIN((size_t)ret + 1, n) * unit, entry);
 }
 
 /* sprintf into a known room: the text is measured, and written by the way if it fits. */
@@ -83,7 +87,7 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 	va_copy(again, args);
 	ret = REAL(__vsnprintf_chk)(dst, room, flag, room, format, args);
 	if (ret >= 0 && (size_t)ret >= room) {
-		check_formatted(dst, SIZE_MAX, ret, 1, entry);
+		check_write(dst, (size_t)ret + 1, entry);
 		ret = REAL(__vsprintf_chk)(dst, flag, room, format, again);
 	}
 	va_end(again);
@@ -96,16 +100,19 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 #define FORMAT(name, v_name, params, names, last, unit, before, call, n)                      \
 	static int formatted_##v_name(VA params, va_list args, bool check, const char *entry) \
 	{                                                                                     \
+		struct formatted to;                                                          \
 		int ret;                                                                      \
                                                                                               \
+		to.dst = dst;                                                                 \
+		to.nr = 0;                                                                    \
 		if (check) {                                                                  \
 			if (shadow_on)                                                        \
-				format_check_printf(format, (unit) > 1, args, entry);         \
+				format_check_printf(format, (unit) > 1, args, &to, entry);    \
 			before;                                                               \
 		}                                                                             \
 		ret = check ? call : REAL(v_name)(VA names, args);                            \
 		if (check)                                                                    \
-			check_formatted(dst, n, ret, unit, entry);                            \
+			check_formatted(&to, n, ret, unit, entry);                            \
 		return ret;                                                                   \
 	}                                                                                     \
 	MEMSAN_EXPORT int v_name(VA params, va_list args)                                     \

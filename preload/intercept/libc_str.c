@@ -2,7 +2,7 @@
 /* preload/intercept/libc_str.c - interceptors of the string functions that copy. */
 #include "preload/intercept/intercept.h"
 
-#define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
+#define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src) && libc_far(dst, src))
 
 /* ---- strcpy, stpcpy -------------------------------------------------------------------------- */
 
@@ -12,15 +12,16 @@ enum copy_verdict { COPY_KNOWN, COPY_OVERLAP, COPY_BLIND };
 
 static enum copy_verdict string_copy_check(char *dst, const char *src, size_t *n, const char *entry)
 {
+	bool overlap;
+
 	if (!check_string(src, SIZE_MAX, n, entry))
 		return COPY_BLIND;
 	*n += 1;
-	if (unlikely(ranges_overlap(dst, *n, src, *n))) {
+	overlap = ranges_overlap(dst, *n, src, *n);
+	if (unlikely(overlap))
 		libc_report_overlap(dst, *n, src, *n, entry);
-		return COPY_OVERLAP;
-	}
 	check_write(dst, *n, entry);
-	return COPY_KNOWN;
+	return unlikely(overlap) ? COPY_OVERLAP : COPY_KNOWN;
 }
 
 /* The length is known here, so memcpy is enough. */
@@ -65,8 +66,7 @@ static bool bounded_copy_check(char *dst, const char *src, size_t n, const char 
 	copied = MIN(len + 1, n);
 	if (unlikely(ranges_overlap(dst, copied, src, copied)))
 		libc_report_overlap(dst, copied, src, copied, entry);
-	else
-		check_write(dst, n, entry);
+	check_write(dst, n, entry);
 	return true;
 }
 
@@ -104,8 +104,7 @@ static void append_check(char *dst, const char *src, size_t max, const char *ent
 	src_read = src_len < max ? src_len + 1 : src_len;
 	if (src_len && unlikely(ranges_overlap(dst, dst_len + src_len + 1, src, src_read)))
 		libc_report_overlap(dst, dst_len + src_len + 1, src, src_read, entry);
-	else
-		check_write(dst + dst_len, src_len + 1, entry);
+	check_write(dst + dst_len, src_len + 1, entry);
 }
 
 INTERCEPT(char *, strcat, (char *dst, const char *src), (dst, src), FOREIGN_COPY)
@@ -155,7 +154,8 @@ BOUNDED_DUPLICATE(strndup)
 BOUNDED_DUPLICATE(__strndup)
 
 /* Returns the length of the whole result. If it does not fit in n, dst's contents are undefined. */
-INTERCEPT(size_t, strxfrm, (char *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
+INTERCEPT(size_t, strxfrm, (char *dst, const char *src, size_t n), (dst, src, n),
+          libc_foreign(dst) && libc_foreign(src))
 {
 	size_t len, ret;
 

@@ -4,7 +4,8 @@
 #include "preload/intercept/intercept.h"
 
 #define WIDE sizeof(wchar_t)
-#define FOREIGN_COPY (libc_foreign(dst) && libc_foreign(src))
+#define FOREIGN_MOVE (libc_foreign(dst) && libc_foreign(src))
+#define FOREIGN_COPY (FOREIGN_MOVE && libc_far(dst, src))
 
 /* Stores the bytes of n wide characters. A count whose bytes do not fit in size_t is reported as a negative one. */
 static bool wide_size(const void *p, size_t n, size_t *bytes, enum report_access access, const char *entry)
@@ -24,15 +25,16 @@ enum copy_verdict { COPY_PLAIN, COPY_MOVE, COPY_SKIP };
 static enum copy_verdict copy_check(wchar_t *dst, const wchar_t *src, size_t n, bool may_overlap, const char *entry)
 {
 	size_t bytes;
+	bool overlap;
+
 	if (!wide_size(dst, n, &bytes, ACCESS_WRITE, entry))
 		return COPY_SKIP;
-	if (!may_overlap && dst != src && unlikely(ranges_overlap(dst, bytes, src, bytes))) {
+	overlap = !may_overlap && dst != src && ranges_overlap(dst, bytes, src, bytes);
+	if (unlikely(overlap))
 		libc_report_overlap(dst, bytes, src, bytes, entry);
-		return COPY_MOVE;
-	}
 	if (check_read(src, bytes, entry))
 		check_write(dst, bytes, entry);
-	return COPY_PLAIN;
+	return unlikely(overlap) ? COPY_MOVE : COPY_PLAIN;
 }
 
 INTERCEPT(wchar_t *, wmemcpy, (wchar_t *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_COPY)
@@ -41,7 +43,7 @@ INTERCEPT(wchar_t *, wmemcpy, (wchar_t *dst, const wchar_t *src, size_t n), (dst
 	return verdict == COPY_SKIP ? dst : REAL(wmemmove)(dst, src, n);
 }
 
-INTERCEPT(wchar_t *, wmemmove, (wchar_t *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_COPY)
+INTERCEPT(wchar_t *, wmemmove, (wchar_t *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_MOVE)
 {
 	return copy_check(dst, src, n, true, ENTRY) == COPY_SKIP ? dst : REAL(wmemmove)(dst, src, n);
 }
@@ -273,15 +275,16 @@ INTERCEPT(wchar_t *, wcsdup, (const wchar_t *s), (s), libc_foreign(s))
 /* *n: characters with the terminator. False: libc's own function is to make the copy. */
 static bool wide_string_copy(wchar_t *dst, const wchar_t *src, size_t *n, const char *entry)
 {
+	bool overlap;
+
 	if (!check_wide_string(src, SIZE_MAX, n, entry))
 		return false;
 	*n += 1;
-	if (unlikely(ranges_overlap(dst, *n * WIDE, src, *n * WIDE))) {
+	overlap = ranges_overlap(dst, *n * WIDE, src, *n * WIDE);
+	if (unlikely(overlap))
 		libc_report_overlap(dst, *n * WIDE, src, *n * WIDE, entry);
-		return true;
-	}
 	check_write(dst, *n * WIDE, entry);
-	return false;
+	return overlap;
 }
 
 #define WIDE_STRING_COPY(name, result)                                                           \
@@ -320,8 +323,7 @@ static bool wide_bounded_copy(wchar_t *dst, const wchar_t *src, size_t n, const 
 	copied = MIN(len + 1, n) * WIDE;
 	if (unlikely(ranges_overlap(dst, copied, src, copied)))
 		libc_report_overlap(dst, copied, src, copied, entry);
-	else
-		check_write(dst, bytes, entry);
+	check_write(dst, bytes, entry);
 	return true;
 }
 
@@ -353,8 +355,7 @@ static void wide_append(wchar_t *dst, const wchar_t *src, size_t max, const char
 	whole = (dst_len + src_len + 1) * WIDE;
 	if (src_len && unlikely(ranges_overlap(dst, whole, src, src_read)))
 		libc_report_overlap(dst, whole, src, src_read, entry);
-	else
-		check_write(dst + dst_len, (src_len + 1) * WIDE, entry);
+	check_write(dst + dst_len, (src_len + 1) * WIDE, entry);
 }
 
 INTERCEPT(wchar_t *, wcscat, (wchar_t *dst, const wchar_t *src), (dst, src), FOREIGN_COPY)
@@ -394,7 +395,7 @@ static void check_converted(void *dst, size_t ret, size_t n, size_t unit, const 
 }
 
 /* The source of the plain forms is a string. It is checked only if the call converted the whole string. */
-INTERCEPT(size_t, mbstowcs, (wchar_t *dst, const char *src, size_t n), (dst, src, n), FOREIGN_COPY)
+INTERCEPT(size_t, mbstowcs, (wchar_t *dst, const char *src, size_t n), (dst, src, n), FOREIGN_MOVE)
 {
 	size_t ret = REAL(mbstowcs)(dst, src, n), len;
 	if (ret == (size_t)-1 || (dst && ret == n) || check_string(src, SIZE_MAX, &len, ENTRY))
@@ -402,7 +403,7 @@ INTERCEPT(size_t, mbstowcs, (wchar_t *dst, const char *src, size_t n), (dst, src
 	return ret;
 }
 
-INTERCEPT(size_t, wcstombs, (char *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_COPY)
+INTERCEPT(size_t, wcstombs, (char *dst, const wchar_t *src, size_t n), (dst, src, n), FOREIGN_MOVE)
 {
 	size_t ret = REAL(wcstombs)(dst, src, n), len;
 	if (ret == (size_t)-1 || (dst && ret == n) || check_wide_string(src, SIZE_MAX, &len, ENTRY))

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/victims/overlap_stack.c - source and destination overlap on the stack or in a global; the report says which
+ * frame or module that is
+ *
+ * flags: -fno-builtin -U_FORTIFY_SOURCE
+ * modes: check production
+ * ways: preload linked
+ * expect: below
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+void *mempcpy(void *dst, const void *src, size_t n);
+static char global[100] = "a global string";
+
+static void format(char *dst, const char *text, ...)
+{
+	va_list args;
+
+	va_start(args, text);
+	vsnprintf(dst, 50, text, args); /* expect: param-overlap entry=vsnprintf frame=main */
+	va_end(args);
+}
+
+int main(void)
+{
+	char local[100] = "a local string";
+	wchar_t wide[50] = L"wide";
+	char *volatile p = local, *volatile g = global;
+	wchar_t *volatile w = wide;
+
+	memcpy(p + 1, p, 10);  /* expect: param-overlap entry=memcpy access=10 frame=main */
+	mempcpy(p, p + 3, 10); /* expect: param-overlap entry=mempcpy access=10 frame=main */
+	strcpy(p, "a local string");
+	strcpy(p, p + 2); /* expect: param-overlap entry=strcpy access=13 frame=main */
+	stpcpy(p, p + 2); /* expect: param-overlap entry=stpcpy access=11 frame=main */
+	strcpy(p, "a local string");
+	strncpy(p + 3, p, 10); /* expect: param-overlap entry=strncpy access=10 frame=main */
+	strcpy(p, "a local string");
+	strcat(p, p + 4);     /* expect: param-overlap entry=strcat frame=main */
+	wmemcpy(w + 1, w, 3); /* expect: param-overlap entry=wmemcpy access=12 frame=main */
+	wcscpy(w, w + 1);     /* expect: param-overlap entry=wcscpy frame=main */
+	memcpy(g + 1, g, 50); /* expect: param-overlap entry=memcpy access=50 place=overlap_stack */
+	strcpy(g, "a global string");
+	strcpy(g, g + 1); /* expect: param-overlap entry=strcpy access=15 */
+	strcpy(p, "text");
+	sprintf(p, "%d %s", 1, p); /* expect: param-overlap entry=sprintf frame=main */
+	strcpy(p, "text");
+	snprintf(p, 60, "%-5.1f|%*d|%.3s", 1.5, 3, 7, p + 2); /* expect: param-overlap entry=snprintf frame=main */
+	strcpy(p, "text");
+	format(p, "%s%s", "x", p);
+	return 0;
+}
