@@ -7,7 +7,7 @@
 #include "slab/state.h"
 #include "slab/track.h"
 
-#define REDZONE_SIZE 16
+#define REDZONE_SIZE 16 /* of small objects, and the unit of all */
 
 /* A slab: a run of pages cut into equal slots. Descriptors are recycled within their cache and never unmapped, so a
  * reader without the lock sees at worst outdated values. */

@@ -174,7 +174,7 @@ unsigned redzones_find_damage(const struct slab_cache *c, struct slab *s, uint32
 	unsigned n = 0;
 
 	if (!(c->flags & SLAB_F_REDZONE) ||
-	    likely(user == object && c->offset == REDZONE_SIZE && redzones_intact(slot, user + size, next)))
+	    likely(user == object && redzones_intact(object, user + size, next, c->offset)))
 		return 0;
 	if (!bytes_intact(slot, user, SLUB_RED_ACTIVE, &d)) {
 		finding_init_damage(&found[n], SLAB_LEFT_REDZONE, at, &d, regs);

@@ -72,14 +72,31 @@ static inline bool poison_intact(uintptr_t object, size_t size)
 	return ((tail[0] ^ POISON_WORD) | (tail[1] ^ POISON_LAST_WORD)) == 0;
 }
 
-/* Checks the red zones at `slot` and at `next`, and the slack from `end` to `next`, for an object that starts where
- * its slot's object does. The slack is read 16 bytes at a time; the last 16 may reach into the zone. */
-static inline bool redzones_intact(uintptr_t slot, uintptr_t end, uintptr_t next)
+/* n: a multiple of 16, and not 0 */
+static inline bool zone_intact(uintptr_t at, uint32_t n, arch_vec16 red)
+{
+	for (; n >= 64; n -= 64, at += 64)
+		if (!arch_equal_64((const void *)at, red))
+			return false;
+	for (; n; n -= 16, at += 16)
+		if (!arch_equal_16((const void *)at, red))
+			return false;
+	return true;
+}
+
+/* Checks the red zones of `zone` bytes before `object` and at `next`, and the slack from `end` to `next`, for an object
+ * that starts where its slot's object does. The slack is read 16 bytes at a time; the last 16 may reach into the zone. */
+static inline bool redzones_intact(uintptr_t object, uintptr_t end, uintptr_t next, uint32_t zone)
 {
 	arch_vec16 red = arch_vec16_fill(SLUB_RED_ACTIVE * 0x0101010101010101ULL);
 
-	if (!arch_equal_16((const void *)slot, red) || !arch_equal_16((const void *)next, red))
+	if (likely(zone == REDZONE_SIZE)) {
+		if (!arch_equal_16((const void *)(object - REDZONE_SIZE), red) ||
+		    !arch_equal_16((const void *)next, red))
+			return false;
+	} else if (!zone_intact(object - zone, zone, red) || !zone_intact(next, zone, red)) {
 		return false;
+	}
 	for (; end < next; end += 16)
 		if (!arch_equal_16((const void *)end, red))
 			return false;
@@ -91,8 +108,7 @@ static inline void redzones_verify(const struct slab_cache *c, struct slab *s, u
                                    uintptr_t user, size_t size, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	if (c->flags & SLAB_F_REDZONE &&
-	    unlikely(user != object || c->offset != REDZONE_SIZE ||
-	             !redzones_intact(object - REDZONE_SIZE, user + size, object + c->object_size)))
+	    unlikely(user != object || !redzones_intact(object, user + size, object + c->object_size, c->offset)))
 		redzones_report(c, s, i, user, size, at, regs);
 }
 
