@@ -116,8 +116,8 @@ static void main_program_path(char *path, size_t size)
 		str_copy(path, (const char *)getauxval(AT_EXECFN), size);
 }
 
-/* What ld.so knows of the module at pc. Another thread's dlclose may free the link map at any moment, and its page may be
- * closed then (fence=all). What was read is true if the module is still there afterwards. */
+/* What ld.so knows of the module at pc. Another thread's dlclose may free the link map at any moment, and its page may
+ * be closed then (fence=all). What was read is true if the module is still there afterwards. */
 static bool live_map(uintptr_t pc, struct dl_find_object *found, struct link_map *map)
 {
 	struct dl_find_object after;

@@ -74,8 +74,8 @@ static const char *directory_wrong(const struct slab_directory *r, uint64_t at)
 	return NULL;
 }
 
-/* Blocks behind the last one whose memmap can be read hold nothing that could be found. A damaged number of blocks would
- * make a scan look through terabytes of them. */
+/* Blocks behind the last one whose memmap can be read hold nothing that could be found. A damaged number of blocks
+ * would make a scan look through terabytes of them. */
 static uint32_t blocks_there(const struct slab_view *v, uint32_t blocks)
 {
 	uint8_t byte;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/fuzz/fuzz_heap.c - memsan's state in another process or a core file, with any parts replaced.
  *
- *     data    a byte: 1: bytes are read in place | { 2 bytes: where, in steps of 8 | 1 byte: how many bytes | the bytes }
+ *     data    1 byte: odd: memory is read in place | { 2 bytes: where, in steps of 8 | 1 byte: how many | the bytes }
  *
  * All that a tool reads there is read: caches, slabs, areas, pools, fenced and registered objects, notes.  A scan for
  * leaks and the heap's tables (slabinfo and its like) are made of it. */

@@ -763,8 +763,8 @@ static void notify_writes_only_to_the_file_of_memsan_run(void **state)
 static struct helper_request request;
 static struct report_record asked;
 
-/* With AddressSanitizer: a fake gets no ASAN_OPTIONS, and the process that LeakSanitizer starts at a program's end would
- * be an orphan that the fake left. */
+/* With AddressSanitizer: a fake gets no ASAN_OPTIONS, and the process that LeakSanitizer starts at a program's end
+ * would be an orphan that the fake left. */
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
