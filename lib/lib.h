@@ -224,6 +224,8 @@ uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
 /* Reserves address space: PROT_NONE, MAP_NORESERVE, left out of core files. NULL: refused. */
 void *os_reserve(size_t size, size_t align);
+/* The same at this address. NULL: something is there. Both are multiples of the page size. */
+void *os_reserve_at(uintptr_t addr, size_t size);
 /* Usable memory that a copy of this process shares with it. Counts as a reserve; os_release gives it back. */
 void *os_reserve_shared(size_t size);
 void os_release(void *p, size_t size);

@@ -33,6 +33,8 @@ uint64_t *arena_blocks;
 uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 
+uint64_t arena_random;
+
 static struct stepped_reserve state_map, coarse_map, page_map, block_map; /* under the buddy lock */
 static bool has_state_map;                                                /* set by arena_init */
 
@@ -75,6 +77,29 @@ static size_t arena_size_for(size_t size, uint64_t limit)
 	return MAX(size, BLOCK_SIZE);
 }
 
+static bool open_gradually(uint32_t block)
+{
+	return options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF && block < HUGE_FROM_BLOCK;
+}
+
+/* Hardened production's arena is anywhere in 48 TiB between the shadow and where programs and libraries are mapped. The
+ * kernel would put it right below the libraries: an address of one would tell the address of the other. */
+#define PLACES_FROM ((uintptr_t)0x20 << 40)
+#define PLACES_SIZE ((uintptr_t)0x30 << 40)
+
+static void *reserve_somewhere(size_t size)
+{
+	void *p = NULL;
+	unsigned i;
+
+	for (i = 0; open_gradually(0) && arena_random && !p && i < 2; i++) {
+		uintptr_t off = ALIGN_DOWN((arena_random << 16 * i) % PLACES_SIZE, BLOCK_SIZE);
+
+		p = os_reserve_at(PLACES_FROM + off, size);
+	}
+	return p ? p : os_reserve(size, BLOCK_SIZE);
+}
+
 bool arena_init(bool state_map_wanted)
 {
 	void *base = NULL;
@@ -84,7 +109,7 @@ bool arena_init(bool state_map_wanted)
 	size = arena_size_for(ALIGN_UP((size_t)options.arena_size, BLOCK_SIZE), os_address_space_limit());
 
 	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
-		base = os_reserve(size, BLOCK_SIZE);
+		base = reserve_somewhere(size);
 		if (base && reserve_maps(size / BLOCK_SIZE))
 			break;
 		if (base)
@@ -117,11 +142,6 @@ static bool block_huge(uint32_t block)
 #define OPEN_AHEAD_MIN 32u /* pages */
 #define OPEN_AHEAD_SHARE 8
 static uint32_t open_pages; /* under the buddy lock */
-
-static bool open_gradually(uint32_t block)
-{
-	return options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF && block < HUGE_FROM_BLOCK;
-}
 
 static bool open_to(uint32_t end)
 {
