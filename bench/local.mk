@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-dist_noinst_SCRIPTS += bench/run bench/fence bench/cache bench/decode
+dist_noinst_SCRIPTS += bench/run bench/fence bench/cache bench/decode bench/hardening
 EXTRA_DIST += bench/cache_objects.c
 EXTRA_DIST += bench/fence_blocks.c
 EXTRA_DIST += bench/README.md bench/measure.c bench/programs

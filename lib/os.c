@@ -561,6 +561,22 @@ void *os_reserve(size_t size, size_t align)
 	return p;
 }
 
+void *os_reserve_at(uintptr_t addr, size_t size)
+{
+	long r = arch_syscall6(SYS_mmap, (long)addr, (long)size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	                       -1, 0);
+
+	if (r < 0 && r > -(long)PAGE_SIZE)
+		return NULL;
+	reserve_note((uintptr_t)r, size);
+	if ((uintptr_t)r != addr) {
+		os_release((void *)r, size);
+		return NULL;
+	}
+	reserve_prepare((void *)r, size);
+	return (void *)r;
+}
+
 static bool os_protect(void *p, size_t size, int prot)
 {
 	return !strict_self && os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;

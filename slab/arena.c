@@ -36,6 +36,8 @@ uint32_t slab_guards_closed;
 
 static size_t committed; /* in check mode: bytes that are accessible; written under the buddy lock */
 static bool opened;      /* atomic: some page beyond was made accessible after a report */
+uint64_t arena_random;
+
 static struct stepped_reserve state_map, coarse_map, page_map, block_map; /* under the buddy lock */
 static bool has_state_map;                                                /* set by arena_init */
 
@@ -85,6 +87,29 @@ static size_t arena_size_for(size_t size, uint64_t limit)
 	return MAX(size, BLOCK_SIZE);
 }
 
+static bool open_gradually(uint32_t block)
+{
+	return options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF && block < HUGE_FROM_BLOCK;
+}
+
+/* Hardened production's arena is anywhere in 48 TiB between the shadow and where programs and libraries are mapped. The
+ * kernel would put it right below the libraries: an address of one would tell the address of the other. */
+#define PLACES_FROM ((uintptr_t)0x20 << 40)
+#define PLACES_SIZE ((uintptr_t)0x30 << 40)
+
+static void *reserve_somewhere(size_t size)
+{
+	void *p = NULL;
+	unsigned i;
+
+	for (i = 0; open_gradually(0) && arena_random && !p && i < 2; i++) {
+		uintptr_t off = ALIGN_DOWN((arena_random << 16 * i) % PLACES_SIZE, BLOCK_SIZE);
+
+		p = os_reserve_at(PLACES_FROM + off, size);
+	}
+	return p ? p : os_reserve_data(size, BLOCK_SIZE);
+}
+
 bool arena_init(bool state_map_wanted)
 {
 	void *base = NULL;
@@ -95,7 +120,7 @@ bool arena_init(bool state_map_wanted)
 	size = arena_size_for(os_is_emulated() ? MIN(size, EMULATED_MAX) : size, os_address_space_limit());
 
 	for (; size >= BLOCK_SIZE; size = ALIGN_DOWN(size / 2, BLOCK_SIZE)) {
-		base = os_reserve_data(size, BLOCK_SIZE);
+		base = reserve_somewhere(size);
 		if (base && reserve_maps(size / BLOCK_SIZE))
 			break;
 		if (base)
@@ -128,11 +153,6 @@ static bool block_huge(uint32_t block)
 #define OPEN_AHEAD_MIN 32u /* pages */
 #define OPEN_AHEAD_SHARE 8
 static uint32_t open_pages; /* under the buddy lock */
-
-static bool open_gradually(uint32_t block)
-{
-	return options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF && block < HUGE_FROM_BLOCK;
-}
 
 static bool open_to(uint32_t end)
 {

@@ -40,6 +40,7 @@ extern uint32_t arena_ready_blocks; /* blocks that are usable; only grows; writt
 
 /* Without a state map every cache must have checks. */
 bool arena_init(bool state_map_wanted);
+extern uint64_t arena_random; /* where the arena is, in hardened production; set before arena_init, else 0 */
 /* Makes blocks [0, n) and their maps usable. Called under the buddy lock. False: no memory. */
 bool arena_reach(uint32_t n);
 /* The run [page, page + n) is about to be handed out: makes it accessible. Called under the buddy lock. False: no

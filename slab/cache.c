@@ -8,6 +8,7 @@
 #include "slab/class.h"
 #include "slab/finding.h"
 #include "slab/flags.h"
+#include "slab/key.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
 #include "slab/track.h"
@@ -266,6 +267,26 @@ static bool zero_give_up(struct slab *s)
 	return area_guard_clear(page_of(s->base), s->cache->nr_pages);
 }
 
+/* harden=full: one slab in FENCE_ONE_IN has a guard page behind it, if that page is free. */
+#define FENCE_ONE_IN 8
+
+static __cold_path void slab_fence(const struct slab_cache *c, struct slab *s, uint32_t page)
+{
+	bool clean;
+
+	s->fenced = !harden_random(FENCE_ONE_IN) && buddy_extend(page + c->nr_pages, 1, &clean);
+	if (s->fenced)
+		area_guard_set(page + c->nr_pages, 1);
+}
+
+/* A page that cannot be made accessible again is lost to the heap. */
+static __cold_path void slab_unfence(const struct slab_cache *c, struct slab *s, uint32_t page)
+{
+	if (area_guard_clear(page + c->nr_pages, 1))
+		buddy_free(page + c->nr_pages, 1, true);
+	s->fenced = false;
+}
+
 static struct slab *slab_new(struct slab_cache *c)
 {
 	struct slab *s = descriptor_get(c);
@@ -284,6 +305,8 @@ static struct slab *slab_new(struct slab_cache *c)
 	}
 	if (cache_is_zero(c))
 		area_guard_set(page, c->nr_pages);
+	if (unlikely(harden_full))
+		slab_fence(c, s, page);
 	WRITE_ONCE(s->cache, c);
 	WRITE_ONCE(s->base, page_address(page));
 	s->nr_free = c->nr_objects;
@@ -324,6 +347,8 @@ static void slab_delete(struct slab_cache *c, struct slab *s)
 	if (!c->fast)
 		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_RUN);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
+	if (unlikely(s->fenced))
+		slab_unfence(c, s, page);
 	if (likely(usable))
 		buddy_free(page, c->nr_pages, clean);
 	s->next = c->spare;

@@ -19,6 +19,7 @@ struct slab {
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
 	uint32_t hint;            /* no free bit in the words before this one; under the cache lock */
 	uint8_t list;             /* enum slab_list; under the cache lock */
+	bool fenced;              /* the page behind it is a guard (harden=full) */
 	bool opened;              /* guarded, and one of its pages was opened after a report */
 	/* guarded as a whole: its bytes must not be touched. Written under quarantine_lock and the cache lock. */
 	bool guarded;

@@ -35,12 +35,12 @@ static struct damage difference(uintptr_t at, const void *expected, size_t n)
 	return (struct damage){ at + first, last - first, want[first], is[first], 0 };
 }
 
-static __cold_path void report_head(void *p, uint64_t key)
+static __cold_path void report_head(void *p, uint64_t key, enum slab_found_at at)
 {
 	struct damage d = difference((uintptr_t)p, &key, sizeof(key));
 	struct slab_finding f;
 
-	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, SLAB_AT_ALLOC, &d, NULL);
+	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, &d, NULL);
 	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
 }
 
@@ -100,6 +100,36 @@ bool harden_intact(uintptr_t from, uintptr_t to, struct damage *d)
 
 /* ---- freed objects --------------------------------------------------------------------------- */
 
+/* harden=full: behind its mark, a freed slot is zero, up to the next one: also where an underflow of that one writes. */
+static __cold_path void zero_fill(const struct slab_cache *c, void *p)
+{
+	mem_set((char *)p + sizeof(uint64_t), 0, c->slot_size - sizeof(uint64_t));
+}
+
+static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum slab_found_at at)
+{
+	uintptr_t from = (uintptr_t)p + sizeof(uint64_t), to = (uintptr_t)p + c->slot_size;
+	const uint8_t *first = mem_find_not((void *)from, 0, to - from);
+	struct slab_finding f;
+	struct damage d;
+
+	if (likely(!first))
+		return true;
+	while (!((uint8_t *)to)[-1])
+		to--;
+	d = (struct damage){ (uintptr_t)first, to - (uintptr_t)first, 0, *first };
+	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, &d, NULL);
+	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+	return false;
+}
+
+void harden_free(const struct slab_cache *c, void *p, uint64_t key)
+{
+	*(slab_word64 *)p = key;
+	if (harden_full)
+		zero_fill(c, p);
+}
+
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key)
 {
 	size_t i, got = 0;
@@ -112,8 +142,10 @@ size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_
 				report_twice(head);
 				continue;
 			}
-			report_head(head, key);
+			report_head(head, key, SLAB_AT_ALLOC);
 		}
+		if (harden_full && (void *)head != objects[i])
+			zero_fill(c, head);
 		*head = key;
 		objects[got++] = head;
 	}
@@ -124,15 +156,31 @@ bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key)
 {
 	uint64_t head = *(slab_word64 *)p;
 
-	if (likely(head == key))
+	if (likely(head == key)) {
+		if (harden_full)
+			zero_verify(c, p, SLAB_AT_ALLOC);
 		return true;
+	}
 	/* Another thread freed it at the same time, and has it, or had it. */
 	if (is_key(head) || state_is_live(c, (uintptr_t)p)) {
 		report_twice(p);
 		return false;
 	}
-	report_head(p, key);
+	report_head(p, key, SLAB_AT_ALLOC);
 	return true;
+}
+
+bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab_found_at at)
+{
+	uint64_t head = *(slab_word64 *)p;
+
+	if (likely(head == key))
+		return !harden_full || zero_verify(c, p, at);
+	if (is_key(head) || state_is_live(c, (uintptr_t)p))
+		report_twice(p);
+	else
+		report_head(p, key, at);
+	return false;
 }
 
 /* ---- live objects ---------------------------------------------------------------------------- */

@@ -20,6 +20,10 @@
  *
  * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
  *
+ * harden=full, beyond that: a freed object is zero behind its mark, which is verified when it is given out. A bin gives
+ * out any of its older objects, at random, and only while it holds many; the inline paths never see such bins (tcache.c).
+ * Large areas are unmapped when they are freed (vmalloc.c), and some slabs have a guard page behind them (cache.c).
+ *
  * Accepted weakness: code that can read freed memory, or memory behind an object, can read the key. */
 #ifndef MEMSAN_SLAB_HARDEN_H
 #define MEMSAN_SLAB_HARDEN_H
@@ -33,6 +37,10 @@
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key);
 /* An object from the thread's bin must have the thread's key. Reports otherwise. False: it may not be given out. */
 bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key);
+/* The same for an object that stays in its bin. False: something was reported. */
+bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab_found_at at);
+/* An object becomes free for the owner of `key`. */
+void harden_free(const struct slab_cache *c, void *p, uint64_t key);
 /* Verifies a live object's canary. Reports damage. */
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs);
 /* An object becomes the program's, with `size` bytes; later its size changes. */

@@ -6,7 +6,7 @@
 
 #include <sys/auxv.h>
 
-bool harden_on;
+bool harden_on, harden_full;
 uint64_t harden_secret;
 
 /* splitmix64's last steps. */
@@ -28,7 +28,9 @@ void harden_init(void)
 	if (random)
 		mem_copy(words, random, sizeof(words));
 	harden_secret = mix(mix(words[0]) + mix(words[1] ^ 0x6d656d73616eULL)) | 0x80;
+	arena_random = mix(harden_secret + 1);
 	harden_on = options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF;
+	harden_full = harden_on && options.harden == HARDEN_FULL;
 }
 
 uint64_t harden_key(uint32_t block)
@@ -36,9 +38,31 @@ uint64_t harden_key(uint32_t block)
 	return harden_secret ^ (uint64_t)(block % HARDEN_BLOCKS) << 32;
 }
 
+uint32_t harden_random(uint32_t n)
+{
+	static TLS_IE uint64_t state;
+
+	if (unlikely(!state))
+		state = mix(harden_secret ^ (uintptr_t)&state) | 1;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)((state >> 32) * n >> 32);
+}
+
 size_t harden_size(const struct slab_cache *c, const void *p)
 {
 	size_t size = slab_armed_size(p, c->tail, harden_secret);
 
 	return likely(size <= c->object_size) ? size : c->object_size;
+}
+
+size_t harden_size_seen(const struct slab_cache *c, const void *p)
+{
+	uint32_t word, size;
+
+	if (os_safe_read(&word, (const char *)p + c->tail, sizeof(word)) != sizeof(word))
+		return c->object_size;
+	size = word - (uint32_t)harden_secret;
+	return size <= c->object_size ? size : c->object_size;
 }

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 slab_core_sources = slab/arena.c slab/budget.c slab/buddy.c slab/class.c slab/flags.c slab/trace_hook.c \
 	slab/shadow_hook.c slab/directory.c slab/track.c slab/area.c slab/source.c slab/key.c slab/object.c \
-	slab/finding.c slab/redzone.c slab/cache.c slab/failslab.c slab/harden.c slab/tcache.c slab/guard_slab.c slab/quarantine.c \
-	slab/debug.c \
+	slab/finding.c slab/redzone.c slab/cache.c slab/failslab.c slab/harden.c slab/tcache.c slab/guard_slab.c \
+	slab/quarantine.c slab/debug.c \
 	slab/vmalloc.c slab/guard.c slab/changed.c slab/mempool.c slab/verify.c slab/shrinker.c slab/reclaim.c \
 	slab/inside.c slab/spare.c \
 	slab/stats.c slab/custom.c slab/malloc.c slab/release.c slab/pages.c slab/life.c

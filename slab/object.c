@@ -38,9 +38,8 @@ void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, str
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));
-	/* The program may have closed the page. */
-	if (c->tail && obj->state == SLAB_OBJ_LIVE && os_page_readable((void *)(object + c->tail)))
-		obj->size = harden_size(c, (void *)object);
+	if (c->tail && obj->state == SLAB_OBJ_LIVE)
+		obj->size = harden_size_seen(c, (void *)object);
 	if (t) {
 		struct slab_track copy = track_read(t);
 

@@ -29,6 +29,7 @@
 #define BIN_GROWTH 4u
 #define BIN_MAX BUDGET_BIN_OBJECTS
 #define TRIPS_A_TICK 256
+#define FULL_LEAST 16u
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
 bool tcache_any_fast = true;    /* slab_init knows */
@@ -193,12 +194,33 @@ static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct sl
 	return got != 0;
 }
 
+static size_t bin_check(const struct tcache_bin *bin, const struct slab_cache *c, uint64_t key, enum slab_found_at at)
+{
+	size_t found = 0;
+	uint32_t i;
+
+	for (i = 0; c->tail && i < bin->count; i++)
+		found += !harden_is_free(c, bin->items[i], key, at);
+	return found;
+}
+
+/* harden=full: objects leave the bin, and are not looked at again before they are taken. */
+static __cold_path void bin_check_leaving(const struct tcache_bin *bin, const struct slab_cache *c, uint32_t n,
+                                          uint64_t key)
+{
+	struct tcache_bin leaving = { .items = bin->items, .count = (uint16_t)n };
+
+	bin_check(&leaving, c, key, SLAB_AT_FREE);
+}
+
 /* The older half goes. The objects freed last are still in the processor's caches. */
 static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
 	void **old = b->work.flushed;
 	uint32_t n = (bin->count + 1) / 2, rest = bin->count - n;
 
+	if (unlikely(harden_full))
+		bin_check_leaving(bin, c, n, b->fast.key);
 	mem_copy(old, bin->items, n * sizeof(void *));
 	/* In this order an interrupted copy loses objects, and never doubles one. */
 	WRITE_ONCE(bin->count, 0);
@@ -220,6 +242,9 @@ static void bins_decay(struct tcache_block *b)
 			bin_flush_half(b, &b->fast.bins[i], &malloc_caches[i]);
 		b->ran_empty[i] = false;
 	}
+	for (i = 1; harden_full && i <= SLAB_NR_CLASSES; i++)
+		if (b->ready[i].count > FULL_LEAST)
+			bin_flush_half(b, &b->ready[i], &malloc_caches[i]);
 }
 
 static void bin_flush_all(struct tcache_bin *bin, struct slab_cache *c)
@@ -279,6 +304,48 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 	return true;
 }
 
+/* harden=full. The bins are where the inline paths do not look. The quarter of a bin that was freed last is not given out,
+ * and of the others any one may be. A bin takes fresh objects until it holds FULL_LEAST. */
+
+static void full_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	uint32_t want = MIN(MIN(FULL_LEAST, (uint32_t)bin->max) - bin->count, FULL_LEAST);
+
+	tick(b);
+	want = MIN(want, (uint32_t)bin->max - bin->count); /* the program's shrinkers may have run */
+	WRITE_ONCE(bin->count, (uint16_t)(bin->count + take(c, bin->items + bin->count, want, b->fast.key)));
+}
+
+static __cold_path void *full_take(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	uint32_t old, i;
+	void *p;
+
+	do {
+		if (bin->count < FULL_LEAST) {
+			bin_grow(bin, c);
+			if (!bin->max || failslab_on)
+				return take_without_block(c);
+			if (bin->count < MIN(FULL_LEAST, (uint32_t)bin->max))
+				full_refill(b, bin, c);
+			if (!bin->count)
+				return NULL;
+		}
+		old = bin->count - MAX(bin->count / 4u, bin->count > 1u);
+		i = harden_random(old);
+		p = bin->items[i];
+		bin->items[i] = bin->items[old - 1];
+		mem_move(bin->items + old - 1, bin->items + old, (bin->count - old) * sizeof(void *));
+		WRITE_ONCE(bin->count, (uint16_t)(bin->count - 1));
+	} while (unlikely(!harden_may_give(c, p, b->fast.key)));
+	return p;
+}
+
+static inline struct tcache_bin *full_bin(struct tcache_block *b, const struct slab_cache *c)
+{
+	return &b->ready[c->number];
+}
+
 void *tcache_malloc(unsigned class)
 {
 	struct tcache_block *b = tcache_block();
@@ -287,7 +354,12 @@ void *tcache_malloc(unsigned class)
 
 	if (likely(b) && b->fast.bins[class].count == 0)
 		b->ran_empty[class] = true;
-	p = likely(b) ? bin_take(b, &b->fast.bins[class], c) : take_without_block(c);
+	if (unlikely(!b))
+		p = take_without_block(c);
+	else if (harden_full && c->tail)
+		p = full_take(b, full_bin(b, c), c);
+	else
+		p = bin_take(b, &b->fast.bins[class], c);
 
 	if (p)
 		state_set(p, class);
@@ -299,10 +371,13 @@ void tcache_free(unsigned class, void *p)
 {
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
+	struct tcache_bin *bin = NULL;
 
+	if (likely(b))
+		bin = harden_full && c->tail ? full_bin(b, c) : &b->fast.bins[class];
 	if (c->tail)
-		*(slab_word64 *)p = b ? b->fast.key : harden_key(0);
-	if (unlikely(!b || !bin_put(b, &b->fast.bins[class], c, p)))
+		harden_free(c, p, b ? b->fast.key : harden_key(0));
+	if (unlikely(!bin || !bin_put(b, bin, c, p)))
 		cache_return(c, &p, 1);
 }
 
@@ -464,6 +539,19 @@ uint64_t tcache_count_custom(const struct slab_cache *c)
 			n += READ_ONCE(x->bin.count);
 	}
 	return n;
+}
+
+size_t tcache_check_own(enum slab_found_at at)
+{
+	struct tcache_block *b = (struct tcache_block *)tcache_own;
+	size_t found = 0;
+	unsigned i;
+
+	for (i = 1; b && harden_on && i <= SLAB_NR_CLASSES; i++) {
+		found += bin_check(&b->fast.bins[i], &malloc_caches[i], b->fast.key, at);
+		found += bin_check(&b->ready[i], &malloc_caches[i], b->fast.key, at);
+	}
+	return found;
 }
 
 /* ---- threads come and go --------------------------------------------------------------------- */

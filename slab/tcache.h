@@ -76,6 +76,8 @@ void tcache_put_custom(struct slab_cache *c, void *p);
 void tcache_flush_custom(struct slab_cache *c);        /* this thread's bin */
 void tcache_forget_custom(const struct slab_cache *c); /* in all threads: their inline paths no longer use it */
 uint64_t tcache_count_custom(const struct slab_cache *c);
+/* Hardened production: verifies the freed objects in this thread's bins, reports damage, and returns how many. */
+size_t tcache_check_own(enum slab_found_at at);
 void tcache_flush_all(struct tcache_block *b);
 /* Gives back half of each bin that did not run empty since the last call. */
 void tcache_decay(struct tcache_block *b);

@@ -7,6 +7,7 @@
 #include "slab/mempool.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
+#include "slab/tcache.h"
 #include "slab/track.h"
 #include "slab/vmalloc.h"
 
@@ -196,6 +197,7 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 			page = next_run(page, w);
 		}
 	}
+	found += tcache_check_own(at);
 	found += area_check_all(at, regs);
 	return found + mempool_check_all(at, regs);
 }

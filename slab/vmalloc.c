@@ -187,7 +187,8 @@ static struct area *area_new(size_t pages, size_t align, size_t guards, size_t s
 /* Does free unmap this area, in production? */
 static bool area_unmaps(enum slab_api api, size_t size)
 {
-	return options.quarantine_size != 0 && (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && size > UNMAP_MIN));
+	return options.quarantine_size != 0 &&
+	       (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && (size > UNMAP_MIN || harden_full)));
 }
 
 static bool area_tracked(enum slab_api api, size_t size)
