@@ -117,7 +117,7 @@ static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum sl
 		return true;
 	while (!((uint8_t *)to)[-1])
 		to--;
-	d = (struct damage){ (uintptr_t)first, to - (uintptr_t)first, 0, *first };
+	d = (struct damage){ (uintptr_t)first, to - (uintptr_t)first, 0, *first, 0 };
 	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, &d, NULL);
 	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
 	return false;

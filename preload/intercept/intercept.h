@@ -209,18 +209,18 @@ int __vfwprintf_chk(FILE *f, int flag, const wchar_t *format, va_list args);
 void __vsyslog_chk(int priority, int flag, const char *format, va_list args);
 
 /* The dialects of scanf: gnu89's, C99's and C23's. */
-#define SCANF_DIALECT(d)                                                         \
-	int d##scanf(const char *format, ...);                                   \
-	int d##fscanf(FILE *f, const char *format, ...);                         \
-	int d##sscanf(const char *s, const char *format, ...);                   \
-	int d##vscanf(const char *format, va_list args);                         \
-	int d##vfscanf(FILE *f, const char *format, va_list args);               \
-	int d##vsscanf(const char *s, const char *format, va_list args);         \
-	int d##wscanf(const wchar_t *format, ...);                               \
-	int d##fwscanf(FILE *f, const wchar_t *format, ...);                     \
-	int d##swscanf(const wchar_t *s, const wchar_t *format, ...);            \
-	int d##vwscanf(const wchar_t *format, va_list args);                     \
-	int d##vfwscanf(FILE *f, const wchar_t *format, va_list args);           \
+#define SCANF_DIALECT(d)                                                 \
+	int d##scanf(const char *format, ...);                           \
+	int d##fscanf(FILE *f, const char *format, ...);                 \
+	int d##sscanf(const char *s, const char *format, ...);           \
+	int d##vscanf(const char *format, va_list args);                 \
+	int d##vfscanf(FILE *f, const char *format, va_list args);       \
+	int d##vsscanf(const char *s, const char *format, va_list args); \
+	int d##wscanf(const wchar_t *format, ...);                       \
+	int d##fwscanf(FILE *f, const wchar_t *format, ...);             \
+	int d##swscanf(const wchar_t *s, const wchar_t *format, ...);    \
+	int d##vwscanf(const wchar_t *format, va_list args);             \
+	int d##vfwscanf(FILE *f, const wchar_t *format, va_list args);   \
 	int d##vswscanf(const wchar_t *s, const wchar_t *format, va_list args);
 SCANF_DIALECT()
 SCANF_DIALECT(__isoc99_)
@@ -228,22 +228,22 @@ SCANF_DIALECT(__isoc23_)
 #undef SCANF_DIALECT
 
 /* Numbers; C23's read binary digits. */
-#define NUMBER_DIALECT(d)                                                               \
-	long d##strtol(const char *s, char **end, int base);                            \
-	unsigned long d##strtoul(const char *s, char **end, int base);                  \
-	long long d##strtoll(const char *s, char **end, int base);                      \
-	unsigned long long d##strtoull(const char *s, char **end, int base);            \
-	intmax_t d##strtoimax(const char *s, char **end, int base);                     \
-	uintmax_t d##strtoumax(const char *s, char **end, int base);                    \
-	long d##strtol_l(const char *s, char **end, int base, locale_t l);              \
-	unsigned long d##strtoul_l(const char *s, char **end, int base, locale_t l);    \
-	long long d##strtoll_l(const char *s, char **end, int base, locale_t l);        \
+#define NUMBER_DIALECT(d)                                                                  \
+	long d##strtol(const char *s, char **end, int base);                               \
+	unsigned long d##strtoul(const char *s, char **end, int base);                     \
+	long long d##strtoll(const char *s, char **end, int base);                         \
+	unsigned long long d##strtoull(const char *s, char **end, int base);               \
+	intmax_t d##strtoimax(const char *s, char **end, int base);                        \
+	uintmax_t d##strtoumax(const char *s, char **end, int base);                       \
+	long d##strtol_l(const char *s, char **end, int base, locale_t l);                 \
+	unsigned long d##strtoul_l(const char *s, char **end, int base, locale_t l);       \
+	long long d##strtoll_l(const char *s, char **end, int base, locale_t l);           \
 	unsigned long long d##strtoull_l(const char *s, char **end, int base, locale_t l); \
-	long d##wcstol(const wchar_t *s, wchar_t **end, int base);                      \
-	unsigned long d##wcstoul(const wchar_t *s, wchar_t **end, int base);            \
-	long long d##wcstoll(const wchar_t *s, wchar_t **end, int base);                \
-	unsigned long long d##wcstoull(const wchar_t *s, wchar_t **end, int base);      \
-	intmax_t d##wcstoimax(const wchar_t *s, wchar_t **end, int base);               \
+	long d##wcstol(const wchar_t *s, wchar_t **end, int base);                         \
+	unsigned long d##wcstoul(const wchar_t *s, wchar_t **end, int base);               \
+	long long d##wcstoll(const wchar_t *s, wchar_t **end, int base);                   \
+	unsigned long long d##wcstoull(const wchar_t *s, wchar_t **end, int base);         \
+	intmax_t d##wcstoimax(const wchar_t *s, wchar_t **end, int base);                  \
 	uintmax_t d##wcstoumax(const wchar_t *s, wchar_t **end, int base);
 NUMBER_DIALECT()
 NUMBER_DIALECT(__isoc23_)

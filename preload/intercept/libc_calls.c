@@ -56,7 +56,7 @@
 #pragma GCC diagnostic ignored "-Wvla-parameter"
 #endif
 
-/* ---- declared with variable arguments, under other names than libc exports, or not at all --------------------------- */
+/* ---- declared with variable arguments, under other names, or not at all ----------------------- */
 
 #undef strerror_r
 long ptrace(int request, pid_t pid, void *address, void *data);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* preload/intercept/libc_printf.c - interceptors of printf and its family. The format and its arguments are checked
  * before the call (libc_format.c), in check mode: in production libc's own access to a fenced object meets the guard
- * page, and to read each format would cost a fifth of a short snprintf. How much is written to a buffer is known when the call returns: at most min(n,
- * length + 1). So a program may pass snprintf a larger n than its buffer while the text is short. After a failed call
- * (-1) the number is not known.
+ * page, and to read each format would cost a fifth of a short snprintf. How much is written to a buffer is known when
+ * the call returns: at most min(n, length + 1). So a program may pass snprintf a larger n than its buffer while the
+ * text is short. After a failed call (-1) the number is not known.
  *
  * A function that only reads gets its arguments from the caller unchanged, by a jump. */
 #include "preload/intercept/intercept.h"
@@ -94,8 +94,8 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 	return ret;
 }
 
-/* Interceptors of the v form and of the variadic form, which is the v form between va_start and va_end. `check` is false
- * for another library's function. The destination's gate is asked after the call; its cost is nothing compared with
+/* Interceptors of the v form and of the variadic form, which is the v form between va_start and va_end. `check` is
+ * false for another library's function. The destination's gate is asked after the call; its cost is nothing compared with
  * formatting. */
 #define FORMAT(name, v_name, params, names, last, unit, before, call, n)                      \
 	static int formatted_##v_name(VA params, va_list args, bool check, const char *entry) \

@@ -63,12 +63,13 @@ static void check_wide_subject(const wchar_t *s, const char *entry)
 #define DIALECT(d, other, gnu)                                                                                        \
 	SCAN(d##scanf, d##vscanf, other##vscanf, (const char *format), (format), format, false, gnu, )                \
 	SCAN(d##fscanf, d##vfscanf, other##vfscanf, (FILE *f, const char *format), (f, format), format, false, gnu, ) \
-	SCAN(d##sscanf, d##vsscanf, other##vsscanf, (const char *s, const char *format), (s, format), format, false, gnu, \
-	     check_subject(s, entry))                                                                                 \
+	SCAN(d##sscanf, d##vsscanf, other##vsscanf, (const char *s, const char *format), (s, format), format,       \
+	     false, gnu, check_subject(s, entry))                                                                   \
 	SCAN(d##wscanf, d##vwscanf, other##vwscanf, (const wchar_t *format), (format), format, true, gnu, )           \
-	SCAN(d##fwscanf, d##vfwscanf, other##vfwscanf, (FILE *f, const wchar_t *format), (f, format), format, true, gnu, ) \
-	SCAN(d##swscanf, d##vswscanf, other##vswscanf, (const wchar_t *s, const wchar_t *format), (s, format), format, true, \
-	     gnu, check_wide_subject(s, entry))
+	SCAN(d##fwscanf, d##vfwscanf, other##vfwscanf, (FILE *f, const wchar_t *format), (f, format), format, true, \
+	     gnu, )                                                                                                 \
+	SCAN(d##swscanf, d##vswscanf, other##vswscanf, (const wchar_t *s, const wchar_t *format), (s, format),      \
+	     format, true, gnu, check_wide_subject(s, entry))
 /* clang-format on */
 DIALECT(, , true)
 DIALECT(__isoc99_, __isoc99_, false)

@@ -99,11 +99,14 @@ static void check_wide_line(const wchar_t *line, int n, const char *entry)
 /* clang-format off */
 GET_LINE(char, fgets, check_line, (char *dst, int n, FILE *f), (dst, n, f), )
 GET_LINE(char, fgets_unlocked, check_line, (char *dst, int n, FILE *f), (dst, n, f), )
-GET_LINE(char, __fgets_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f), check_room(dst, (size_t)n, room, ENTRY))
-GET_LINE(char, __fgets_unlocked_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f), check_room(dst, (size_t)n, room, ENTRY))
+GET_LINE(char, __fgets_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f),
+         check_room(dst, (size_t)n, room, ENTRY))
+GET_LINE(char, __fgets_unlocked_chk, check_line, (char *dst, size_t room, int n, FILE *f), (dst, room, n, f),
+         check_room(dst, (size_t)n, room, ENTRY))
 GET_LINE(wchar_t, fgetws, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f), )
 GET_LINE(wchar_t, fgetws_unlocked, check_wide_line, (wchar_t *dst, int n, FILE *f), (dst, n, f), )
-GET_LINE(wchar_t, __fgetws_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f), (dst, room, n, f), check_wide_room(dst, (size_t)n, room, ENTRY))
+GET_LINE(wchar_t, __fgetws_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f), (dst, room, n, f),
+         check_wide_room(dst, (size_t)n, room, ENTRY))
 GET_LINE(wchar_t, __fgetws_unlocked_chk, check_wide_line, (wchar_t *dst, size_t room, int n, FILE *f),
          (dst, room, n, f), check_wide_room(dst, (size_t)n, room, ENTRY))
 /* clang-format on */

@@ -23,6 +23,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,16 +71,20 @@ int __fxstat64(int, int, struct stat64 *), __fxstatat64(int, int, const char *, 
 static int short_one, made;
 static volatile long used; /* the result of a call that the compiler could leave out */
 
+void __asan_poison_memory_region(const volatile void *p, size_t n);
+
 static void *part(const void *from, size_t n)
 {
-	char *p;
+	bool is_short = ++made == short_one;
+	char *p = malloc(is_short && n > 1 ? n - 1 : n);
 
-	n -= ++made == short_one;
-	p = malloc(n);
 	if (from)
-		memcpy(p, from, n);
+		memcpy(p, from, n - is_short);
 	else
-		memset(p, 0, n);
+		memset(p, 0, n - is_short);
+	/* An access to an object of no bytes would fault in libc. */
+	if (is_short && n == 1)
+		__asan_poison_memory_region(p, 1);
 	return p;
 }
 
@@ -90,7 +95,6 @@ static void *part(const void *from, size_t n)
 #define text_of(s) part(s, strlen(s) + 1)
 
 /* A number that the call uses must be right even when it lies in bad memory. */
-void __asan_poison_memory_region(const volatile void *p, size_t n);
 static void *steady(const void *from, size_t n)
 {
 	char *p = malloc(n);

@@ -4,7 +4,7 @@
 #define MEMSAN_LIB_ARCH_X86_64_H
 
 /* What the ABI says of programs: e_machine, and glibc's dynamic loader. */
-#define ARCH_ELF_MACHINE 62 /* EM_X86_64 */
+#define ARCH_ELF_MACHINE 62    /* EM_X86_64 */
 #define ARCH_AUDIT 0xc000003eu /* AUDIT_ARCH_X86_64 */
 
 /* Does an emulator (QEMU's TCG) run this code? The instruction may be slow in a virtual machine. */
@@ -263,62 +263,61 @@ _Noreturn static inline void arch_trap(void)
 
 /* The same for a function of variable arguments. FIND gets the registers that may hold arguments, and the arguments on
  * the stack; ARCH_VA_START makes a list of these, without the first `named` ones. */
-#define ARCH_FORWARD_VARIADIC(name, find)                            \
-	__asm__(".pushsection .text\n"                               \
-	        ".globl " #name "\n"                                 \
-	        ".type " #name ", @function\n" #name ":\n"           \
-	        ".cfi_startproc\n"                                   \
-	        "endbr64\n"                                          \
-	        "pushq %rax\n.cfi_adjust_cfa_offset 8\n"             \
-	        "subq $128, %rsp\n.cfi_adjust_cfa_offset 128\n"      \
-	        "testb %al, %al\n"                                   \
-	        "je 1f\n"                                            \
-	        "movaps %xmm0, (%rsp)\n"                             \
-	        "movaps %xmm1, 16(%rsp)\n"                           \
-	        "movaps %xmm2, 32(%rsp)\n"                           \
-	        "movaps %xmm3, 48(%rsp)\n"                           \
-	        "movaps %xmm4, 64(%rsp)\n"                           \
-	        "movaps %xmm5, 80(%rsp)\n"                           \
-	        "movaps %xmm6, 96(%rsp)\n"                           \
-	        "movaps %xmm7, 112(%rsp)\n"                          \
-	        "1:\n"                                               \
-	        "pushq %r9\n.cfi_adjust_cfa_offset 8\n"              \
-	        "pushq %r8\n.cfi_adjust_cfa_offset 8\n"              \
-	        "pushq %rcx\n.cfi_adjust_cfa_offset 8\n"             \
-	        "pushq %rdx\n.cfi_adjust_cfa_offset 8\n"             \
-	        "pushq %rsi\n.cfi_adjust_cfa_offset 8\n"             \
-	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"             \
-	        "movq %rsp, %rdi\n"                                  \
-	        "leaq 192(%rsp), %rsi\n"                             \
-	        "call " #find "\n"                                   \
-	        "movq %rax, %r11\n"                                  \
-	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"             \
-	        "popq %rsi\n.cfi_adjust_cfa_offset -8\n"             \
-	        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"             \
-	        "popq %rcx\n.cfi_adjust_cfa_offset -8\n"             \
-	        "popq %r8\n.cfi_adjust_cfa_offset -8\n"              \
-	        "popq %r9\n.cfi_adjust_cfa_offset -8\n"              \
-	        "movq 128(%rsp), %rax\n"                             \
-	        "testb %al, %al\n"                                   \
-	        "je 2f\n"                                            \
-	        "movaps (%rsp), %xmm0\n"                             \
-	        "movaps 16(%rsp), %xmm1\n"                           \
-	        "movaps 32(%rsp), %xmm2\n"                           \
-	        "movaps 48(%rsp), %xmm3\n"                           \
-	        "movaps 64(%rsp), %xmm4\n"                           \
-	        "movaps 80(%rsp), %xmm5\n"                           \
-	        "movaps 96(%rsp), %xmm6\n"                           \
-	        "movaps 112(%rsp), %xmm7\n"                          \
-	        "2:\n"                                               \
-	        "addq $136, %rsp\n.cfi_adjust_cfa_offset -136\n"     \
-	        "jmp *%r11\n"                                        \
-	        ".cfi_endproc\n"                                     \
-	        ".size " #name ", . - " #name "\n"                   \
+#define ARCH_FORWARD_VARIADIC(name, find)                        \
+	__asm__(".pushsection .text\n"                           \
+	        ".globl " #name "\n"                             \
+	        ".type " #name ", @function\n" #name ":\n"       \
+	        ".cfi_startproc\n"                               \
+	        "endbr64\n"                                      \
+	        "pushq %rax\n.cfi_adjust_cfa_offset 8\n"         \
+	        "subq $128, %rsp\n.cfi_adjust_cfa_offset 128\n"  \
+	        "testb %al, %al\n"                               \
+	        "je 1f\n"                                        \
+	        "movaps %xmm0, (%rsp)\n"                         \
+	        "movaps %xmm1, 16(%rsp)\n"                       \
+	        "movaps %xmm2, 32(%rsp)\n"                       \
+	        "movaps %xmm3, 48(%rsp)\n"                       \
+	        "movaps %xmm4, 64(%rsp)\n"                       \
+	        "movaps %xmm5, 80(%rsp)\n"                       \
+	        "movaps %xmm6, 96(%rsp)\n"                       \
+	        "movaps %xmm7, 112(%rsp)\n"                      \
+	        "1:\n"                                           \
+	        "pushq %r9\n.cfi_adjust_cfa_offset 8\n"          \
+	        "pushq %r8\n.cfi_adjust_cfa_offset 8\n"          \
+	        "pushq %rcx\n.cfi_adjust_cfa_offset 8\n"         \
+	        "pushq %rdx\n.cfi_adjust_cfa_offset 8\n"         \
+	        "pushq %rsi\n.cfi_adjust_cfa_offset 8\n"         \
+	        "pushq %rdi\n.cfi_adjust_cfa_offset 8\n"         \
+	        "movq %rsp, %rdi\n"                              \
+	        "leaq 192(%rsp), %rsi\n"                         \
+	        "call " #find "\n"                               \
+	        "movq %rax, %r11\n"                              \
+	        "popq %rdi\n.cfi_adjust_cfa_offset -8\n"         \
+	        "popq %rsi\n.cfi_adjust_cfa_offset -8\n"         \
+	        "popq %rdx\n.cfi_adjust_cfa_offset -8\n"         \
+	        "popq %rcx\n.cfi_adjust_cfa_offset -8\n"         \
+	        "popq %r8\n.cfi_adjust_cfa_offset -8\n"          \
+	        "popq %r9\n.cfi_adjust_cfa_offset -8\n"          \
+	        "movq 128(%rsp), %rax\n"                         \
+	        "testb %al, %al\n"                               \
+	        "je 2f\n"                                        \
+	        "movaps (%rsp), %xmm0\n"                         \
+	        "movaps 16(%rsp), %xmm1\n"                       \
+	        "movaps 32(%rsp), %xmm2\n"                       \
+	        "movaps 48(%rsp), %xmm3\n"                       \
+	        "movaps 64(%rsp), %xmm4\n"                       \
+	        "movaps 80(%rsp), %xmm5\n"                       \
+	        "movaps 96(%rsp), %xmm6\n"                       \
+	        "movaps 112(%rsp), %xmm7\n"                      \
+	        "2:\n"                                           \
+	        "addq $136, %rsp\n.cfi_adjust_cfa_offset -136\n" \
+	        "jmp *%r11\n"                                    \
+	        ".cfi_endproc\n"                                 \
+	        ".size " #name ", . - " #name "\n"               \
 	        ".popsection\n")
-#define ARCH_VA_START(list, registers, stack, named)                   \
-	((list)[0].gp_offset = (unsigned)(named) * 8,                  \
-	 (list)[0].fp_offset = 48,                                     \
-	 (list)[0].reg_save_area = (void *)(uintptr_t)(registers),     \
+#define ARCH_VA_START(list, registers, stack, named)                          \
+	((list)[0].gp_offset = (unsigned)(named)*8, (list)[0].fp_offset = 48, \
+	 (list)[0].reg_save_area = (void *)(uintptr_t)(registers),            \
 	 (list)[0].overflow_arg_area = (void *)(uintptr_t)(stack))
 
 /* Defines an exported function NAME of one argument that continues in FN with the caller-saved registers cleared.
