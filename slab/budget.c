@@ -16,9 +16,17 @@
 int64_t budget_checked_bytes;
 uint64_t budget_queued_bytes;
 size_t budget_area_bytes, budget_area_peak;
+bool budget_lean;
 
 static size_t peak_before;      /* the peak of the interval before; under area_lock */
 static uint32_t interval_start; /* jiffies; under area_lock */
+
+#define LEAN_BELOW ((uint64_t)1 << 30)
+
+void budget_init(void)
+{
+	budget_lean = os_charge_limit() < LEAN_BELOW;
+}
 
 /* Live and retained areas together take no more bytes than the live areas took at their recent peak. So a program that
  * takes and frees the same areas again and again gets them all back, and a program whose sizes vary does not pile up

@@ -25,6 +25,9 @@ extern int64_t budget_checked_bytes; /* slots out of their slabs, in caches with
 extern uint64_t budget_queued_bytes; /* of these, in the queue of the quarantine; under quarantine_lock */
 extern size_t budget_area_bytes;     /* of live areas; under area_lock */
 extern size_t budget_area_peak;      /* the most of these in this interval; under area_lock */
+/* A small limit of data: a program that fits in it must still fit, so malloc's areas have no guards, which would take
+ * twice a block of a power of two from the buddy, and red zones are small. */
+extern bool budget_lean;
 #pragma GCC visibility pop
 
 #define BUDGET_BIN_OBJECTS 256u
@@ -60,6 +63,7 @@ static inline void budget_area_sub(size_t bytes)
 }
 
 /* Bytes of retained areas. Under area_lock. */
+void budget_init(void);
 size_t budget_retained_bytes(void);
 /* Bytes that the quarantine may hold now. */
 uint64_t budget_quarantine(void);

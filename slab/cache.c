@@ -84,8 +84,9 @@ static void choose_run(struct slab_cache *c)
 
 static size_t redzone_size(size_t object_size)
 {
-	return options.redzone ? options.redzone
-	                       : MIN(MAX(object_size / REDZONE_SHARE, (size_t)REDZONE_SIZE), (size_t)REDZONE_MAX);
+	if (options.redzone || budget_lean)
+		return MAX((size_t)options.redzone, (size_t)REDZONE_SIZE);
+	return MIN(MAX(object_size / REDZONE_SHARE, (size_t)REDZONE_SIZE), (size_t)REDZONE_MAX);
 }
 
 static void init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state,

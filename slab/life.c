@@ -2,6 +2,7 @@
 /* slab/life.c - the start of the process, the end of a thread, fork. */
 #include "slab/arena.h"
 #include "slab/buddy.h"
+#include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/class.h"
 #include "slab/directory.h"
@@ -48,6 +49,7 @@ bool slab_init(void)
 
 	if (arena_size)
 		return true;
+	budget_init();
 	harden_init();
 	if (harden_on)
 		class_harden();

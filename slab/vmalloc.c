@@ -38,22 +38,17 @@
  */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
-/* With its two guards a block of a power of two takes twice its size from the buddy.  Where that counts for a small
- * limit, a program that fits in it must still fit. */
-#define LEAN_BELOW ((uint64_t)1 << 30)
 #define SMALL_STEP 8                                 /* a change by less than this part of the size */
 #define SPARE_SHARE 4                                /* this part of the data pages is added as spare ones */
 #define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
-static bool area_lean; /* a small RLIMIT_DATA counts guards too: malloc's areas do without */
 
 void area_init(void)
 {
 	area_flags = flags_for_cache("vmalloc");
-	area_lean = os_charge_limit() < LEAN_BELOW;
-	if (area_lean)
+	if (budget_lean)
 		buddy_pack();
 	area_held = area_flags != 0 && options.quarantine_size != 0;
 	lock_register_for_fork(&area_lock);
@@ -267,7 +262,7 @@ static void area_publish(struct area *a)
  * production too. */
 static struct area *area_get(size_t pages, size_t align, enum slab_api api, size_t spare)
 {
-	size_t guards = (area_flags && !area_lean) || api == SLAB_API_VMALLOC ? 1 : 0;
+	size_t guards = (area_flags && !budget_lean) || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
 
 	if (!guards && !area_flags && align <= PAGE_SIZE && api != SLAB_API_PAGES)

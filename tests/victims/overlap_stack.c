@@ -7,23 +7,12 @@
  * ways: preload linked
  * expect: below
  */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
 void *mempcpy(void *dst, const void *src, size_t n);
 static char global[100] = "a global string";
-
-static void format(char *dst, const char *text, ...)
-{
-	va_list args;
-
-	va_start(args, text);
-	vsnprintf(dst, 50, text, args); /* expect: param-overlap entry=vsnprintf frame=main */
-	va_end(args);
-}
 
 int main(void)
 {
@@ -46,11 +35,5 @@ int main(void)
 	memcpy(g + 1, g, 50); /* expect: param-overlap entry=memcpy access=50 place=overlap_stack */
 	strcpy(g, "a global string");
 	strcpy(g, g + 1); /* expect: param-overlap entry=strcpy access=15 */
-	strcpy(p, "text");
-	sprintf(p, "%d %s", 1, p); /* expect: param-overlap entry=sprintf frame=main */
-	strcpy(p, "text");
-	snprintf(p, 60, "%-5.1f|%*d|%.3s", 1.5, 3, 7, p + 2); /* expect: param-overlap entry=snprintf frame=main */
-	strcpy(p, "text");
-	format(p, "%s%s", "x", p);
 	return 0;
 }
