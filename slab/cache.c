@@ -432,21 +432,35 @@ static __cold_path void report_unused(const struct damage *d)
 	finding_report(&f);
 }
 
-size_t cache_take(struct slab_cache *c, void **objects, size_t n)
+__inline_hot size_t take(struct slab_cache *c, void **objects, size_t n, struct damage *damage)
 {
-	struct damage damage = { .size = 0 };
 	size_t got = 0;
 	struct slab *s;
 
 	lock_acquire(&c->lock);
 	while (got < n && !c->broken && (s = slab_with_room(c)) != NULL)
-		got += slab_take(c, s, objects + got, n - got, &damage);
+		got += slab_take(c, s, objects + got, n - got, damage);
 	c->nr_out += got;
 	lock_release(&c->lock);
+	return got;
+}
+
+/* Not inline: production's stack would have room for the damage too. */
+static __attribute__((noinline)) size_t take_checked(struct slab_cache *c, void **objects, size_t n)
+{
+	struct damage damage = { .size = 0 };
+	size_t got = take(c, objects, n, &damage);
+
 	if (unlikely(damage.size))
 		report_unused(&damage);
-	if (!c->fast)
-		__atomic_fetch_add(&budget_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&budget_checked_bytes, (int64_t)(got * c->slot_size), __ATOMIC_RELAXED);
+	return got;
+}
+
+size_t cache_take(struct slab_cache *c, void **objects, size_t n)
+{
+	size_t got = c->fast ? take(c, objects, n, NULL) : take_checked(c, objects, n);
+
 	if (c->ctor)
 		construct_raw(c, objects, got);
 	return got;

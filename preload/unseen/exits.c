@@ -79,8 +79,10 @@ static void on_fatal(int sig)
 	static const struct kernel_action none = { SIG_DFL, 0, NULL, 0 };
 	uint64_t mask = ~((uint64_t)1 << (sig - 1));
 
-	exits_verify();
-	last_scan();
+	if (!slab_is_inside()) {
+		exits_verify();
+		last_scan();
+	}
 	if (!action_set(sig, &none))
 		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
 	arch_syscall6(SYS_tgkill, os_getpid(), os_gettid(), sig, 0, 0, 0);
@@ -133,6 +135,9 @@ static void on_quick_exit(void)
 int exits_scan(int status)
 {
 	if (!process_is_this() || runtime_state_now != RUNTIME_READY)
+		return status;
+	/* A signal handler that interrupted the runtime ends the process: locks may be taken, also that of reports. */
+	if (slab_is_inside())
 		return status;
 	exits_verify();
 	if (options.leak && options.leak_quick_exit)

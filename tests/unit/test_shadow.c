@@ -53,6 +53,7 @@ static void test_classify_table(void **state)
 
 			out.in_heap = false;
 			in.have_object = true;
+			in.large = want[i].arena == REPORT_VMALLOC_OUT_OF_BOUNDS;
 			assert_int_equal(shadow_classify(&in), want[i].arena);
 			assert_int_equal(shadow_classify(&out), want[i].elsewhere);
 		}

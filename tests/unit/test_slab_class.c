@@ -54,7 +54,8 @@ static void hardened_classes_fit(void)
 	size_t size;
 
 	class_harden();
-	for (size = 0; size <= SLAB_CLASS_MAX; size++) {
+	CHECK(class_of(0) == 0);
+	for (size = 1; size <= SLAB_CLASS_MAX; size++) {
 		unsigned class = class_of(size);
 		size_t room = class_slot_hardened(class) - HARDEN_TAIL;
 
