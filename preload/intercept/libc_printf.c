@@ -95,8 +95,8 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 }
 
 /* Interceptors of the v form and of the variadic form, which is the v form between va_start and va_end. `check` is
- * false for another library's function. The destination's gate is asked after the call; its cost is nothing compared with
- * formatting. */
+ * false for another library's function. The destination's gate is asked after the call; its cost is nothing compared
+ * with formatting. */
 #define FORMAT(name, v_name, params, names, last, unit, before, call, n)                      \
 	static int formatted_##v_name(VA params, va_list args, bool check, const char *entry) \
 	{                                                                                     \
