@@ -2,8 +2,8 @@
 /* lib/fmt.c - formatting into a caller's buffer: no locale, no allocation, usable in a signal handler. Text that does
  * not fit is dropped, and `truncated` is set. The buffer is always terminated, so a report can always be printed.
  *
- * Known are the conversions of integers (d i u o x X), and c, s, p and %, with C's flags, widths, precisions and lengths
- * except L. Floating point and %n are unknown: tests/layers finds a caller that uses them. */
+ * Known are the conversions of integers (d i u o x X), and c, s, p and %, with C's flags, widths, precisions and
+ * lengths except L. Floating point and %n are unknown: tests/layers finds a caller that uses them. */
 #include <limits.h>
 #include <stdint.h>
 

@@ -132,9 +132,9 @@ struct fmt_buf {
 };
 
 void fmt_init(struct fmt_buf *b, char *data, size_t size);
-/* %d %i %u %o %x %X with hh, h, l, ll, z, t, j; %c %s %p %%; flags '#', '0', '-', '+', ' '; width and precision (numbers
- * or '*'). At an unknown conversion the rest of the format is copied as it is. %p of NULL prints 0x0, %s of NULL
- * (null). */
+/* %d %i %u %o %x %X with hh, h, l, ll, z, t, j; %c %s %p %%; flags '#', '0', '-', '+', ' '; width and precision
+ * (numbers or '*'). At an unknown conversion the rest of the format is copied as it is. %p of NULL prints 0x0, %s of
+ * NULL (null). */
 void fmt_printf(struct fmt_buf *b, const char *format, ...) __printf_like(2, 3);
 void fmt_vprintf(struct fmt_buf *b, const char *format, va_list args) __printf_like(2, 0);
 

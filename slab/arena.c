@@ -48,9 +48,9 @@ static bool has_state_map;                                                /* set
 #define GROW_MIN_BLOCKS 1
 #define GROW_MAX_BLOCKS 16
 /* In check mode pages become accessible only when the first run that reaches so far is handed out, and then in these
- * steps. So an access beyond the used part faults. What is between the steps' ends and the runs, and was never owned, is
- * poisoned in the shadow: little memory of the shadow is written before the heap is. (Where code is instrumented, the
- * step is a block: the checks of libc's functions see the poison, and a report does not wait for the fault.) */
+ * steps. So an access beyond the used part faults. What is between the steps' ends and the runs, and was never owned,
+ * is poisoned in the shadow: little memory of the shadow is written before the heap is. (Where code is instrumented,
+ * the step is a block: the checks of libc's functions see the poison, and a report does not wait for the fault.) */
 #define COMMIT_STEP ((size_t)512 << 10)
 /* From this block on production's heap may get huge pages, as the system's setting says. */
 #define HUGE_FROM_BLOCK 8

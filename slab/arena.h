@@ -46,8 +46,8 @@ bool arena_reach(uint32_t n);
 /* The run [page, page + n) is about to be handed out: makes it accessible. Called under the buddy lock. False: no
  * memory. */
 bool arena_commit(uint32_t page, size_t n);
-/* Makes one page that slab_is_unused accessible, after a report. It reads as zero again when it is handed out. False: the
- * kernel refused. Signal-safe. */
+/* Makes one page that slab_is_unused accessible, after a report. It reads as zero again when it is handed out. False:
+ * the kernel refused. Signal-safe. */
 bool arena_open_unused(uintptr_t addr);
 /* How many of the n pages from `page` on may be accessed. */
 size_t arena_open_part(uint32_t page, size_t n);

@@ -102,7 +102,7 @@ static uintptr_t distance(const struct slab_object *obj, uintptr_t addr)
 /* An address between objects belongs to the nearest one, live or freed, and to the live one at the same distance. That
  * object may be in another slab or area than the page of the address:
  *
- *     … | object | red zone | end of the slab |  area's guard | data … | slack | guard | pages nobody owns | red zone | …
+ *     … | object | red zone | end of the slab |  area's guard | data … | slack | guard | unowned pages | red zone | …
  *
  * So the search visits the neighbors on both sides until it meets an object, or is farther away than the best one. A
  * page's owner may change meanwhile; then the answer is outdated, as all answers of this file may be. */

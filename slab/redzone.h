@@ -85,7 +85,8 @@ static inline bool zone_intact(uintptr_t at, uint32_t n, arch_vec16 red)
 }
 
 /* Checks the red zones of `zone` bytes before `object` and at `next`, and the slack from `end` to `next`, for an object
- * that starts where its slot's object does. The slack is read 16 bytes at a time; the last 16 may reach into the zone. */
+ * that starts where its slot's object does. The slack is read 16 bytes at a time; the last 16 may reach into the
+ * zone. */
 static inline bool redzones_intact(uintptr_t object, uintptr_t end, uintptr_t next, uint32_t zone)
 {
 	arch_vec16 red = arch_vec16_fill(SLUB_RED_ACTIVE * 0x0101010101010101ULL);

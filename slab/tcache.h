@@ -26,14 +26,14 @@ struct quarantine_work {
 
 /* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. */
 struct tcache_block {
-	struct tcache fast;                           /* first, because tcache_own points to it */
+	struct tcache fast;                         /* first, because tcache_own points to it */
 	struct tcache_bin ready[SLAB_FIRST_CUSTOM]; /* free objects of checked caches, for debug_alloc */
-	struct tcache_block *next;                    /* in the list of all blocks; written once */
-	uint32_t in_use;                              /* exchanged atomically */
-	uint32_t trips;                               /* trips to a slab cache */
-	bool ran_empty[SLAB_NR_MALLOC + 1];           /* malloc's bins, since the last tcache_decay */
-	uint32_t number;                              /* of this block */
-	uint32_t held_count;                          /* freed objects on their way to the quarantine */
+	struct tcache_block *next;                  /* in the list of all blocks; written once */
+	uint32_t in_use;                            /* exchanged atomically */
+	uint32_t trips;                             /* trips to a slab cache */
+	bool ran_empty[SLAB_NR_MALLOC + 1];         /* malloc's bins, since the last tcache_decay */
+	uint32_t number;                            /* of this block */
+	uint32_t held_count;                        /* freed objects on their way to the quarantine */
 	uint64_t held_bytes;
 	void *held[QUARANTINE_BUFFER];
 	union {

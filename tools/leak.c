@@ -265,16 +265,20 @@ struct printed {
 static bool suggested_before(struct printed *p, const char *rule)
 {
 	const char *body = strchr(rule + 2, '\n');
-	char **grown;
+	char **grown, *copy;
 
-	for (size_t i = 0; body && i < p->nr_rules; i++)
+	if (!body)
+		return false;
+	for (size_t i = 0; i < p->nr_rules; i++)
 		if (strcmp(p->rules[i], body) == 0)
 			return true;
 	grown = realloc(p->rules, (p->nr_rules + 1) * sizeof(*grown));
-	if (grown && body) {
-		p->rules = grown;
-		grown[p->nr_rules++] = strdup(body);
-	}
+	if (!grown)
+		return false;
+	p->rules = grown;
+	copy = strdup(body);
+	if (copy)
+		grown[p->nr_rules++] = copy;
 	return false;
 }
 

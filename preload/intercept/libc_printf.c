@@ -10,18 +10,18 @@
 
 /* ---- to a stream, a descriptor or new memory ------------------------------------------------- */
 
-#define PRINT(name, named, wide)                                                                    \
-	__attribute__((used)) void *print_find_##name(const uintptr_t *registers, void *stack);     \
-	void *print_find_##name(const uintptr_t *registers, void *stack)                            \
-	{                                                                                           \
-		va_list args;                                                                       \
-                                                                                                    \
-		if (shadow_on && !libc_replaced[LIBC_##name]) {                                     \
-			ARCH_VA_START(args, registers, stack, named);                               \
+#define PRINT(name, named, wide)                                                                          \
+	__attribute__((used)) void *print_find_##name(const uintptr_t *registers, void *stack);           \
+	void *print_find_##name(const uintptr_t *registers, void *stack)                                  \
+	{                                                                                                 \
+		va_list args;                                                                             \
+                                                                                                          \
+		if (shadow_on && !libc_replaced[LIBC_##name]) {                                           \
+			ARCH_VA_START(args, registers, stack, named);                                     \
 			format_check_printf((const void *)registers[(named)-1], wide, args, NULL, #name); \
-		}                                                                                   \
-		return (void *)REAL(name);                                                          \
-	}                                                                                           \
+		}                                                                                         \
+		return (void *)REAL(name);                                                                \
+	}                                                                                                 \
 	ARCH_FORWARD_VARIADIC(name, print_find_##name)
 PRINT(printf, 1, false);
 PRINT(fprintf, 2, false);
@@ -38,12 +38,12 @@ PRINT(__wprintf_chk, 2, true);
 PRINT(__fwprintf_chk, 3, true);
 PRINT(__syslog_chk, 3, false);
 
-#define PRINT_LIST(type, name, params, args_, wide)                     \
-	MEMSAN_EXPORT type name params                                  \
-	{                                                               \
-		if (shadow_on && !libc_replaced[LIBC_##name])           \
+#define PRINT_LIST(type, name, params, args_, wide)                           \
+	MEMSAN_EXPORT type name params                                        \
+	{                                                                     \
+		if (shadow_on && !libc_replaced[LIBC_##name])                 \
 			format_check_printf(format, wide, args, NULL, #name); \
-		return REAL(name) args_;                                \
+		return REAL(name) args_;                                      \
 	}
 PRINT_LIST(int, vprintf, (const char *format, va_list args), (format, args), false)
 PRINT_LIST(int, vfprintf, (FILE * f, const char *format, va_list args), (f, format, args), false)
@@ -95,8 +95,8 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 }
 
 /* Interceptors of the v form and of the variadic form, which is the v form between va_start and va_end. `check` is
- * false for another library's function. The destination's gate is asked after the call; its cost is nothing compared with
- * formatting. */
+ * false for another library's function. The destination's gate is asked after the call; its cost is nothing compared
+ * with formatting. */
 #define FORMAT(name, v_name, params, names, last, unit, before, call, n)                      \
 	static int formatted_##v_name(VA params, va_list args, bool check, const char *entry) \
 	{                                                                                     \

@@ -77,8 +77,8 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 
 static bool looking_up; /* libc_look_up is at work, before the program has a second thread */
 
-/* Does a module behind memsan have the name? dlsym would put its error's text into memory that it takes from malloc, and
- * the program's constructors may not have made its own malloc ready. */
+/* Does a module behind memsan have the name? dlsym would put its error's text into memory that it takes from malloc,
+ * and the program's constructors may not have made its own malloc ready. */
 static bool defined_next(const char *name)
 {
 	struct dl_find_object self;

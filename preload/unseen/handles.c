@@ -128,8 +128,8 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 	return false;
 }
 
-/* Makes the table's symbol `name` lead to a function. Other threads may look it up meanwhile, so each word is written at
- * once; for an ordinary function only one word changes. */
+/* Makes the table's symbol `name` lead to a function. Other threads may look it up meanwhile, so each word is written
+ * at once; for an ordinary function only one word changes. */
 static void table_lead(const struct symbol_table *t, const char *name, uintptr_t function)
 {
 	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbols_look_up(&t->symbols, name);

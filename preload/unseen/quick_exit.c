@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers: the last checks come first (exits.c). Only in the shared library: a static program has libc's own. */
+/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers: the last checks come first (exits.c). Only in
+ * the shared library: a static program has libc's own. */
 #include "preload/preload.h"
 
 #include <stdlib.h>

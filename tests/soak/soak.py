@@ -12,8 +12,8 @@ goes on where the last one stopped.  Each batch is run plain first, then in each
     - a program of memsan's left over
 
 What happened is added to RESULTS/results.jsonl; the files of a failed run stay in RESULTS/failed.  What the last plain
-run of a workload wrote is in RESULTS/plain: whoever adds or changes a workload reads there whether it does its work, for
-programs that all fail at once do so under memsan too.  --table writes docs/soak.md out of all results.
+run of a workload wrote is in RESULTS/plain: whoever adds or changes a workload reads there whether it does its work,
+for programs that all fail at once do so under memsan too.  --table writes docs/soak.md out of all results.
 """
 import argparse
 import collections

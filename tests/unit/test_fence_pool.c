@@ -65,7 +65,8 @@ static void test_model(void **state)
 	(void)state;
 	for (int round = 0; round < 20000; round++) {
 		if (nr < SLOTS && (nr == 0 || unit_below(&seed, 2))) {
-			size_t size = 1 + (unit_below(&seed, 5) ? unit_below(&seed, 200) : unit_below(&seed, PAGE_SIZE));
+			size_t size = 1 +
+			              (unit_below(&seed, 5) ? unit_below(&seed, 200) : unit_below(&seed, PAGE_SIZE));
 			size_t align = (size_t)16 << unit_below(&seed, 9);
 			void *p = fence_alloc(size, align, SLAB_API_MALLOC, NULL);
 

@@ -9,7 +9,7 @@
 int main(void)
 {
 	volatile char *volatile p = malloc(8); /* ALLOC */
-	char c = p[24000];            /* BAD */
+	char c = p[24000];                     /* BAD */
 
 	return c & 0;
 }

@@ -38,9 +38,9 @@ int main()
 	ok[3] = failed(realloc(out, most - 100));       /* expect: impossible-size in=main */
 	ok[4] = failed(reallocarray(out, most / 8, 9)); /* expect: impossible-size in=main */
 	free(out);
-	ok[5] = failed(aligned_alloc(most / 2 + 1, 10));                            /* expect: impossible-size in=main */
-	ok[6] = posix_memalign(&out, most / 4 + 1, 10) == ENOMEM;                   /* expect: impossible-size in=main */
-	ok[7] = (errno = ENOMEM, failed(operator new[](most, std::nothrow)));       /* expect: impossible-size in=main */
+	ok[5] = failed(aligned_alloc(most / 2 + 1, 10));                      /* expect: impossible-size in=main */
+	ok[6] = posix_memalign(&out, most / 4 + 1, 10) == ENOMEM;             /* expect: impossible-size in=main */
+	ok[7] = (errno = ENOMEM, failed(operator new[](most, std::nothrow))); /* expect: impossible-size in=main */
 	printf("%d %d %d %d %d %d %d %d\n", ok[0], ok[1], ok[2], ok[3], ok[4], ok[5], ok[6], ok[7]);
 	return 0;
 }

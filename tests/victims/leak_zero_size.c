@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/leak_zero_size.c - objects of 0 bytes in a scan: held ones are in use, lost ones are reported, and their
- * pages, which are guards, are not read
+/* tests/victims/leak_zero_size.c - objects of 0 bytes in a scan: held ones are in use, lost ones are reported, and
+ * their pages, which are guards, are not read
  *
  * expect: unreferenced-object object=0 leak=direct count=20 alloc=lose
  * expect: unreferenced-object object=0 leak=direct count=1 alloc=main

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/quick_exit_late.c - quick_exit, a raw exit_group and abort verify too, each in a child that did the damage
+/* tests/victims/quick_exit_late.c - quick_exit, a raw exit_group and abort verify too, each in a child that did the
+ * damage
  *
  * expect: right-redzone-overwritten object=21
  * expect: right-redzone-overwritten object=22

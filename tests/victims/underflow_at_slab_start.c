@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/underflow_at_slab_start.c - an access before the first object of a slab is that object's, and not that of
- * the large block in front of the slab
+/* tests/victims/underflow_at_slab_start.c - an access before the first object of a slab is that object's, and not that
+ * of the large block in front of the slab
  *
  * expect: slab-out-of-bounds in=main entry=memset object=100 offset=-40 type=write
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/unused_slot_taken.c - a store to a slot that never had an object is found when the slot is allocated, and
- * once only
+/* tests/victims/unused_slot_taken.c - a store to a slot that never had an object is found when the slot is allocated,
+ * and once only
  *
  * expect: unallocated-overwritten object=100 type=write access=1
  * output: 1
