@@ -425,13 +425,14 @@ static pid_t lock_holder(const struct ranked_lock *l)
 	return (pid_t)(__atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) >> RANK_BITS);
 }
 
-/* Held by a thread that this process does not have? A lock without a holder is being taken or given back. */
+/* Held by a thread that this process does not have? */
 static bool lock_is_orphan(const struct ranked_lock *l, pid_t pid)
 {
 	pid_t holder = lock_holder(l);
 
-	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) && holder && holder != thread_tid() &&
-	       (os_filter_set() || os_syscall4(SYS_tgkill, pid, holder, 0, 0) == -ESRCH);
+	/* Without a holder: the thread had just taken it, or was about to give it. */
+	return __atomic_load_n(&l->state, __ATOMIC_ACQUIRE) && holder != thread_tid() &&
+	       (!holder || os_filter_set() || os_syscall4(SYS_tgkill, pid, holder, 0, 0) == -ESRCH);
 }
 
 bool locks_settle_copy(void)

@@ -329,10 +329,6 @@ static uint32_t take_run(size_t n, int *dirty)
 		page = take_blocks((uint32_t)blocks, dirty);
 	if (page != NO_PAGE && whole > n)
 		free_range(page + (uint32_t)n, whole - n, *dirty);
-	if (page != NO_PAGE && !arena_commit(page, n)) {
-		free_range(page, n, *dirty);
-		page = NO_PAGE;
-	}
 	return page;
 }
 
@@ -440,6 +436,10 @@ uint32_t buddy_alloc(size_t n, bool *clean)
 	if (page == NO_PAGE && dirty_pages) {
 		purge_locked(0);
 		page = take_run(n, &dirty);
+	}
+	if (page != NO_PAGE && !arena_commit(page, n)) {
+		free_range(page, n, dirty);
+		page = NO_PAGE;
 	}
 	lock_release(&buddy_lock);
 	*clean = !dirty;

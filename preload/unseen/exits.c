@@ -2,9 +2,9 @@
 /* preload/unseen/exits.c - the last checks of a program that ends without exit handlers: by _exit, quick_exit or abort.
  * Scans for leaks are off by default there, and after a fatal signal (leak.quick_exit, leak.fatal_signals).
  *
- * For leak.fatal_signals a handler of memsan's is installed for every signal that would end the program. The program sees no handler, and one
- * that it sets replaces memsan's. After the scan the signal gets its default action, so that the exit status is the
- * program's own. SIGSEGV and SIGBUS come through fault/fault.c, after their report. */
+ * For leak.fatal_signals a handler of memsan's is installed for every signal that would end the program. The program
+ * sees no handler, and one that it sets replaces memsan's. After the scan the signal gets its default action, so that
+ * the exit status is the program's own. SIGSEGV and SIGBUS come through fault/fault.c, after their report. */
 #include "preload/preload.h"
 
 #include <signal.h>
