@@ -304,8 +304,8 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 	return true;
 }
 
-/* harden=full. The bins are where the inline paths do not look. The quarter of a bin that was freed last is not given out,
- * and of the others any one may be. A bin takes fresh objects until it holds FULL_LEAST. */
+/* harden=full. The bins are where the inline paths do not look. The quarter of a bin that was freed last is not given
+ * out, and of the others any one may be. A bin takes fresh objects until it holds FULL_LEAST. */
 
 static void full_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
