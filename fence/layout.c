@@ -36,7 +36,7 @@ void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s,
 	fmt_printf(&b, "fence-#%zu", number);
 	obj->tracked = true;
 	obj->api = (enum slab_api)s->api;
-	obj->align = (size_t)16 << s->align;
+	obj->align_shift = (uint8_t)(1 + s->align);
 	obj->alloc_stack = s->alloc_stack;
 	obj->free_stack = s->free_stack;
 	obj->alloc_thread = s->alloc_thread;

@@ -140,7 +140,8 @@ void release_object(void *p, enum slab_api api, size_t size_given, const struct 
 /* Does what the free tells not fit the object? */
 static bool told_wrong(const struct free_told *told, const struct slab_object *o, struct finding *f)
 {
-	bool new_plain = o->align <= MIN_ALIGN && o->api != SLAB_API_MEMALIGN && told->align > MIN_ALIGN;
+	size_t align = slab_object_align(o);
+	bool new_plain = align <= MIN_ALIGN && o->api != SLAB_API_MEMALIGN && told->align > MIN_ALIGN;
 	bool size = told->size != SIZE_MAX && told->size != o->size;
 
 	if (o->api != told->api || new_plain) {
@@ -149,7 +150,7 @@ static bool told_wrong(const struct free_told *told, const struct slab_object *o
 		return true;
 	}
 	f->kind = REPORT_SIZED_DELETE_MISMATCH;
-	if (!size && told->align && o->align && MAX(told->align, (size_t)MIN_ALIGN) != o->align)
+	if (!size && told->align && align && MAX(told->align, (size_t)MIN_ALIGN) != align)
 		f->align_given = told->align;
 	return size || f->align_given;
 }

@@ -30,11 +30,11 @@ static void put_detail(struct report_record *r, const struct finding *f)
 	fmt_init(&b, text, sizeof(text));
 	if (f->kind == REPORT_ALLOC_DEALLOC_MISMATCH)
 		fmt_printf(&b, "allocated with %s%s, freed with %s%s", report_api_names[f->object->api].alloc,
-		           form(f->object->api, f->object->align > 16), free_name,
+		           form(f->object->api, slab_object_align(f->object) > 16), free_name,
 		           form(f->api_used, f->align_given != 0));
 	else if (f->kind == REPORT_SIZED_DELETE_MISMATCH && f->align_given)
 		fmt_printf(&b, "alignment given to %s: %zu; allocated: %zu", free_name, f->align_given,
-		           f->object->align);
+		           slab_object_align(f->object));
 	else if (f->kind == REPORT_SIZED_DELETE_MISMATCH)
 		fmt_printf(&b, "size given to %s: %zu; allocated: %zu", free_name, f->size_given, f->object->size);
 	if (b.len)

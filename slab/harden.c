@@ -100,7 +100,7 @@ bool harden_intact(uintptr_t from, uintptr_t to, struct damage *d)
 
 /* ---- freed objects --------------------------------------------------------------------------- */
 
-/* harden=full: behind its mark, a freed slot is zero up to the next one: also where an underflow of that one writes. */
+/* harden=full: behind its mark, a freed slot is zero up to the next one, where an underflow of that one writes. */
 static __cold_path void zero_fill(const struct slab_cache *c, void *p)
 {
 	mem_set((char *)p + sizeof(uint64_t), 0, c->slot_size - sizeof(uint64_t));

@@ -21,7 +21,7 @@
  * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
  *
  * harden=full, beyond that: a freed object is zero behind its mark, which is verified when it is given out. A bin gives
- * out any of its older objects, at random, and only while it holds many; the inline paths never see such bins
+ * out any of its older objects, at random, and only while it holds many. The inline paths never see such bins
  * (tcache.c). Large areas are unmapped when they are freed (vmalloc.c), and some slabs have a guard page behind them
  * (cache.c).
  *

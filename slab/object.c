@@ -33,7 +33,7 @@ void object_describe(const struct slab_cache *c, struct slab *s, uint32_t i, str
 	obj->state = slot_state(c, s, i, byte);
 	obj->addr = user;
 	obj->object_size = c->object_size;
-	obj->align = c->fast ? 0 : (size_t)16 << (byte & OBJECT_ALIGN);
+	obj->align_shift = c->fast ? 0 : (uint8_t)(1 + (byte & OBJECT_ALIGN));
 	obj->size = cache_has_one_size(c) ? c->user_size : object + c->object_size - user;
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
@@ -82,7 +82,7 @@ void object_describe_area(const struct area *a, struct slab_object *obj)
 	obj->when = READ_ONCE(a->when);
 	obj->tracked = obj->when != 0;
 	obj->api = (enum slab_api)READ_ONCE(a->api);
-	obj->align = (size_t)16 << READ_ONCE(a->align);
+	obj->align_shift = (uint8_t)(1 + READ_ONCE(a->align));
 	obj->alloc_stack = READ_ONCE(a->alloc_stack);
 	obj->free_stack = READ_ONCE(a->free_stack);
 	obj->alloc_thread = READ_ONCE(a->alloc_thread);

@@ -136,12 +136,17 @@ struct slab_object {
 	char cache[32];            /* "malloc-64", "vmalloc", … */
 	bool large;                /* a vmalloc area */
 	bool tracked;              /* the fields below are known */
+	uint8_t align_shift;       /* for slab_object_align */
 	enum slab_api api;
-	size_t align; /* the alignment that was asked for, at least 16; 0: not known */
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread; /* thread indices */
 	uint32_t when;                      /* jiffies of the last change (allocation, or free when freed) */
 };
+/* The alignment that was asked for, at least 16; 0: not known. */
+static inline size_t slab_object_align(const struct slab_object *o)
+{
+	return o->align_shift ? (size_t)8 << o->align_shift : 0;
+}
 /* Asks every object source (source.h).  In the arena, an address between objects leads to the nearest one, up to 16 MiB
  * away.  False: no object lies there or near, or the page is free and had objects before. */
 bool slab_find_object(uintptr_t addr, struct slab_object *obj);
