@@ -341,7 +341,6 @@ static struct slab *slab_new(struct slab_cache *c)
 static void slab_delete(struct slab_cache *c, struct slab *s)
 {
 	uint32_t page = page_of(s->base);
-	bool clean = cache_is_zero(c), usable = !clean || zero_give_up(s);
 
 	list_remove(c, s);
 	c->nr_slabs--;
@@ -350,8 +349,8 @@ static void slab_delete(struct slab_cache *c, struct slab *s)
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
 	if (unlikely(s->fenced))
 		slab_unfence(c, s, page);
-	if (likely(usable))
-		buddy_free(page, c->nr_pages, clean);
+	if (likely(!cache_is_zero(c)) || zero_give_up(s))
+		buddy_free(page, c->nr_pages, cache_is_zero(c));
 	s->next = c->spare;
 	c->spare = s;
 }
