@@ -497,13 +497,13 @@ static void reserve_prepare(void *p, size_t size)
 	os_advise(p, size, MADV_DONTDUMP);
 }
 
-static uint64_t data_limit(void)
+static uint64_t soft_limit(int resource)
 {
 	struct {
-		uint64_t now, most;
+		uint64_t soft, hard;
 	} limit;
 
-	return os_syscall4(SYS_prlimit64, 0, RLIMIT_DATA, 0, (long)&limit) == 0 ? limit.now : UINT64_MAX;
+	return os_syscall4(SYS_prlimit64, 0, resource, 0, (long)&limit) == 0 ? limit.soft : UINT64_MAX;
 }
 
 /* Is there a limit of data (ulimit -d)? Asked once, at start-up. */
@@ -512,7 +512,7 @@ static bool data_is_limited(void)
 	static int known; /* atomic: 1: no, 2: yes */
 
 	if (!READ_ONCE(known))
-		WRITE_ONCE(known, !os_filter_set() && data_limit() != UINT64_MAX ? 2 : 1);
+		WRITE_ONCE(known, !os_filter_set() && soft_limit(RLIMIT_DATA) != UINT64_MAX ? 2 : 1);
 	return READ_ONCE(known) == 2;
 }
 
@@ -821,22 +821,18 @@ uint64_t os_charge_limit(void)
 {
 	if (os_filter_set())
 		return UINT64_MAX;
-	return MIN(data_limit(),
+	return MIN(soft_limit(RLIMIT_DATA),
 	           os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
 }
 
 uint64_t os_address_space_limit(void)
 {
-	struct {
-		uint64_t soft, hard;
-	} limit = { UINT64_MAX, UINT64_MAX };
-	uint64_t used;
+	uint64_t limit = os_filter_set() ? UINT64_MAX : soft_limit(RLIMIT_AS), used;
 
-	if (os_filter_set() || os_syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)&limit) < 0 ||
-	    limit.soft == UINT64_MAX)
+	if (limit == UINT64_MAX)
 		return UINT64_MAX;
 	used = os_mapped_bytes();
-	return limit.soft > used ? limit.soft - used : 0;
+	return limit > used ? limit - used : 0;
 }
 
 /* ---- reading memory that may not be there ---------------------------------------------------- */

@@ -35,13 +35,19 @@ static struct damage difference(uintptr_t at, const void *expected, size_t n)
 	return (struct damage){ at + first, last - first, want[first], is[first], 0 };
 }
 
+static __cold_path void report_freed(const struct damage *d, enum slab_found_at at)
+{
+	struct slab_finding f;
+
+	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, d, NULL);
+	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+}
+
 static __cold_path void report_head(void *p, uint64_t key, enum slab_found_at at)
 {
 	struct damage d = difference((uintptr_t)p, &key, sizeof(key));
-	struct slab_finding f;
 
-	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, &d, NULL);
-	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+	report_freed(&d, at);
 }
 
 static __cold_path void report_twice(void *p)
@@ -110,7 +116,6 @@ static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum sl
 {
 	uintptr_t from = (uintptr_t)p + sizeof(uint64_t), to = (uintptr_t)p + c->slot_size;
 	const uint8_t *first = mem_find_not((void *)from, 0, to - from);
-	struct slab_finding f;
 	struct damage d;
 
 	if (likely(!first))
@@ -118,8 +123,7 @@ static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum sl
 	while (!((uint8_t *)to)[-1])
 		to--;
 	d = (struct damage){ (uintptr_t)first, to - (uintptr_t)first, 0, *first, 0 };
-	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, &d, NULL);
-	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+	report_freed(&d, at);
 	return false;
 }
 

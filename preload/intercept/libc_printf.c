@@ -115,21 +115,7 @@ static int print_fortified(char *dst, int flag, size_t room, const char *format,
 			check_formatted(&to, n, ret, unit, entry);                            \
 		return ret;                                                                   \
 	}                                                                                     \
-	MEMSAN_EXPORT int v_name(VA params, va_list args)                                     \
-	{                                                                                     \
-		return formatted_##v_name(VA names, args, FORMAT_CHECKS(v_name), #v_name);    \
-	}                                                                                     \
-	MEMSAN_EXPORT int name(VA params, ...)                                                \
-	{                                                                                     \
-		va_list args;                                                                 \
-		int ret;                                                                      \
-                                                                                              \
-		va_start(args, last);                                                         \
-		ret = formatted_##v_name(VA names, args, FORMAT_CHECKS(name), #name);         \
-		va_end(args);                                                                 \
-		return ret;                                                                   \
-	}
-#define VA(...) __VA_ARGS__
+	VARIADIC(name, v_name, params, names, last, formatted_##v_name, FORMAT_CHECKS)
 #define FORMAT_CHECKS(name) (libc_checks() && !libc_replaced[LIBC_##name])
 
 /* clang-format would take the "*" of the first parameter for a product. */

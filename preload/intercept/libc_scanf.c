@@ -41,21 +41,7 @@ static void check_wide_subject(const wchar_t *s, const char *entry)
 		va_end(again);                                                                       \
 		return ret;                                                                          \
 	}                                                                                            \
-	MEMSAN_EXPORT int v_name(VA params, va_list args)                                            \
-	{                                                                                            \
-		return scanned_##v_name(VA names, args, SCAN_CHECKS(v_name), #v_name);               \
-	}                                                                                            \
-	MEMSAN_EXPORT int name(VA params, ...)                                                       \
-	{                                                                                            \
-		va_list args;                                                                        \
-		int ret;                                                                             \
-                                                                                                     \
-		va_start(args, last);                                                                \
-		ret = scanned_##v_name(VA names, args, SCAN_CHECKS(name), #name);                    \
-		va_end(args);                                                                        \
-		return ret;                                                                          \
-	}
-#define VA(...) __VA_ARGS__
+	VARIADIC(name, v_name, params, names, last, scanned_##v_name, SCAN_CHECKS)
 #define SCAN_CHECKS(name) (shadow_on && !libc_replaced[LIBC_##name])
 
 /* clang-format would take the "*" of the first parameter for a product. */
