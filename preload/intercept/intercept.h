@@ -482,20 +482,20 @@ void kernel_take_back(void *map, size_t size);
 /* A function with a variable number of arguments, and its v form: both do `work`, which gets the v form's arguments,
  * checks(NAME) (false for another library's function) and the function's name. */
 #define VA(...) __VA_ARGS__
-#define VARIADIC(name, v_name, params, names, last, work, checks)         \
-	MEMSAN_EXPORT int v_name(VA params, va_list args)                 \
-	{                                                                 \
-		return work(VA names, args, checks(v_name), #v_name);     \
-	}                                                                 \
-	MEMSAN_EXPORT int name(VA params, ...)                            \
-	{                                                                 \
-		va_list args;                                             \
-		int ret;                                                  \
-                                                                          \
-		va_start(args, last);                                     \
-		ret = work(VA names, args, checks(name), #name);          \
-		va_end(args);                                             \
-		return ret;                                               \
+#define VARIADIC(name, v_name, params, names, last, work, checks)     \
+	MEMSAN_EXPORT int v_name(VA params, va_list args)             \
+	{                                                             \
+		return work(VA names, args, checks(v_name), #v_name); \
+	}                                                             \
+	MEMSAN_EXPORT int name(VA params, ...)                        \
+	{                                                             \
+		va_list args;                                         \
+		int ret;                                              \
+                                                                      \
+		va_start(args, last);                                 \
+		ret = work(VA names, args, checks(name), #name);      \
+		va_end(args);                                         \
+		return ret;                                           \
 	}
 
 /* ---- libc_format.c --------------------------------------------------------------------------- */
