@@ -307,10 +307,10 @@ static void guards_keep_out(void **state)
 	(void)state;
 	assert_true(os_commit(p, 4 * PAGE_SIZE, false));
 	memset(p, 7, 4 * PAGE_SIZE);
-	if (!os_guard_supported()) {
+	if (!os_guard_supported()) { /* Linux before 6.13 */
 		assert_false(os_guard_install(p, PAGE_SIZE));
 		os_release(p, 4 * PAGE_SIZE);
-		skip();
+		return;
 	}
 	assert_true(os_guard_install(p + PAGE_SIZE, PAGE_SIZE));
 	assert_int_equal(os_safe_read(&byte, p + PAGE_SIZE, 1), 0);
