@@ -284,21 +284,6 @@ char *kernel_get_busybox(const struct kernel_built *k)
 	return NULL;
 }
 
-/* Is the program in PATH? */
-static bool have_program(const char *name)
-{
-	const char *path = getenv("PATH");
-	bool found = false;
-
-	for (const char *p = path ? path : ""; *p && !found; p += strcspn(p, ":"), p += *p == ':') {
-		char *file = tool_format("%.*s/%s", (int)strcspn(p, ":"), p, name);
-
-		found = access(file, X_OK) == 0;
-		free(file);
-	}
-	return found;
-}
-
 bool kernel_programs_there(enum kernel_profile p)
 {
 	static const struct program {
@@ -315,7 +300,7 @@ bool kernel_programs_there(enum kernel_profile p)
 		const struct program *program = &programs[i];
 		size_t n = strlen(names), m = strlen(packages);
 
-		if (program->arm64 != kernel_profile_is_arm64(p) || have_program(program->name))
+		if (program->arm64 != kernel_profile_is_arm64(p) || tool_have_program(program->name))
 			continue;
 		snprintf(names + n, sizeof(names) - n, "%s%s", n ? " and no " : "", program->name);
 		snprintf(packages + m, sizeof(packages) - m, " %s", program->package);
