@@ -15,8 +15,7 @@ packages_test=(libcmocka-dev libunwind-dev clang libclang-rt-14-dev python3 pyth
 	libtcmalloc-minimal4 libmimalloc2.0)
 # For real kernels in QEMU; scripts/test --quick does not need them.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
-packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-image-amd64
-	linux-headers-amd64)
+packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-headers-amd64)
 # For bench/run only, which names the missing ones and goes on without.
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma)
 }

@@ -15,6 +15,7 @@ static const struct tool_command *const commands[] = {
 	&command_stat,     /* counters of a process */
 	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
 	&command_describe, /* what is at this address? */
+	&command_doctor,   /* what works here? */
 	&command_slabinfo, /* the caches of a process or a core file */
 	&command_slabtop,  /* the same, refreshed */
 	&command_buddyinfo,   &command_vmallocinfo, &command_alloc_traces, /* who allocated, who freed */

@@ -8,6 +8,7 @@
  *   supervise.c  the process that memsan run started: signals, exit status
  *   filters.c    does a filter of system calls end processes for memsan's calls?
  *   options.c    memsan options
+ *   doctor.c     memsan doctor
  *   stat.c       memsan stat
  *   decode.c     memsan decode: the command line, where records go
  *   input.c      reads logs: files, pipes, compressed or growing files
@@ -52,7 +53,7 @@ struct tool_command {
 };
 extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
-	command_alloc_traces, command_free_traces, command_kernel;
+	command_alloc_traces, command_free_traces, command_kernel, command_doctor;
 
 /* ---- common.c -------------------------------------------------------------------------------- */
 
@@ -71,6 +72,8 @@ int tool_nearest(const char *word, const char *const *names, size_t nr);
 void *tool_alloc(size_t size);
 /* The value of "--name=value" or "--name value" at argv[*i]; NULL: argv[*i] is something else. */
 const char *tool_option_value(const char *name, char **argv, int argc, int *i);
+/* Is the program in PATH? */
+bool tool_have_program(const char *name);
 /* A number on the command line: decimal digits only, from min to max.  False: the text is something else. */
 bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 #define TOOL_PID_MAX (1 << 30)
