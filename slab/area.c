@@ -145,19 +145,22 @@ void area_set_resizing(struct area *a, bool resizing)
 uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
                          void *ctx)
 {
+	uintptr_t addr, lowest = 0;
 	struct area *a, *found = NULL;
-	uintptr_t addr = 0;
 
 	lock_acquire(&area_lock);
-	for (a = live; a; a = a->next)
-		if (!a->resizing && a->addr > after && (!found || a->addr < found->addr) && wanted(a))
-			found = a;
-	if (found) {
-		addr = found->addr;
-		take(found, ctx);
+	for (a = live; a; a = a->next) {
+		/* An area is in the list before the thread that allocates it writes its address. */
+		addr = READ_ONCE(a->addr);
+		if (a->resizing || addr <= after || (found && addr >= lowest) || !wanted(a))
+			continue;
+		found = a;
+		lowest = addr;
 	}
+	if (found)
+		take(found, ctx);
 	lock_release(&area_lock);
-	return addr;
+	return lowest;
 }
 
 /* Called with an area that is in no list and whose pages are accessible. */
