@@ -62,6 +62,6 @@ CLEANFILES += libmemsan.a libmemsan-all.o
 # For static programs that memsan-cc links in a build tree: the path of the helper (reports/helper.c).
 noinst_DATA = memsan-helper.o
 memsan-helper.o: Makefile
-	$(AM_V_GEN)printf '.section memsan_helper,"aR"\n.asciz "%s/memsan-symbolize"\n.section .note.GNU-stack,""\n' "`pwd`" | \
-		$(CC) -c -x assembler -o $@ -
+	$(AM_V_GEN){ echo '.section .note.GNU-stack,""'; echo '.section memsan_helper,"aR"'; \
+		echo ".asciz \"`pwd`/memsan-symbolize\""; } | $(CC) -c -x assembler -o $@ -
 CLEANFILES += memsan-helper.o
