@@ -547,11 +547,13 @@ struct memsan_options {
 #define OPTION_UINT(field, name, def, min, max, unit, help) uint64_t field;
 #define OPTION_ENUM(field, name, def, choices, help) unsigned field;
 #define OPTION_STRING(field, name, def, help) char field[OPTION_STRING_MAX];
+#define OPTION_INTERNAL(field, name, help) char field[OPTION_STRING_MAX];
 #include "lib/options.def"
 #undef OPTION_BOOL
 #undef OPTION_UINT
 #undef OPTION_ENUM
 #undef OPTION_STRING
+#undef OPTION_INTERNAL
 };
 
 enum option_type { OPTION_TYPE_BOOL, OPTION_TYPE_UINT, OPTION_TYPE_ENUM, OPTION_TYPE_STRING };
@@ -564,6 +566,7 @@ struct option_desc {
 	const char *default_text; /* as the user would write it */
 	const char *choices;      /* ENUM: "check|production"; the index is the value */
 	const char *help;
+	bool internal; /* set by the memsan command, of no use to people */
 };
 extern const struct option_desc option_table[];
 extern const size_t option_table_size;

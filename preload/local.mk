@@ -58,3 +58,10 @@ libmemsan.a: libruntime.la
 		--rename-section .text.startup=memsan_text libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
+
+# For static programs that memsan-cc links in a build tree: the path of the helper (reports/helper.c).
+noinst_DATA = memsan-helper.o
+memsan-helper.o: Makefile
+	$(AM_V_GEN){ echo '.section .note.GNU-stack,""'; echo '.section memsan_helper,"aR"'; \
+		echo ".asciz \"`pwd`/memsan-symbolize\""; } | $(CC) -c -x assembler -o $@ -
+CLEANFILES += memsan-helper.o

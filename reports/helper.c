@@ -127,6 +127,19 @@ static bool path_relocated(struct fmt_buf *b, const char *self)
 	return !b->truncated;
 }
 
+/* A static program has no library whose place says where the helper is. memsan-cc of a build tree links an object with
+ * the helper's path. The name of its section is a C identifier, so ld defines a symbol for the section's start. */
+extern const char __start_memsan_helper[] __attribute__((weak, visibility("hidden")));
+
+static bool path_linked(struct fmt_buf *b, const char *self)
+{
+	(void)self;
+	if (!__start_memsan_helper)
+		return false;
+	fmt_printf(b, "%s", __start_memsan_helper);
+	return !b->truncated;
+}
+
 static bool path_installed(struct fmt_buf *b, const char *self)
 {
 	(void)self;
@@ -136,7 +149,7 @@ static bool path_installed(struct fmt_buf *b, const char *self)
 
 static bool path_find(void)
 {
-	static bool (*const places[])(struct fmt_buf *, const char *) = { path_build_tree, path_relocated,
+	static bool (*const places[])(struct fmt_buf *, const char *) = { path_build_tree, path_relocated, path_linked,
 		                                                          path_installed };
 	const char *self = module_self_path();
 	struct fmt_buf b;

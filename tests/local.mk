@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Scripts that check the sources, the documentation and the built files.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
-	tests/reentry/run tests/harden/run \
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
+	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run \
 	tests/torture/run tests/published tests/decode tests/wording tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)

@@ -372,9 +372,9 @@ static void check_compilers(const struct doctor *d)
 static void check_perf(const struct doctor *d)
 {
 	struct perf_event_attr counter = { .type = PERF_TYPE_HARDWARE,
-					   .size = sizeof(counter),
-					   .config = PERF_COUNT_HW_INSTRUCTIONS,
-					   .exclude_kernel = 1 };
+		                           .size = sizeof(counter),
+		                           .config = PERF_COUNT_HW_INSTRUCTIONS,
+		                           .exclude_kernel = 1 };
 	int fd = (int)syscall(SYS_perf_event_open, &counter, 0, -1, -1, 0);
 
 	if (fd >= 0) {
@@ -400,8 +400,7 @@ static void check_qemu(const struct doctor *d)
 		     "there is no qemu-system-x86_64");
 	else
 		tell(d, "memsan kernel", STATE_OK, NULL, "QEMU is there; %s",
-		     kvm ? "/dev/kvm too, for --kvm"
-		         : "without /dev/kvm it emulates the processor");
+		     kvm ? "/dev/kvm too, for --kvm" : "without /dev/kvm it emulates the processor");
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

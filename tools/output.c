@@ -36,6 +36,11 @@ bool output_format(struct output *o, const char *name)
 	return false;
 }
 
+const char *output_format_name(size_t i)
+{
+	return i < OUT_NR ? format_names[i] : NULL;
+}
+
 static void tell(void *ctx, const char *line)
 {
 	tool_say("%s: %s", (const char *)ctx, line);

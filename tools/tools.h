@@ -9,6 +9,7 @@
  *   filters.c    does a filter of system calls end processes for memsan's calls?
  *   options.c    memsan options
  *   doctor.c     memsan doctor
+ *   words.c      words for the completion of shells
  *   stat.c       memsan stat
  *   decode.c     memsan decode: the command line, where records go
  *   input.c      reads logs: files, pipes, compressed or growing files
@@ -54,6 +55,14 @@ struct tool_command {
 extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
 	command_alloc_traces, command_free_traces, command_kernel, command_doctor;
+
+/* ---- main.c, words.c ------------------------------------------------------------------------- */
+
+/* The commands, in the order of memsan --help; NULL behind the last one. */
+const struct tool_command *tool_command_at(size_t i);
+const struct tool_command *tool_find_command(const char *name);
+/* argv[1] and on are the words behind "memsan" that were typed so far. */
+int tool_complete(int argc, char **argv);
 
 /* ---- common.c -------------------------------------------------------------------------------- */
 
@@ -109,8 +118,9 @@ int screen_key(double seconds);     /* a key, 0: none was pressed, or SCREEN_END
 void screen_end(void);
 
 /* ---- options.c ------------------------------------------------------------------------------- */
-void options_print_text(FILE *out);
-void options_print_json(FILE *out);
+/* `all`: also those that the memsan command sets for itself. */
+void options_print_text(FILE *out, bool all);
+void options_print_json(FILE *out, bool all);
 
 /* ---- target.c -------------------------------------------------------------------------------- */
 
@@ -184,6 +194,7 @@ struct output {
 };
 void output_init(struct output *o, const char *format);
 bool output_format(struct output *o, const char *name); /* false: there is no such format */
+const char *output_format_name(size_t i);               /* NULL behind the last one */
 bool output_source_root(const char *folder);            /* decode_source_root; prints why it fails */
 bool output_suppressions(struct output *o,
                          const char *path); /* false: the file cannot be read, and a line was printed */
