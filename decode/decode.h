@@ -18,7 +18,8 @@
  * Records:
  *
  *   record.c        records and their memory; scanners of numbers and words
- *   signature.c     the guilty function, the title, the signature
+ *   blame.c, skip.def   the guilty function, the title; functions that are never guilty
+ *   signature.c     the signature by which a bug is known again
  *   symbols.c       frames get functions, files and lines
  *   files.c         which file is the module of that name?
  *   merge.c         each bug once, in bounded memory
@@ -172,9 +173,11 @@ const struct decode_stack *decode_record_role(const struct decode_record *r, con
 /* The guilty function's frame, if its file and line are known; else NULL. */
 const struct decode_frame *decode_record_location(const struct decode_record *r);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
-/* Does the function belong to a detector or an allocator, or does it only act for its caller (memcpy, dump_stack)? */
-bool decode_function_is_plumbing(const char *function);
+/* ---- blame.c, signature.c -------------------------------------------------------------------- */
+
+/* Does the function, in a report of that detector, belong to a detector or an allocator, or does it only act for its
+ * caller (memcpy, dump_stack)? */
+bool decode_function_is_plumbing(const char *detector, const char *function);
 /* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
 

@@ -83,10 +83,18 @@ bool decode_record_line(struct decode_record *r, const char *text, size_t len); 
 /* NULL: there are too many */
 struct decode_module *decode_record_module(struct decode_record *r);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
+/* ---- blame.c --------------------------------------------------------------------------------- */
 
+/* Sets the guilty function and the title. */
+void decode_record_blame(struct decode_record *r);
+/* The stack to blame; NULL: there is none. */
+const struct decode_stack *decode_blame_stack(const struct decode_record *r);
+/* Index of the guilty function's frame; s->nr: there is none. */
+size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
+/* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
+size_t decode_plain_length(const char *function);
 
 /* ---- record.c: scanners ---------------------------------------------------------------------- */
 
