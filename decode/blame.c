@@ -134,10 +134,10 @@ static bool plumbing_of_report(const struct decode_record *r, const char *functi
 /* Tests of the detectors are named after the functions that they call. */
 static bool is_test_of_detector(const char *function)
 {
-	static const char *const bugs[] = {
-		"_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size"
-	};
+	static const char *const bugs[] = { "_oob", "_uaf", "double_", "invalid_free", "negative_size" };
 
+	if (starts(function, "test_") && !strstr(function, "_bit"))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)
 		if (strstr(function, bugs[i]) && !strstr(function, "kasan_"))
 			return true;
@@ -169,29 +169,32 @@ static bool is_overflow(const struct decode_record *r)
 
 #define RECURSION_LEAST 3
 
-/* The outermost function that runs again and again; else, in the kernel, the function that an anchor calls. s->nr:
- * there is neither. */
-static size_t overflow_index(const struct decode_record *r, const struct decode_stack *s, bool unreliable)
+/* The innermost frame of the outermost function that runs again and again; s->nr: there is none. */
+static size_t recursion_index(const struct decode_record *r, const struct decode_stack *s, bool unreliable)
+{
+	for (size_t i = s->nr; i-- > 0;) {
+		const struct decode_frame *f = &s->frames[i];
+		size_t times = 0, first = i;
+		if (!f->function || f->unreliable != unreliable || frame_is_plumbing(r, f))
+			continue;
+		for (size_t k = i + 1; k-- > 0;)
+			if (s->frames[k].function && s->frames[k].unreliable == unreliable &&
+			    same_function(s->frames[k].function, f->function)) {
+				first = k;
+				times++;
+			}
+		if (times >= RECURSION_LEAST)
+			return first;
+	}
+	return s->nr;
+}
+
+/* The function that an anchor calls: a system call's, a thread's. */
+static size_t anchored_index(const struct decode_record *r, const struct decode_stack *s)
 {
 	size_t behind = s->nr;
 
-	for (size_t i = s->nr; i-- > 0;) {
-		size_t times = 0;
-		if (!s->frames[i].function || s->frames[i].unreliable != unreliable ||
-		    frame_is_plumbing(r, &s->frames[i]))
-			continue;
-		for (size_t k = 0; k <= i && times < RECURSION_LEAST; k++)
-			times += s->frames[k].function && same_function(s->frames[k].function, s->frames[i].function);
-		if (times == RECURSION_LEAST) {
-			size_t first = i;
-			for (size_t k = i; k-- > 0;) /* the innermost one is shown in full by every log */
-				if (s->frames[k].function && s->frames[k].unreliable == unreliable &&
-				    same_function(s->frames[k].function, s->frames[i].function))
-					first = k;
-			return first;
-		}
-	}
-	for (size_t i = 0; i < s->nr && !unreliable && (world_of(r->detector) & IN_KERNEL); i++) {
+	for (size_t i = 0; i < s->nr; i++) {
 		const struct decode_frame *f = &s->frames[i];
 		if (!f->function || f->unreliable || frame_is_plumbing(r, f))
 			continue;
@@ -200,6 +203,15 @@ static size_t overflow_index(const struct decode_record *r, const struct decode_
 		behind = i;
 	}
 	return s->nr;
+}
+
+static size_t overflow_index(const struct decode_record *r, const struct decode_stack *s)
+{
+	size_t i = recursion_index(r, s, false);
+
+	if (i == s->nr)
+		i = recursion_index(r, s, true);
+	return i == s->nr && (world_of(r->detector) & IN_KERNEL) ? anchored_index(r, s) : i;
 }
 
 /* The function that a kernel report's headline names, unless it is plumbing. */
@@ -242,13 +254,8 @@ size_t decode_guilty_index(const struct decode_record *r, const struct decode_st
 	bool kernel = (world_of(r->detector) & IN_KERNEL) != 0;
 	size_t i = s->nr;
 
-	if (is_overflow(r)) {
-		i = overflow_index(r, s, false);
-		if (i == s->nr)
-			i = overflow_index(r, s, true);
-		if (i < s->nr)
-			return i;
-	}
+	if (is_overflow(r) && (i = overflow_index(r, s)) < s->nr)
+		return i;
 	if (named && (i = find_function(s, named)) < s->nr)
 		return i;
 	if ((i = first_guilty(r, s, !kernel, false)) < s->nr)

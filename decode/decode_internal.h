@@ -165,6 +165,11 @@ struct decode_open {
 	bool printed_leak;             /* DECODE_PRINTED_LEAK stands before each line */
 	bool inner_slub;               /* 4.x: SLUB's description of the object inside of KASAN's report */
 	bool gpf_hint;                 /* the first line was a hint that stands before the fault's own headline */
+	bool vague;                    /* the headline is not whole: its kind may come in a later line */
+	bool other_cpu;                /* what follows is another processor's stack */
+	bool trace_over;               /* the call trace has been left by a line of the report */
+	unsigned pids, headings;       /* lines that a report has only once */
+	bool mixed;                    /* such a line came again: lines of another report are among this one's */
 	bool closed;                   /* a rule came that either closes the report or opens the next one */
 	unsigned rows_behind;          /* rows of memory behind the marked one */
 	size_t mark_column;            /* where the bytes of the marked row begin */
@@ -177,6 +182,8 @@ struct decode_open {
 #define DECODE_PRINTED_LEAK "kmemleak: "
 /* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
+/* A later line that makes a vague headline whole ("paging request at …"); false: it does not. */
+bool decode_headline_completed(struct decode_open *o, const char *text);
 /* May one begin?  False is certain.  Called for every line of a log, so it is quick. */
 bool decode_may_be_headline(const char *text, size_t len);
 enum decode_answer decode_line(struct decode_open *o, const char *text);
@@ -188,13 +195,17 @@ bool decode_headline_asan(const char *text, struct decode_open *o);
 const char *decode_missing(const struct decode_open *o);
 /* Is the report inside a call trace that has shown only the allocator's own frames so far? */
 bool decode_trace_goes_on(const struct decode_open *o);
+/* Is the line a frame of the open report's call trace? */
+bool decode_goes_on(const struct decode_open *o, const char *text);
 size_t decode_rule_length(const char *text);
+#define DECODE_LEAST_RULE 50 /* KMSAN's has 53 */
 #define DECODE_SHORT_RULE 70 /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
 
 /* ---- lines_access.c, lines_object.c ---------------------------------------------------------- */
 
 /* Readers of single lines, without the blanks in front; false: it is another kind of line. */
 
+bool decode_access_words(const char *t); /* "Read ", "Write ", … at the beginning */
 bool decode_read_access(struct decode_record *r, const char *t);
 bool decode_read_kfence_access(struct decode_open *o, const char *t); /* a stack follows */
 bool decode_read_cpu(struct decode_record *r, const char *t);         /* the task, too */

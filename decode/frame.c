@@ -6,6 +6,8 @@
  *     func+0x1d/0x40 mm/slub.c:123 [inline]      syzbot, symbolized
  *     func (mm/slub.c:123 mm/slab.h:42) mod      scripts/decode_stacktrace.sh
  *     0xffffffffc0123456                         nothing is known
+ *     [<80834d0c>] (func) from [<80835e30>] (caller+0x38/0x80)   ARM; also "func from caller+0x38/0x80"
+ *     [c000000007ab3000] [c0000000009cb0a4] func+0x1d/0x40       PowerPC
  *     prog+0x1d (BuildId 0123ab)                 memsan, without the helper
  *     ns::func(int)+0x1d/0x40 [prog] at a.c:12:3  memsan; an inlined one: "func at a.c:12:3 (inlined)"
  *     #0 0x4011d6 in func a.c:12:3               AddressSanitizer; also (/path/prog+0x1d) (BuildId: 0123ab)
@@ -217,10 +219,47 @@ static bool module_offset(const char *p)
 	return *p == '\0' || starts(p, " (BuildId ") || starts(p, " (unloaded)");
 }
 
+/* ARM: "[<80834d0c>] (foo) from [<80835e30>] (bar+0x38/0x80)", since Linux 6.0 "foo from bar+0x38/0x80".  The line is a
+ * frame of foo; bar has the next one. */
+static bool arm_line(struct decode_record *r, struct decode_stack *to, struct decode_frame *probe, const char *p)
+{
+	bool brackets = *p == '(';
+	const char *name = p + brackets, *end = name;
+	struct decode_frame *f;
+
+	while (symbol_char(*end))
+		end++;
+	if (end == name || !starts(end, brackets ? ") from [<" : " from ") || !strstr(end, "+0x"))
+		return false;
+	f = to ? decode_stack_frame(r, to) : NULL;
+	if (f) {
+		probe->at_line = f->at_line;
+		*f = *probe;
+		f->function = decode_record_string(r, name, (size_t)(end - name));
+	}
+	return true;
+}
+
+/* PowerPC: "[c000000007ab3000] [c0000000009cb0a4] func+0x1/0x2": the stack and the instruction. */
+static const char *powerpc_addresses(const char *p, struct decode_frame *probe)
+{
+	uint64_t sp;
+	const char *behind = *p == '[' ? decode_hex(p + 1, &sp) : NULL;
+
+	if (!behind || !starts(behind, "] ["))
+		return p;
+	behind = decode_hex(behind + 3, &probe->pc);
+	if (!behind || *behind != ']')
+		return p;
+	probe->have_pc = true;
+	return skip_blanks(behind + 1);
+}
+
 bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	struct decode_frame probe = { .inlined = false }, *f;
 	const char *p = skip_blanks(text), *plus, *behind;
+	bool memsan = r->detector && strcmp(r->detector, "memsan") == 0;
 
 	if (p[0] == '[' && p[1] == '<') {
 		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : decode_hex(p + 2, &probe.pc);
@@ -228,7 +267,11 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 			return false;
 		probe.have_pc = probe.pc > UINT32_MAX; /* the kernel prints hashed pointers, which are small */
 		p = skip_blanks(behind + 2);
+	} else {
+		p = powerpc_addresses(p, &probe);
 	}
+	if (!memsan && (*p == '(' || strstr(p, " from ")) && arm_line(r, to, &probe, p))
+		return true;
 	if (p[0] == '?' && p[1] == ' ') {
 		probe.unreliable = true;
 		p = skip_blanks(p + 2);
@@ -245,8 +288,8 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 		}
 	} else {
 		size_t len = (size_t)(plus - p);
-		if (!len || len > FUNCTION_MAX)
-			return false;
+		if (!len || len > FUNCTION_MAX || (!memsan && *p != '<' && memchr(p, ' ', len)))
+			return false; /* only C++ and Rust have names with blanks */
 		behind = parse_offset(plus, &probe.function_offset, &probe.function_size);
 		for (size_t i = 0; i < len; i++)
 			if (!symbol_char(p[i]) && !(probe.function_size && strchr(p, '[')) && !module_offset(behind))
@@ -256,7 +299,7 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 		if (probe.function_size || !module_offset(behind)) {
 			probe.function = decode_record_string(r, p, len);
 			probe.have_function_offset = true;
-		} else if (r->detector && strcmp(r->detector, "memsan") == 0) {
+		} else if (memsan) {
 			probe.module = decode_record_string(r, p, len);
 			probe.offset = probe.function_offset;
 			probe.have_offset = true;

@@ -285,8 +285,16 @@ static void put_frame(FILE *out, const struct decode_frame *f)
 static const char *role_title(const char *role)
 {
 	static const char *const names[][2] = {
-		{ "access", "Accessed" }, { "noticed", "Noticed" },  { "alloc", "Allocated" },
-		{ "free", "Freed" },      { "work", "Work queued" }, { "frame", "Variable" },
+		{ "access", "Accessed" },
+		{ "noticed", "Noticed" },
+		{ "alloc", "Allocated" },
+		{ "free", "Freed" },
+		{ "work", "Work queued" },
+		{ "frame", "Variable" },
+		{ "stored", "Stored" },
+		{ "origin", "Made" },
+		{ "other", "Accessed at the same time" },
+		{ "thread", "Thread created" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -23,7 +23,6 @@
 
 #define LANES_MAX 64
 #define RULES_MAX 8
-#define RULE_MIN 60
 #define RULE_NEAR 64        /* lines of other callers that may stand between a rule and its headline */
 #define STALE_LINES 100000u /* lines of other callers that may come while a caller with an open report is silent */
 #define STALE_LOOK 4096u
@@ -87,6 +86,8 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 	r->corrupted = cut;
 	if (!cut && o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0 && !decode_record_main_stack(r))
 		r->corrupted = "it has no call trace";
+	if (!r->corrupted && o->mixed)
+		r->corrupted = "lines of another report are among its lines";
 	if (r->corrupted)
 		r->corrupted = decode_record_string(r, r->corrupted, strlen(r->corrupted));
 	r->have_kaslr = l->have_kaslr;
@@ -109,7 +110,7 @@ static void rule_give_back(struct decode_reader *l, struct decode_open *o)
 {
 	size_t len = o->own_lines > 1 ? decode_rule_length(o->record->lines[o->own_lines - 1]) : 0;
 
-	if (len < RULE_MIN || o->closed)
+	if (len < DECODE_LEAST_RULE || o->closed)
 		return;
 	rule_remember(l, o->caller, o->record->last_line, len);
 	o->own_lines--;
@@ -305,12 +306,17 @@ static enum decode_form begins_report(const struct line *n)
 /* Gives the line to the open report.  False: that report is finished, and the line is not part of it. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
-	bool was_closed = o->closed;
+	bool was_closed;
 
 	if (silent_too_long(o, n)) {
 		report_cut(l, o, "silence");
 		return false;
 	}
+	if (o->closed && decode_goes_on(o, n->text)) { /* that rule was another report's */
+		o->mixed = true;
+		o->closed = false;
+	}
+	was_closed = o->closed;
 	/* The rule before may have been the report's last line.  A headline behind that rule means that the rule is
 	 * the next report's. */
 	if (was_closed && !starts(n->text, "===")) {
@@ -357,8 +363,11 @@ static void take_text(struct decode_reader *l, const struct line *n)
 	struct decode_open *o = lane(l, n->prefix.caller);
 	size_t rule = decode_rule_length(n->text);
 
-	if (take_news(l, n->text))
+	if (take_news(l, n->text)) {
+		if (o)
+			o->trace_over = true;
 		return;
+	}
 	if (n->text[0] == '{' && strstr(n->text, JSON_MARK)) {
 		take_json(l, n->text, strlen(n->text));
 		return;
@@ -367,7 +376,7 @@ static void take_text(struct decode_reader *l, const struct line *n)
 		return;
 	if (!rule)
 		try_begin(l, n);
-	if (rule >= RULE_MIN)
+	if (rule >= DECODE_LEAST_RULE)
 		rule_remember(l, n->prefix.caller, l->line, rule);
 }
 

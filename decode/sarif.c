@@ -92,6 +92,8 @@ static const char *role_text(const char *role)
 		{ "alloc", "allocated here" },      { "free", "freed here" },
 		{ "access", "accessed here" },      { "noticed", "noticed here" },
 		{ "work", "work was queued here" }, { "frame", "the variable's function" },
+		{ "stored", "stored here" },        { "origin", "the value was made here" },
+		{ "other", "the other access" },    { "thread", "the thread was created here" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
