@@ -91,15 +91,16 @@ size_t decode_plain_length(const char *function)
 
 enum { IN_KERNEL = 1, IN_PROGRAM = 2 };
 
-/* Where reports of a detector come from; "ubsan" is in both. */
+/* Where reports of a detector come from; both have UBSan and FORTIFY_SOURCE. */
 static unsigned world_of(const char *detector)
 {
-	static const char *const kernel[] = { "kasan",      "kfence",   "kmsan",       "kcsan",
-		                              "slub",       "kmemleak", "oops",        "refcount",
-		                              "list-debug", "usercopy", "page-poison", "page-alloc",
-		                              "odebug",     "fortify",  "vmap-stack",  "stack-protector" };
+	static const char *const kernel[] = {
+		"kasan",       "kfence",     "kmsan",    "kcsan",      "slub",
+		"kmemleak",    "oops",       "refcount", "list-debug", "usercopy",
+		"page-poison", "page-alloc", "odebug",   "vmap-stack", "stack-protector"
+	};
 
-	if (strcmp(detector, "ubsan") == 0)
+	if (strcmp(detector, "ubsan") == 0 || strcmp(detector, "fortify") == 0)
 		return IN_KERNEL | IN_PROGRAM;
 	for (size_t i = 0; i < ARRAY_SIZE(kernel); i++)
 		if (strcmp(detector, kernel[i]) == 0)
@@ -148,7 +149,7 @@ static bool is_test_of_detector(const char *function)
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	if (f->module && !f->inlined && f->have_function_offset && strcmp(f->module, "vmlinux") != 0 &&
-	    (world_of(r->detector) & IN_KERNEL))
+	    world_of(r->detector) == IN_KERNEL)
 		return false;
 	return !is_test_of_detector(f->function) && plumbing_of_report(r, f->function);
 }

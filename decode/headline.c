@@ -459,40 +459,61 @@ size_t decode_rule_length(const char *text)
 	return text[n] == '\0' || text[n] == ' ' ? n : 0;
 }
 
-/* The beginnings of all lines that decode_headline and the reader know; `first` holds their first letters. */
-bool decode_may_be_headline(const char *text, size_t len)
-{
+/* The beginnings of all lines that decode_headline and the reader know. */
 /* clang-format would break the braces. */
 /* clang-format off */
 #define MARK(s) { s, sizeof(s) - 1 }
-	static const struct {
-		const char *text;
-		size_t len;
-	} marks[] = {
-		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"),
-		MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
-		MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
-		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"),
-		MARK("detected buffer"), MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "),
-		MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"),
-		MARK("kasan: GPF could"), MARK("Oops: general prot"), MARK("memcpy: detected "),
-		MARK("stack segment: "), MARK("Unhandled "), MARK("Internal error: "), MARK("ODEBUG: "),
-		MARK("Kernel panic - not syncing: corrupted s"), MARK("Kernel panic - not syncing: kernel s"),
-		MARK("Bad or missing u"), MARK("CPU "), MARK("WARNING: "),
-		MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"),
-		MARK("memscan: detected "), MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "),
-		MARK("Direct leak of "), MARK("Indirect leak of "),
-	};
-	/* clang-format on */
+static const struct {
+	const char *text;
+	size_t len;
+} marks[] = {
+	MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"),
+	MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "),
+	MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"), MARK("Kernel panic - not syncing: stack-p"),
+	MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"), MARK("Kernel Offset: "),
+	MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "),
+	MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"), MARK("memcpy: detected "),
+	MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"),
+	MARK("memscan: detected "), MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "),
+	MARK("Direct leak of "), MARK("Indirect leak of "), MARK("stack segment: "), MARK("Unhandled "),
+	MARK("Internal error: "), MARK("ODEBUG: "), MARK("Kernel panic - not syncing: corrupted s"),
+	MARK("Kernel panic - not syncing: kernel s"), MARK("Bad or missing u"), MARK("CPU "), MARK("WARNING: "),
+	MARK("***"), MARK("free(): "), MARK("malloc(): "), MARK("calloc(): "), MARK("realloc(): "), MARK("munmap_chunk(): "),
+	MARK("mremap_chunk(): "), MARK("malloc_consolidate(): "), MARK("tcache_thread_"), MARK("double free or c"),
+	MARK("corrupted "), MARK("break adjusted"), MARK("invalid fastbin"), MARK("stack corruption d"), MARK("FORTIFY: "),
+	MARK("Scudo ERROR: "), MARK("ElectricFence "), MARK("DUMA "), MARK("<error>"), MARK("<fatal_signal>"),
+	/* no headlines, but perhaps parts of reports that nothing here understands: unread.c */
+	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
+};
+/* clang-format on */
 #undef MARK
-	static const bool first[256] = {
-		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true,
-		['r'] = true, ['p'] = true, ['I'] = true, ['P'] = true, ['K'] = true, ['c'] = true,
-		['='] = true, ['{'] = true, ['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true,
-		['O'] = true, ['m'] = true, ['s'] = true, ['C'] = true, ['W'] = true,
-	};
 
-	if (len < 2 || !first[(unsigned char)text[0]])
+/* A bit for each pair of letters with which a mark begins ("{" stands for itself and any letter): nearly all lines of
+ * a log end here. */
+static uint64_t first_pairs[65536 / 64];
+
+static void fill_first_pairs(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		for (unsigned second = 0; second < 256; second++) {
+			unsigned pair = (unsigned)(unsigned char)marks[i].text[0] << 8 | second;
+			if (marks[i].len == 1 || second == (unsigned char)marks[i].text[1])
+				first_pairs[pair / 64] |= 1ull << pair % 64;
+		}
+}
+
+bool decode_may_be_headline(const char *text, size_t len)
+{
+	static bool filled;
+	unsigned pair;
+
+	if (!filled)
+		fill_first_pairs();
+	filled = true;
+	if (len < 2)
+		return false;
+	pair = (unsigned)(unsigned char)text[0] << 8 | (unsigned char)text[1];
+	if (!(first_pairs[pair / 64] >> pair % 64 & 1))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		if (marks[i].text[0] == text[0] && len >= marks[i].len &&
@@ -507,6 +528,18 @@ enum decode_form decode_headline(const char *text, struct decode_open *o)
 		headline_kasan, headline_slub,  headline_kmemleak, headline_wrong_cache, headline_busy_cache,
 		headline_fault, headline_ubsan, headline_gpf_hint, headline_fortify,     headline_warning,
 	};
+	static const struct {
+		bool (*headline)(const char *, struct decode_open *);
+		enum decode_form form;
+	} tools[] = {
+		{ decode_headline_asan, FORM_ASAN },
+		{ decode_headline_tsan, FORM_TSAN },
+		{ decode_headline_message, FORM_MESSAGE },
+		{ decode_headline_gwp, FORM_GWP },
+		{ decode_headline_ubsan, FORM_UBSAN },
+		{ decode_headline_tombstone, FORM_TOMBSTONE },
+		{ decode_headline_valgrind_xml, FORM_VALGRIND_XML },
+	};
 	enum decode_form form;
 
 	o->section = SECTION_HEAD;
@@ -515,5 +548,8 @@ enum decode_form decode_headline(const char *text, struct decode_open *o)
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++)
 		if ((form = tries[i](text, o)) != FORM_NONE)
 			return form;
-	return decode_headline_asan(text, o) ? FORM_ASAN : FORM_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		if (tools[i].headline(text, o))
+			return tools[i].form;
+	return FORM_NONE;
 }

@@ -538,8 +538,20 @@ enum decode_answer decode_line(struct decode_open *o, const char *text)
 		return line_trace(o, text, t);
 	case FORM_ASAN:
 		return decode_line_asan(o, text);
+	case FORM_TSAN:
+		return decode_line_tsan(o, text);
+	case FORM_UBSAN:
+		return decode_line_ubsan(o, text);
 	case FORM_VALGRIND:
 		return decode_line_valgrind(o, text);
+	case FORM_VALGRIND_XML:
+		return decode_line_valgrind_xml(o, text);
+	case FORM_GWP:
+		return decode_line_gwp(o, text);
+	case FORM_TOMBSTONE:
+		return decode_line_tombstone(o, text);
+	case FORM_MESSAGE:
+		return decode_line_message(o, text);
 	default:
 		return LINE_FOREIGN;
 	}
@@ -568,7 +580,14 @@ const char *decode_missing(const struct decode_open *o)
 	case FORM_TRACE:
 		return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
 	case FORM_ASAN:
+	case FORM_TSAN:
 		return o->saw_summary ? NULL : "its summary is missing";
+	case FORM_VALGRIND_XML:
+		return o->saw_summary ? NULL : "its closing element is missing";
+	case FORM_GWP:
+		return o->saw_summary ? NULL : "its closing line is missing";
+	case FORM_TOMBSTONE:
+		return s ? NULL : "its backtrace is missing";
 	case FORM_VALGRIND:
 		return s ? NULL : "its stack is missing";
 	default:
