@@ -160,11 +160,11 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 	}
 	if (!*t)
 		return LINE_LAST;
+	if (starts(t, "Locks held: "))
+		return LINE_TAKEN;
 	if (o->trace_ended && text[0] != ' ' && !starts(t, "This conflicts with") &&
 	    !decode_record_role(o->record, "other"))
 		return LINE_BEHIND;
-	if (starts(t, "Locks held: "))
-		return LINE_TAKEN;
 	if (decode_frame_valgrind(o->record, o->stack, text) || vg_detail(o, t))
 		return LINE_TAKEN;
 	if (text[0] == ' ') /* details are indented by a blank */
