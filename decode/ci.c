@@ -113,7 +113,7 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	if (alloc && !r->leak.class && alloc->nr)
 		for (size_t i = 0; i < alloc->nr; i++)
 			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function &&
-			    !decode_function_is_plumbing(alloc->frames[i].function)) {
+			    !decode_function_is_plumbing(r->detector, alloc->frames[i].function)) {
 				fputs("%0Aallocated in ", w->out);
 				put_command(w->out, alloc->frames[i].function, false);
 				fputs(" at ", w->out);

@@ -11,14 +11,18 @@
  *   lines.c         the lines of a kernel report or of memsan's: which are its own, and which is the last
  *   lines_access.c  lines about the access, the task and the stacks
  *   lines_object.c  lines about the object, its memory and the modules
- *   user.c          the lines of AddressSanitizer's, LeakSanitizer's and Valgrind's reports
+ *   user.c          the reports of the compilers' sanitizers in programs
+ *   valgrind.c      Valgrind's reports, text and XML
+ *   runtime.c       glibc's aborts, Scudo, GWP-ASan, FORTIFY, Electric Fence, Android's tombstones
+ *   unread.c        does a line look like a report that nothing here understands?
  *   frame.c         one line of a stack, in every notation
  *   json_read.c     memsan-report/1 back into a record
  *
  * Records:
  *
  *   record.c        records and their memory; scanners of numbers and words
- *   signature.c     the guilty function, the title, the signature
+ *   blame.c, skip.def   the guilty function, the title; functions that are never guilty
+ *   signature.c     the signature by which a bug is known again
  *   symbols.c       frames get functions, files and lines
  *   files.c         which file is the module of that name?
  *   merge.c         each bug once, in bounded memory
@@ -172,9 +176,11 @@ const struct decode_stack *decode_record_role(const struct decode_record *r, con
 /* The guilty function's frame, if its file and line are known; else NULL. */
 const struct decode_frame *decode_record_location(const struct decode_record *r);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
-/* Does the function belong to a detector or an allocator, or does it only act for its caller (memcpy, dump_stack)? */
-bool decode_function_is_plumbing(const char *function);
+/* ---- blame.c, signature.c -------------------------------------------------------------------- */
+
+/* Does the function, in a report of that detector, belong to a detector or an allocator, or does it only act for its
+ * caller (memcpy, dump_stack)? */
+bool decode_function_is_plumbing(const char *detector, const char *function);
 /* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
 
@@ -185,6 +191,9 @@ struct decode_reader;
 typedef void (*decode_record_fn)(void *ctx, struct decode_record *r);
 struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx); /* NULL: out of memory */
 void decode_reader_destroy(struct decode_reader *r);
+/* Is called for each line that looks like a part of a report, but was not understood. */
+typedef void (*decode_unread_fn)(void *ctx, const char *log, uint64_t line, const char *text);
+void decode_reader_on_unread(struct decode_reader *r, decode_unread_fn fn, void *ctx);
 /* Begins another log: line numbers start at 1 again, the kernel's address offset is forgotten. */
 void decode_reader_begin(struct decode_reader *r, const char *name);
 /* The next bytes of the log, cut anywhere. */
@@ -273,6 +282,9 @@ void decode_json_write(FILE *out, const struct decode_record *r);
 
 /* ---- writer.c -------------------------------------------------------------------------------- */
 
+/* Text out of a log or a file must not control the terminal that shows it.  Tabs are left: the layout of a report has
+ * them. */
+void decode_put_clean(FILE *out, const char *s, size_t len);
 /* s as a JSON string with its quotes; NULL as null. */
 void decode_json_string(FILE *out, const char *s);
 

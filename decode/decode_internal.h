@@ -83,10 +83,18 @@ bool decode_record_line(struct decode_record *r, const char *text, size_t len); 
 /* NULL: there are too many */
 struct decode_module *decode_record_module(struct decode_record *r);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
+/* ---- blame.c --------------------------------------------------------------------------------- */
 
+/* Sets the guilty function and the title. */
+void decode_record_blame(struct decode_record *r);
+/* The stack to blame; NULL: there is none. */
+const struct decode_stack *decode_blame_stack(const struct decode_record *r);
+/* Index of the guilty function's frame; s->nr: there is none. */
+size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
+/* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
+size_t decode_plain_length(const char *function);
 
 /* ---- record.c: scanners ---------------------------------------------------------------------- */
 
@@ -109,7 +117,7 @@ bool decode_decimal_after(const char *s, const char *word, uint64_t *value);
 /* s in lower case, with single hyphens in place of everything but letters and digits. */
 const char *decode_kind(struct decode_record *r, const char *s, size_t len);
 
-/* ---- headline.c, lines.c, user.c ------------------------------------------------------------- */
+/* ---- headline.c, lines.c, user.c, valgrind.c, runtime.c -------------------------------------- */
 
 enum decode_form {
 	FORM_NONE,
@@ -119,7 +127,13 @@ enum decode_form {
 	FORM_OOPS,     /* up to "---[ end trace" */
 	FORM_TRACE,    /* up to the end of the call trace: page poison, bad pages, lists */
 	FORM_ASAN,
+	FORM_TSAN,
+	FORM_UBSAN, /* in programs */
 	FORM_VALGRIND,
+	FORM_VALGRIND_XML,
+	FORM_GWP,
+	FORM_TOMBSTONE,
+	FORM_MESSAGE, /* the headline is the report */
 };
 /* What a line means to an open report. */
 enum decode_answer {
@@ -157,6 +171,12 @@ struct decode_open {
 	bool printed_leak;             /* DECODE_PRINTED_LEAK stands before each line */
 	bool inner_slub;               /* 4.x: SLUB's description of the object inside of KASAN's report */
 	bool gpf_hint;                 /* the first line was a hint that stands before the fault's own headline */
+	bool frame_open;               /* XML: inside of <frame> */
+	bool vague;                    /* the headline is not whole: its kind may come in a later line */
+	bool other_cpu;                /* what follows is another processor's stack */
+	bool trace_over;               /* the call trace has been left by a line of the report */
+	unsigned pids, headings;       /* lines that a report has only once */
+	bool mixed;                    /* such a line came again: lines of another report are among this one's */
 	bool closed;                   /* a rule came that either closes the report or opens the next one */
 	unsigned rows_behind;          /* rows of memory behind the marked one */
 	size_t mark_column;            /* where the bytes of the marked row begin */
@@ -169,24 +189,49 @@ struct decode_open {
 #define DECODE_PRINTED_LEAK "kmemleak: "
 /* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
+/* A later line that makes a vague headline whole ("paging request at …"); false: it does not. */
+bool decode_headline_completed(struct decode_open *o, const char *text);
 /* May one begin?  False is certain.  Called for every line of a log, so it is quick. */
 bool decode_may_be_headline(const char *text, size_t len);
 enum decode_answer decode_line(struct decode_open *o, const char *text);
 enum decode_answer decode_line_asan(struct decode_open *o, const char *text);
+enum decode_answer decode_line_tsan(struct decode_open *o, const char *text);
+enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text);
 enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text);
-bool decode_headline_valgrind(const char *text, struct decode_open *o);
+enum decode_answer decode_line_valgrind_xml(struct decode_open *o, const char *text);
+enum decode_answer decode_line_gwp(struct decode_open *o, const char *text);
+enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text);
+enum decode_answer decode_line_message(struct decode_open *o, const char *text);
 bool decode_headline_asan(const char *text, struct decode_open *o);
+bool decode_headline_tsan(const char *text, struct decode_open *o);
+bool decode_headline_ubsan(const char *text, struct decode_open *o);
+bool decode_headline_valgrind(const char *text, struct decode_open *o);
+bool decode_headline_valgrind_xml(const char *text, struct decode_open *o);
+bool decode_headline_gwp(const char *text, struct decode_open *o);
+bool decode_headline_tombstone(const char *text, struct decode_open *o);
+bool decode_headline_message(const char *text, struct decode_open *o);
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);
 /* Is the report inside a call trace that has shown only the allocator's own frames so far? */
 bool decode_trace_goes_on(const struct decode_open *o);
+/* Is the line a frame of the open report's call trace? */
+bool decode_goes_on(const struct decode_open *o, const char *text);
 size_t decode_rule_length(const char *text);
+#define DECODE_LEAST_RULE 50 /* KMSAN's has 53 */
 #define DECODE_SHORT_RULE 70 /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
+
+/* ---- unread.c -------------------------------------------------------------------------------- */
+
+/* Does a line that no report has taken look like a part of one? */
+bool decode_looks_like_report(const char *text);
+/* … as a stack of Valgrind's does, without an error above it? */
+bool decode_looks_like_valgrind(const char *text, const char *before);
 
 /* ---- lines_access.c, lines_object.c ---------------------------------------------------------- */
 
 /* Readers of single lines, without the blanks in front; false: it is another kind of line. */
 
+bool decode_access_words(const char *t); /* "Read ", "Write ", … at the beginning */
 bool decode_read_access(struct decode_record *r, const char *t);
 bool decode_read_kfence_access(struct decode_open *o, const char *t); /* a stack follows */
 bool decode_read_cpu(struct decode_record *r, const char *t);         /* the task, too */
@@ -211,7 +256,12 @@ bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, c
 /* They add one frame per call; false: the line is no frame.  With `to` NULL they only look. */
 bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const char *text);
+bool decode_frame_tsan(struct decode_record *r, struct decode_stack *to, const char *text);
+bool decode_frame_backtrace(struct decode_record *r, struct decode_stack *to, const char *text);
+bool decode_frame_tombstone(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_valgrind(struct decode_record *r, struct decode_stack *to, const char *text);
+/* "path:12:3", up to `end`: the line and the column, which may be 0. */
+bool decode_location(struct decode_record *r, const char *p, const char *end, uint64_t *line, uint64_t *column);
 /* The function and the module of a place "func+0x1/0x2 [mod]" in running text. */
 bool decode_place(struct decode_record *r, const char *text, struct decode_frame *f, const char **end);
 
@@ -250,9 +300,6 @@ void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_head(struct decode_writer *w);
 void decode_html_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_tail(struct decode_writer *w);
-/* Text out of a log or a file must not control the terminal that shows it.  Tabs are left: the layout of a report has
- * them. */
-void decode_put_clean(FILE *out, const char *s, size_t len);
 /* s as text or attribute of XML and HTML; it may hold any bytes.  NULL: writes nothing. */
 void decode_put_xml(FILE *out, const char *s);
 /* The path relative to the working directory if the file is below it, else as it is. */

@@ -285,8 +285,16 @@ static void put_frame(FILE *out, const struct decode_frame *f)
 static const char *role_title(const char *role)
 {
 	static const char *const names[][2] = {
-		{ "access", "Accessed" }, { "noticed", "Noticed" },  { "alloc", "Allocated" },
-		{ "free", "Freed" },      { "work", "Work queued" }, { "frame", "Variable" },
+		{ "access", "Accessed" },
+		{ "noticed", "Noticed" },
+		{ "alloc", "Allocated" },
+		{ "free", "Freed" },
+		{ "work", "Work queued" },
+		{ "frame", "Variable" },
+		{ "stored", "Stored" },
+		{ "origin", "Made" },
+		{ "other", "Accessed at the same time" },
+		{ "thread", "Thread created" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -307,7 +315,7 @@ static void put_stack(FILE *out, const struct decode_record *r, const struct dec
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct decode_frame *f = &s->frames[i];
 		bool guilty = r->function && f->function == r->function, source,
-		     plumbing = f->function && decode_function_is_plumbing(f->function);
+		     plumbing = f->function && decode_function_is_plumbing(r->detector, f->function);
 		size_t len;
 		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line &&
 		         (sources < SOURCES_A_STACK || guilty) && decode_source_line(f->file, f->line, &len);

@@ -23,18 +23,22 @@
 
 #define LANES_MAX 64
 #define RULES_MAX 8
-#define RULE_MIN 60
 #define RULE_NEAR 64        /* lines of other callers that may stand between a rule and its headline */
 #define STALE_LINES 100000u /* lines of other callers that may come while a caller with an open report is silent */
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
 #define JSON_MARK "\"memsan-report/"
+#define UBSAN_MARK ": runtime error: " /* the line begins with a place */
+#define TOOL_MARK "Sanitizer: "
 #define JSON_LINE_MAX (8u << 20)
 
 struct decode_reader {
 	decode_record_fn fn;
 	void *ctx;
+	decode_unread_fn unread;
+	void *unread_ctx;
+	char valgrind_before[16]; /* the beginning of Valgrind's last line that no report took */
 	char *name;
 	uint64_t line; /* of the log */
 	/* the last rules that no report has taken; line 0: none */
@@ -70,6 +74,12 @@ struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx)
 	return r;
 }
 
+void decode_reader_on_unread(struct decode_reader *r, decode_unread_fn fn, void *ctx)
+{
+	r->unread = fn;
+	r->unread_ctx = ctx;
+}
+
 /* ---- open reports ---------------------------------------------------------------------------- */
 
 static void open_clear(struct decode_reader *l, struct decode_open *o)
@@ -83,10 +93,17 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 {
 	struct decode_record *r = o->record;
 
+	if (o->form == FORM_TOMBSTONE && !r->kind) { /* an end that has nothing to do with memory */
+		open_clear(l, o);
+		decode_record_free(r);
+		return;
+	}
 	r->nr_lines = o->own_lines;
 	r->corrupted = cut;
 	if (!cut && o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0 && !decode_record_main_stack(r))
 		r->corrupted = "it has no call trace";
+	if (!r->corrupted && o->mixed)
+		r->corrupted = "lines of another report are among its lines";
 	if (r->corrupted)
 		r->corrupted = decode_record_string(r, r->corrupted, strlen(r->corrupted));
 	r->have_kaslr = l->have_kaslr;
@@ -109,7 +126,7 @@ static void rule_give_back(struct decode_reader *l, struct decode_open *o)
 {
 	size_t len = o->own_lines > 1 ? decode_rule_length(o->record->lines[o->own_lines - 1]) : 0;
 
-	if (len < RULE_MIN || o->closed)
+	if (len < DECODE_LEAST_RULE || o->closed)
 		return;
 	rule_remember(l, o->caller, o->record->last_line, len);
 	o->own_lines--;
@@ -217,7 +234,21 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 /* May a report begin here?  False is certain. */
 static bool may_begin(const struct line *n)
 {
-	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
+	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V' ||
+	       strstr(n->text, UBSAN_MARK);
+}
+
+/* No report has taken the line. */
+static void not_taken(struct decode_reader *l, const struct line *n)
+{
+	bool valgrind = n->prefix.caller >> 48 == 'V', like;
+
+	like = decode_looks_like_report(n->text) ||
+	       (valgrind && decode_looks_like_valgrind(n->text, l->valgrind_before));
+	if (valgrind)
+		snprintf(l->valgrind_before, sizeof(l->valgrind_before), "%s", n->text);
+	if (like && l->unread)
+		l->unread(l->unread_ctx, l->name, l->line, n->text);
 }
 
 static bool try_begin(struct decode_reader *l, const struct line *n)
@@ -256,8 +287,11 @@ static void take_json(struct decode_reader *l, const char *text, size_t len)
 	const char *why;
 	struct decode_record *r = decode_json_read(text, len, &why);
 
-	if (!r)
+	if (!r) {
+		if (l->unread)
+			l->unread(l->unread_ctx, l->name, l->line, text);
 		return;
+	}
 	if (!r->file && l->name)
 		r->file = decode_record_string(r, l->name, strlen(l->name));
 	if (!r->first_line)
@@ -305,12 +339,17 @@ static enum decode_form begins_report(const struct line *n)
 /* Gives the line to the open report.  False: that report is finished, and the line is not part of it. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
-	bool was_closed = o->closed;
+	bool was_closed;
 
 	if (silent_too_long(o, n)) {
 		report_cut(l, o, "silence");
 		return false;
 	}
+	if (o->closed && decode_goes_on(o, n->text)) { /* that rule was another report's */
+		o->mixed = true;
+		o->closed = false;
+	}
+	was_closed = o->closed;
 	/* The rule before may have been the report's last line.  A headline behind that rule means that the rule is
 	 * the next report's. */
 	if (was_closed && !starts(n->text, "===")) {
@@ -347,6 +386,7 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
+	not_taken(l, n);
 	if (++o->foreign > FOREIGN_MAX)
 		report_cut(l, o, "other messages");
 	return true;
@@ -357,17 +397,20 @@ static void take_text(struct decode_reader *l, const struct line *n)
 	struct decode_open *o = lane(l, n->prefix.caller);
 	size_t rule = decode_rule_length(n->text);
 
-	if (take_news(l, n->text))
+	if (take_news(l, n->text)) {
+		if (o)
+			o->trace_over = true;
 		return;
+	}
 	if (n->text[0] == '{' && strstr(n->text, JSON_MARK)) {
 		take_json(l, n->text, strlen(n->text));
 		return;
 	}
 	if (o && lane_take(l, o, n)) /* a rule inside a report belongs to that report */
 		return;
-	if (!rule)
-		try_begin(l, n);
-	if (rule >= RULE_MIN)
+	if (!rule && !try_begin(l, n))
+		not_taken(l, n);
+	if (rule >= DECODE_LEAST_RULE)
 		rule_remember(l, n->prefix.caller, l->line, rule);
 }
 
@@ -586,18 +629,23 @@ static const char *find_json(const char *p, size_t len)
 
 static bool any_headline(const char *p, size_t len)
 {
-	return find_text(p, len, "BUG: ") || find_json(p, len);
+	return find_text(p, len, "BUG: ") || find_json(p, len) || memmem(p, len, UBSAN_MARK, strlen(UBSAN_MARK)) ||
+	       memmem(p, len, TOOL_MARK, strlen(TOOL_MARK));
 }
 
 /* The next headline of a block, at or behind `from`. `known` is the answer to the last question, which may lie
  * further ahead. */
 static const char *next_headline(const char *known, const char *from, const char *end)
 {
-	const char *bug, *json;
+	const char *bug, *json, *other;
 
 	if (!known || known >= from)
 		return known;
 	bug = find_text(from, (size_t)(end - from), "BUG: ");
+	other = memmem(from, (size_t)((bug ? bug : end) - from), UBSAN_MARK, strlen(UBSAN_MARK));
+	bug = other ? other : bug;
+	other = memmem(from, (size_t)((bug ? bug : end) - from), TOOL_MARK, strlen(TOOL_MARK));
+	bug = other ? other : bug;
 	json = find_json(from, (size_t)((bug ? bug : end) - from));
 	return json ? json : bug;
 }

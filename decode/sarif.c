@@ -92,6 +92,8 @@ static const char *role_text(const char *role)
 		{ "alloc", "allocated here" },      { "free", "freed here" },
 		{ "access", "accessed here" },      { "noticed", "noticed here" },
 		{ "work", "work was queued here" }, { "frame", "the variable's function" },
+		{ "stored", "stored here" },        { "origin", "the value was made here" },
+		{ "other", "the other access" },    { "thread", "the thread was created here" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -137,7 +139,7 @@ static void put_stacks(FILE *out, const struct decode_record *r)
 }
 
 /* The first frame of a stack that has a line and is not plumbing, else the first that has a line. */
-static const struct decode_frame *telling_frame(const struct decode_stack *s)
+static const struct decode_frame *telling_frame(const struct decode_record *r, const struct decode_stack *s)
 {
 	const struct decode_frame *found = NULL;
 
@@ -147,7 +149,7 @@ static const struct decode_frame *telling_frame(const struct decode_stack *s)
 			continue;
 		if (!found)
 			found = f;
-		if (f->function && !decode_function_is_plumbing(f->function))
+		if (f->function && !decode_function_is_plumbing(r->detector, f->function))
 			return f;
 	}
 	return found;
@@ -161,7 +163,7 @@ static void put_related(FILE *out, const struct decode_record *r)
 	fputs(",\"relatedLocations\":[", out);
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
 		const struct decode_stack *s = decode_record_role(r, roles[i]);
-		const struct decode_frame *f = s ? telling_frame(s) : NULL;
+		const struct decode_frame *f = s ? telling_frame(r, s) : NULL;
 		if (!s || !s->nr)
 			continue;
 		if (!f)

@@ -16,6 +16,7 @@
 struct report {
 	struct output out;
 	struct decode_merge *merge; /* collects the records */
+	uint64_t nr_unread;
 	uint64_t top;
 };
 
@@ -26,6 +27,16 @@ static void take_record(void *ctx, struct decode_record *r)
 	if (output_wanted(&p->out, r))
 		decode_merge_add(p->merge, r);
 	decode_record_free(r);
+}
+
+static void take_unread(void *ctx, const char *log, uint64_t line, const char *text)
+{
+	struct report *p = ctx;
+
+	(void)log;
+	(void)line;
+	(void)text;
+	p->nr_unread++;
 }
 
 /* Collects all records of some logs.  NULL: that failed, and a line was printed. *bad is set when a file could not be
@@ -41,6 +52,7 @@ static struct decode_merge *gather(struct report *p, char **names, size_t nr, bo
 		tool_say("cannot create temporary files: %s", strerror(errno));
 		return NULL;
 	}
+	decode_reader_on_unread(reader, take_unread, p);
 	if (!nr) {
 		names = standard;
 		nr = 1;
@@ -66,6 +78,11 @@ static void put_bug(struct report *p, struct decode_merge *m, const struct decod
 
 static int finish(struct report *p, int status)
 {
+	if (p->nr_unread)
+		tool_say("lines that look like a report, but were not understood: %" PRIu64
+		         "; memsan decode --unread shows "
+		         "them",
+		         p->nr_unread);
 	output_finish(&p->out);
 	tool_check_output();
 	return tool_finish_output(0) ? EXIT_USAGE : status;

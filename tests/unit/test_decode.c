@@ -219,25 +219,40 @@ static void test_times(void **state)
 
 static void test_plumbing(void **state)
 {
-	static const char *const own[] = { "kasan_report",
-		                           "__asan_store1",
-		                           "kfree",
-		                           "kmalloc_trace",
-		                           "memcpy",
-		                           "dump_stack_lvl",
-		                           "check_object.cold",
-		                           "__list_del_entry_valid_or_report",
-		                           "malloc",
-		                           "operator new(unsigned long)",
-		                           "free_to_partial_list.cold" };
-	static const char *const others[] = { "freeze_processes", "mallocate", "drv_release", "stringify",
-		                              "diesel",           "main",      "vfs_write",   "list_length" };
+	static const char *const kernel[] = { "kasan_report",
+		                              "__asan_store1",
+		                              "kfree",
+		                              "kmalloc_trace",
+		                              "memcpy",
+		                              "dump_stack_lvl",
+		                              "check_object.cold",
+		                              "__list_del_entry_valid_or_report",
+		                              "__lock_acquire",
+		                              "_raw_spin_lock_irqsave",
+		                              "__x86_indirect_thunk_rax",
+		                              "__stack_chk_fail",
+		                              "rb_erase",
+		                              "kobject_put",
+		                              "kref_get",
+		                              "kmemleak_alloc",
+		                              "string_nocheck",
+		                              "free_to_partial_list.cold" };
+	static const char *const not_kernel[] = { "freeze_processes", "drv_release", "stringify", "diesel",
+		                                  "vfs_write",        "list_length", "shutdown",  "malloc_count" };
+	static const char *const program[] = { "malloc", "operator new(unsigned long)", "__strlen_avx2",
+		                               "abort",  "__interceptor_free",          "memcpy@plt" };
+	static const char *const not_program[] = { "main",        "mallocate", "list_add", "kobject_put",
+		                                   "string_copy", "down",      "freeze" };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		assert_true(decode_function_is_plumbing(own[i]));
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		assert_false(decode_function_is_plumbing(others[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(kernel); i++)
+		assert_true(decode_function_is_plumbing("kasan", kernel[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(not_kernel); i++)
+		assert_false(decode_function_is_plumbing("kasan", not_kernel[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(program); i++)
+		assert_true(decode_function_is_plumbing("asan", program[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(not_program); i++)
+		assert_false(decode_function_is_plumbing("asan", not_program[i]));
 }
 
 /* ---- merging --------------------------------------------------------------------------------- */
