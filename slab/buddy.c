@@ -364,7 +364,7 @@ static size_t purge_locked(size_t keep)
 		if (page == NO_PAGE)
 			break;
 		lock_release(&buddy_lock);
-		os_decommit((void *)page_address(page), arena_open_part(page, n) << PAGE_SHIFT);
+		os_decommit((void *)page_address(page), arena_committed_part(page, n) << PAGE_SHIFT);
 		lock_acquire(&buddy_lock);
 		free_range(page, n, CLEAN);
 		done += n;
