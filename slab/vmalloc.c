@@ -421,7 +421,7 @@ static bool area_resize_run_in_place(struct area *a, size_t size)
 		if (!buddy_extend(a->page + a->nr_pages, pages - have, &clean))
 			return false;
 		area_resize_run(a, (uint32_t)pages);
-	} else if (have - pages > have / 4) {
+	} else if (size < a->size && have - pages > have / 4) {
 		uint32_t tail = a->page + (uint32_t)pages;
 		bool changed = READ_ONCE(a->changed);
 

@@ -609,6 +609,32 @@ static void idle_bins_are_emptied(void)
 	all_comes_back();
 }
 
+/* ---- memory that grows ----------------------------------------------------------------------- */
+
+/* Small objects are allocated meanwhile, as an array of strings has them, and may take what lies behind the array. */
+static void growing_array_moves_seldom(void)
+{
+	static void *small[100000];
+	size_t n, moves = 0;
+	char **array = NULL;
+
+	for (n = 0; n < ARRAY_SIZE(small); n++) {
+		bool bad = false;
+		char **at = array ? slab_realloc(array, (n + 1) * sizeof(char *), &no_regs, &bad)
+		                  : heap_malloc(sizeof(char *));
+
+		CHECK(at && !bad);
+		moves += at != array && n * sizeof(char *) > SLAB_CLASS_MAX;
+		array = at;
+		small[n] = heap_malloc(40);
+	}
+	CHECK(moves <= 10);
+	for (n = 0; n < ARRAY_SIZE(small); n++)
+		heap_free(small[n]);
+	heap_free(array);
+	all_comes_back();
+}
+
 #define CHILD_TEST(name, function, opts)      \
 	static void test_##name(void **state) \
 	{                                     \
@@ -631,6 +657,7 @@ CHILD_TEST(gigabytes_production, gigabytes, "mode=production")
 CHILD_TEST(gigabytes_check, gigabytes, "mode=check")
 CHILD_TEST(bad_pointers, bad_pointers, "mode=production")
 CHILD_TEST(idle_bins, idle_bins_are_emptied, "mode=production")
+CHILD_TEST(growing, growing_array_moves_seldom, "mode=production")
 CHILD_TEST(budget, budget_holds, "mode=check")
 CHILD_TEST(order, quarantine_order, "mode=check")
 CHILD_TEST(sealed, guarded_slabs, "mode=check")
@@ -658,6 +685,7 @@ int main(void)
 		cmocka_unit_test(test_rlimit_as),
 		cmocka_unit_test(test_bad_pointers),
 		cmocka_unit_test(test_idle_bins),
+		cmocka_unit_test(test_growing),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_sealed),
