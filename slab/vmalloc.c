@@ -38,9 +38,9 @@
  */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
-#define SMALL_STEP 8                                 /* a change by less than this part of the size */
-#define SPARE_SHARE 4                                /* this part of the data pages is added as spare ones */
-#define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
+#define SMALL_STEP 8                              /* a change by less than this part of the size */
+#define SPARE_SHARE 4                             /* this part of the data pages is added as spare ones */
+#define UNMAP_MIN (BUDGET_KEEP_MAX << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
