@@ -336,6 +336,9 @@ uint64_t os_address_space_limit(void);
 /* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
  * descriptor. Under a seccomp filter it can fault when another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
+/* The same without a system call for what is readable, where the handler of SIGSEGV and SIGBUS calls
+ * arch_probe_recover: in a scan for leaks. */
+size_t os_probe_read(void *dst, const void *src, size_t n);
 /* Is the page that holds p readable now? One cheap system call; under a filter (os_filter_set) a load. */
 bool os_page_readable(const void *p);
 /* From now on the handler of SIGSEGV and SIGBUS goes on behind such a load when it faults (arch_probe_recover). */
