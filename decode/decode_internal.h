@@ -137,6 +137,7 @@ enum decode_section {
 	SECTION_FRAME,
 	SECTION_OBJECT,
 	SECTION_MEMORY,
+	SECTION_NEXT, /* memsan: what to do next */
 	SECTION_PAGE,
 	SECTION_PLACE,
 	SECTION_HEX,

@@ -297,10 +297,24 @@ static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
 	return (h ^ 0xff) * 0x100000001b3u;
 }
 
+/* A function's name as people say it; memsan's text has that name, its JSON the full one. The end is cut as
+ * plain_length says. */
+static void short_name(char *name, size_t size, const char *function)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, name, size);
+	report_put_short_name(&b, function);
+	name[plain_length(name)] = 0;
+}
+
 static uint64_t hash_frame(uint64_t h, const struct decode_frame *f)
 {
-	if (f->function)
-		return hash_bytes(h, f->function, (size_t)plain_length(f->function));
+	if (f->function) {
+		char name[1100];
+		short_name(name, sizeof(name), f->function);
+		return hash_bytes(h, name, strlen(name));
+	}
 	if (f->module && f->have_offset) {
 		const char *slash = strrchr(f->module, '/');
 		h = hash_bytes(h, slash ? slash + 1 : f->module, strlen(slash ? slash + 1 : f->module));
@@ -351,6 +365,7 @@ static void set_relation(struct decode_record *r)
 void decode_record_name(struct decode_record *r)
 {
 	const char *start;
+	char name[1100];
 
 	set_relation(r);
 
@@ -360,9 +375,11 @@ void decode_record_name(struct decode_record *r)
 		r->kind = "unknown";
 	set_guilty(r);
 	start = title_start(r);
-	if (r->function)
-		r->title = decode_record_format(r, "%s in %.*s", start, plain_length(r->function), r->function);
-	else
+	if (r->function) {
+		short_name(name, sizeof(name), r->function);
+		r->title = decode_record_format(r, "%s in %s", start, name);
+	} else {
 		r->title = start;
+	}
 	set_signature(r);
 }

@@ -272,4 +272,6 @@ void record_complete(struct report_record *r)
 	if (!r->leak_class)
 		read_memory(r);
 	read_exe(r);
+	record_legend(r);
+	record_next_step(r);
 }

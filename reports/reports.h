@@ -7,6 +7,7 @@
  *
  *   kinds.def, kinds.c  every kind of report: name, class, explanation
  *   layout.c            shared by the text and the JSON of a report
+ *   short_name.c        names of functions as people say them
  *   render_text.c       a record as text
  *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON
@@ -15,6 +16,7 @@
  *
  *   finding.c           a detector's finding becomes a record
  *   record.c            fills a record in stages
+ *   next_step.c         what the user can do to learn more, with the commands
  *   api_names.c         names of the functions that allocate and free
  *   emit.c              one report at a time: what is printed, and when
  *   helper.c            starts and asks the symbolizer helper
@@ -58,7 +60,7 @@ enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_F
 enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
 
 #define REPORT_MAGIC 0x5052534du /* "MSRP" */
-#define REPORT_VERSION 2
+#define REPORT_VERSION 3
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
@@ -133,8 +135,10 @@ struct report_record {
 	uint32_t obj_cache; /* strings: cache name */
 	uint32_t obj_state; /* 0 allocated, 1 freed (quarantine), 2 free */
 	uint64_t slot_addr, slot_size;
-	uint32_t obj_api; /* strings: "malloc", "operator new", … or 0 */
-	uint32_t place;   /* strings: lines about a variable, each with its newline, or 0 */
+	uint32_t obj_api;             /* strings: "malloc", "operator new", … or 0 */
+	uint32_t place;               /* strings: lines about a variable, each with its newline, or 0 */
+	uint32_t next, next_commands; /* strings: what to do now; commands for that, each with its newline; or 0 */
+	uint32_t legend, legend_pad;  /* strings: what the bytes of the memory rows mean, or 0 */
 	/* memory rows: the bytes when the report was made; or shadow bytes, each for memory_scale bytes of memory */
 	uint32_t memory_scale; /* 0: the bytes themselves */
 	uint32_t memory_len;
@@ -292,6 +296,9 @@ struct report_symbols {
 	/* Why a module has no symbols, or NULL. */
 	const char *(*note)(void *ctx, const struct report_record *r, unsigned module);
 };
+/* A C++ or Rust function's name as people say it: without default arguments of templates, and never longer than a line
+ * can hold. The name of a C function stays. */
+void report_put_short_name(struct fmt_buf *b, const char *name);
 /* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are

@@ -18,8 +18,11 @@ const struct report_module *report_frame_module(const struct report_record *r, c
 const char *report_role_name(uint32_t role);
 const char *report_state_name(uint32_t state);
 const char *report_access_name(uint32_t access);
-/* "double-free in cleanup+0x2e/0x60 [prog]" */
+/* "double-free in cleanup+0x2e/0x60 [prog] at list.c:31"; an inlined function has no offset: "double-free in put [prog]
+ * at list.c:12". */
 void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
+/* "MEMSAN: double-free /home/me/list.c:31:2 in cleanup", as the sanitizers end their reports. */
+void report_summary_line(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
 /* "func+0xoff/0xsize [module]" for the last symbol of a frame (the function that the processor called), or
  * "module+0xoffset (BuildId …)" for a frame without symbols. */
 void report_put_place(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
@@ -50,6 +53,11 @@ extern const struct report_api_names report_api_names[SLAB_API_NR];
 
 /* Adds what repetitions do not need: the modules of every frame, the bytes of the memory rows, the program's path. */
 void record_complete(struct report_record *r);
+
+/* ---- next_step.c: for record_complete, when all else is there -------------------------------- */
+
+void record_next_step(struct report_record *r);
+void record_legend(struct report_record *r);
 
 /* ---- sink.c: where reports go ---------------------------------------------------------------- */
 

@@ -28,6 +28,7 @@ RUNNERS = {
     "published": ("published", [], ""),
     "decode": ("decode", [], ""),
     "wording": ("wording", [], ""),
+    "readable": ("readable", [], ""),
     "kernel": ("kernel", [], ""),
     "signals": ("signals/run", [], ""),
     "stack": ("stack/run", [], ""),
