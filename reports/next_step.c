@@ -10,7 +10,7 @@
 
 #include "reports/reports_internal.h"
 
-/* Does this build's `memsan run` have --watch? Then it is the first command, because it needs no luck and no compiler. */
+/* Does this build's `memsan run` have --watch? Then it is the first command: it needs no luck and no compiler. */
 #define HAVE_WATCH false
 
 #define COMMAND_MAX 512u /* of a program's own command line; longer ones are not repeated */

@@ -272,6 +272,4 @@ void record_complete(struct report_record *r)
 	if (!r->leak_class)
 		read_memory(r);
 	read_exe(r);
-	record_legend(r);
-	record_next_step(r);
 }

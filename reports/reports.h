@@ -22,6 +22,7 @@
  *   helper.c            starts and asks the symbolizer helper
  *   plain.c             prints without the helper
  *   sink.c              writes the text where reports go
+ *   colour.c            the text with the colours of a terminal
  *
  * Tool half (helper and memsan command):
  *
@@ -183,8 +184,30 @@ struct finding {
 };
 /* False: no report was made; report_begin says when. */
 bool report_finding(const struct finding *f);
-/* Ends the process with exitcode, or by SIGABRT if that is 0. */
+/* Ends the process with exitcode, or by SIGABRT if that is 0 or with fault=abort. */
 __attribute__((noreturn)) void report_panic(void);
+/* A report that was printed, for debuggers, which read it in the process or in its core file. */
+#define REPORT_VIEW_VERSION 1
+struct report_view {
+	uint32_t version, sequence, tid, nr_stacks;
+	const char *text; /* as it was printed, or NULL */
+	uint64_t text_len;
+	struct report_view_stack {
+		uint32_t role, nr_frames, frame_size, pad; /* role: enum report_role */
+		const struct report_frame *frames;
+	} stacks[REPORT_STACKS];
+};
+/* Called after each report that was printed, in its thread, without the report lock.  Signals are blocked, and the
+ * stack may be one of memsan's own.  text and json are NULL unless they were asked for. */
+struct report_hooks {
+	bool text, json; /* wanted */
+	void (*tell)(const struct report_view *view, const char *text, const char *json,
+	             void (*callback)(const char *text));
+};
+/* Once, at start. */
+void report_set_hooks(const struct report_hooks *hooks);
+/* One more function that gets the text; NULL: none. */
+void report_set_callback(void (*callback)(const char *text));
 /* A function that does not allow overlap is given two ranges that overlap.  fill: as in struct finding, or NULL. */
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
@@ -266,6 +289,9 @@ void report_line(const char *format, ...) __printf_like(1, 2);
 /* Once, single-threaded, before the first line: remembers which file standard error is.  secure (AT_SECURE): no
  * log or report file is ever opened, and only the installed helper is started. */
 void reports_init(bool secure);
+/* Once, at start: when does standard error get colours?  Never in a regular file. */
+enum report_colour { COLOUR_NEVER, COLOUR_TERMINAL, COLOUR_ALWAYS };
+void report_set_colour(enum report_colour colour);
 /* Once, when the options are parsed.  A relative log_path starts at the present directory. */
 void reports_configure(void);
 /* In the child of fork, before lib_fork_child frees the locks: the child counts its own reports.  (lib's fork functions

@@ -46,6 +46,13 @@ static const char *const defaults[] = {
 	"std::hash<",           "std::__1::hash<",           "std::equal_to<",    "std::__1::equal_to<",
 };
 
+static void name_rewind(struct fmt_buf *b, size_t len)
+{
+	b->len = MIN(b->len, len);
+	b->data[b->len] = 0;
+	b->truncated = false;
+}
+
 static bool is_word(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$';
@@ -190,11 +197,11 @@ void report_put_short_name(struct fmt_buf *b, const char *name)
 	enum shortening how;
 
 	for (how = WITHOUT_DEFAULTS; how < SHORTENINGS; how++) {
-		report_rewind(b, start);
+		name_rewind(b, start);
 		put_shortened(b, name, how);
 		if (b->len - start <= LONG_NAME && !b->truncated)
 			return;
 	}
 	if (b->len - start > SHORTENED_MAX)
-		report_rewind(b, start + SHORTENED_MAX);
+		name_rewind(b, start + SHORTENED_MAX);
 }

@@ -18,7 +18,6 @@
 
 struct shadow_last shadow_last;
 void (*shadow_death_callback)(void);
-void (*shadow_error_callback)(const char *text);
 
 /* The first report.  Atomic: 0 before it; TELLER(pid, tid) while that thread makes it; FIRST_TOLD.  The low half is a
  * futex word. */
@@ -332,8 +331,6 @@ static void tell(const struct shadow_access *a)
 	if (!report_finding(&f))
 		return;
 	remember_write(a, &facts);
-	if (shadow_error_callback)
-		shadow_error_callback(report_kind_name(f.kind));
 }
 
 static uintptr_t find_next_bad(const struct shadow_access *a)

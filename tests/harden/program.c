@@ -17,8 +17,8 @@ static char *volatile object[NEIGHBOURS];
 static size_t size;
 static int harmless;
 
-/* Volatile, so that the compiler keeps accesses that it can see to be wrong. Each byte changes, whatever stands there: a
- * fixed byte would equal a random canary's in one run of 256. */
+/* Volatile, so that the compiler keeps accesses that it can see to be wrong. Each byte changes, whatever stands there:
+ * a fixed byte would equal a random canary's in one run of 256. */
 static void damage(volatile char *p, size_t n)
 {
 	size_t i;

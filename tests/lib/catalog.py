@@ -29,6 +29,7 @@ RUNNERS = {
     "decode": ("decode", [], ""),
     "wording": ("wording", [], ""),
     "readable": ("readable", [], ""),
+    "debugger": ("debugger", [], ""),
     "kernel": ("kernel", [], ""),
     "signals": ("signals/run", [], ""),
     "stack": ("stack/run", [], ""),
