@@ -89,6 +89,17 @@ size_t decode_plain_length(const char *function)
 	return dot && !strchr(function, '(') ? (size_t)(dot - function) : strlen(function);
 }
 
+/* A function's name as people say it; memsan's text has that name, its JSON the full one. The end is cut as
+ * decode_plain_length says. */
+void decode_short_name(char *name, size_t size, const char *function)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, name, size);
+	report_put_short_name(&b, function);
+	name[decode_plain_length(name)] = 0;
+}
+
 enum { IN_KERNEL = 1, IN_PROGRAM = 2 };
 
 /* Where reports of a detector come from; both have UBSan and FORTIFY_SOURCE. */
@@ -410,10 +421,14 @@ static const char *title_start(struct decode_record *r)
 void decode_record_blame(struct decode_record *r)
 {
 	const char *start;
+	char name[1100];
 
 	set_guilty(r);
 	start = title_start(r);
-	r->title = r->function ? decode_record_format(r, "%s in %.*s", start, (int)decode_plain_length(r->function),
-	                                              r->function)
-	                       : start;
+	if (!r->function) {
+		r->title = start;
+		return;
+	}
+	decode_short_name(name, sizeof(name), r->function);
+	r->title = decode_record_format(r, "%s in %s", start, name);
 }

@@ -177,6 +177,8 @@ size_t decode_guilty_index(const struct decode_record *r, const struct decode_st
 bool decode_record_guilty(const struct decode_record *r);
 /* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
 size_t decode_plain_length(const char *function);
+/* Writes the name as people say it: templates shortened, and without what compilers add. */
+void decode_short_name(char *name, size_t size, const char *function);
 
 /* ---- record.c: scanners ---------------------------------------------------------------------- */
 
@@ -233,6 +235,7 @@ enum decode_section {
 	SECTION_FRAME,
 	SECTION_OBJECT,
 	SECTION_MEMORY,
+	SECTION_NEXT, /* memsan: what to do next */
 	SECTION_PAGE,
 	SECTION_PLACE,
 	SECTION_HEX,

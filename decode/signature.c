@@ -22,8 +22,11 @@ static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
 
 static uint64_t hash_frame(uint64_t h, const struct decode_frame *f)
 {
-	if (f->function)
-		return hash_bytes(h, f->function, decode_plain_length(f->function));
+	if (f->function) {
+		char name[1100];
+		decode_short_name(name, sizeof(name), f->function);
+		return hash_bytes(h, name, strlen(name));
+	}
 	if (f->module && f->have_offset) {
 		const char *slash = strrchr(f->module, '/');
 		h = hash_bytes(h, slash ? slash + 1 : f->module, strlen(slash ? slash + 1 : f->module));

@@ -539,7 +539,7 @@ bool locks_settle_copy(void);
 /* ---- options.c: the option table ------------------------------------------------------------- */
 
 enum option_mode { MODE_CHECK, MODE_PRODUCTION };
-enum option_fault { FAULT_REPORT, FAULT_PANIC };
+enum option_fault { FAULT_REPORT, FAULT_PANIC, FAULT_ABORT, FAULT_STOP };
 enum option_init_order { INIT_ORDER_OFF, INIT_ORDER_ON, INIT_ORDER_STRICT };
 enum option_harden { HARDEN_OFF, HARDEN_BASIC, HARDEN_FULL };
 enum option_format { FORMAT_TEXT, FORMAT_JSON };

@@ -523,6 +523,8 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 	}
 }
 
+static unsigned asked_format; /* of the report that is asked for; under the report lock */
+
 static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t len, bool more, struct talk *t,
                                 struct helper_link *link)
 {
@@ -531,7 +533,7 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 		.version = HELPER_WIRE_VERSION,
 		.kind = kind,
 		.size = (uint32_t)len,
-		.format = options.format,
+		.format = asked_format,
 		.timeout_ms = (uint32_t)options.symbolizer_timeout,
 		.more = more,
 		.suggest = options.leak_suggest,
@@ -592,10 +594,11 @@ static size_t helper_question(enum helper_kind kind, const void *data, size_t le
 	return t.head.length;
 }
 
-size_t helper_render(const struct report_record *r, char *buf, size_t size, bool *suppressed)
+size_t helper_render(const struct report_record *r, unsigned format, char *buf, size_t size, bool *suppressed)
 {
 	struct helper_link link;
 
+	asked_format = format;
 	*suppressed = false;
 	if (session.open)
 		return helper_question(HELPER_REPORT, r, sizeof(*r), true, &session.link, buf, size, suppressed);

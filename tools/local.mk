@@ -49,3 +49,14 @@ memsan-c++: memsan-cc
 	$(AM_V_GEN)cp memsan-cc $@
 EXTRA_DIST += tools/memsan-cc.in
 CLEANFILES += memsan-c++
+
+# gdb's commands: gdb loads NAME-gdb.py with the library NAME, from the library's folder or from its auto-load folder.
+# In the build folder the script lies beside the library, which libtool clears when it links.
+gdb_script = libmemsan.so.1.0.0-gdb.py
+gdbdir = $(datadir)/gdb/auto-load$(libdir)
+nodist_gdb_DATA = $(gdb_script)
+$(gdb_script): $(srcdir)/tools/memsan-gdb.py.in Makefile libmemsan.la
+	$(AM_V_GEN)sed 's,@bindir[@],$(bindir),' <$(srcdir)/tools/memsan-gdb.py.in >$@.tmp && mv $@.tmp $@ && \
+		$(MKDIR_P) .libs && cp $@ .libs/
+EXTRA_DIST += tools/memsan-gdb.py.in
+CLEANFILES += $(gdb_script)
