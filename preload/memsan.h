@@ -37,6 +37,7 @@ struct memsan_stats {
 	/* not fenced because their allocation stack already had an object in the pool */
 	unsigned long long fence_skipped_covered;
 	unsigned long long fence_skipped_capacity; /* not fenced, because the pool was full */
+	unsigned long long reports_repeated;       /* reports like an earlier one, which were not printed */
 };
 int memsan_stat(struct memsan_stats *stats);
 

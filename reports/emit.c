@@ -582,6 +582,11 @@ uint32_t report_count(void)
 	return __atomic_load_n(&nr_reports, __ATOMIC_RELAXED);
 }
 
+uint32_t report_repeated_count(void)
+{
+	return __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
+}
+
 /* The program is about to end: wait for a report that another thread is making. */
 static void reports_settle(void)
 {
@@ -600,7 +605,7 @@ void report_summary(void)
 	uint32_t repeated, left_out;
 
 	reports_settle();
-	repeated = __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
+	repeated = report_repeated_count();
 	left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
 	if (repeated || left_out)
 		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);

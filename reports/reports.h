@@ -271,6 +271,7 @@ bool report_is_last(uintptr_t addr);
 bool report_was_fault(uintptr_t addr, size_t n);
 bool report_is_mine(void);   /* is this thread in the middle of a report? */
 uint32_t report_count(void); /* reports of this process so far, without repetitions */
+uint32_t report_repeated_count(void);
 /* At exit.  Waits for a report that another thread is making, so that report_count is final.  Then prints one line if
  * reports were repeated or left out. */
 void report_summary(void);
