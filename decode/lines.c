@@ -409,6 +409,10 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 	}
 	if (strcmp(r->detector, "memsan") == 0 && read_memsan(o, text, t))
 		return LINE_TAKEN;
+	if (starts(t, "Asynchronous ")) { /* found some time after the access: the headline names who ran by then */
+		r->title_function = NULL;
+		return LINE_TAKEN;
+	}
 	if (decode_read_module(o, t))
 		return LINE_TAKEN;
 	if ((strcmp(r->detector, "kmsan") == 0 && read_kmsan(o, t)) ||

@@ -46,12 +46,7 @@ static void print_help(FILE *out)
 	      out);
 }
 
-const struct tool_command *tool_command_at(size_t i)
-{
-	return i < NR_COMMANDS ? commands[i] : NULL;
-}
-
-const struct tool_command *tool_find_command(const char *name)
+static const struct tool_command *find_command(const char *name)
 {
 	for (size_t i = 0; i < NR_COMMANDS; i++)
 		if (strcmp(commands[i]->name, name) == 0)
@@ -81,7 +76,7 @@ static int help_main(int argc, char **argv)
 		print_help(stdout);
 		return tool_finish_output(0);
 	}
-	command = tool_find_command(argv[1]);
+	command = find_command(argv[1]);
 	if (!command)
 		return unknown_command(argv[1]);
 	fputs(command->help, stdout);
@@ -98,7 +93,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (!strcmp(name, "__complete"))
-		return tool_complete(argc - 1, argv + 1);
+		return tool_complete(argc - 1, argv + 1, commands, NR_COMMANDS);
 	if (!strcmp(name, "-h") || !strcmp(name, "--help") || !strcmp(name, "help"))
 		return help_main(argc - 1, argv + 1);
 	if (!strcmp(name, "-V") || !strcmp(name, "--version")) {
@@ -107,7 +102,7 @@ int main(int argc, char **argv)
 	}
 	if (name[0] == '-')
 		return tool_usage_error("", "unknown option '%s'", name);
-	command = tool_find_command(name);
+	command = find_command(name);
 	if (!command)
 		return unknown_command(name);
 	/* --help works the same in every command, whatever arguments the command takes. */

@@ -56,13 +56,16 @@ extern const struct tool_command command_run, command_options, command_decode, c
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
 	command_alloc_traces, command_free_traces, command_kernel, command_doctor;
 
-/* ---- main.c, words.c ------------------------------------------------------------------------- */
+/* ---- qemu/kernel_table.c: words for the completion -------------------------------------------- */
 
-/* The commands, in the order of memsan --help; NULL behind the last one. */
-const struct tool_command *tool_command_at(size_t i);
-const struct tool_command *tool_find_command(const char *name);
+/* NULL behind the last one. *what becomes a description. */
+const char *kernel_bug_at(size_t i, const char **what);
+const char *kernel_profile_at(size_t i);
+
+/* ---- words.c --------------------------------------------------------------------------------- */
+
 /* argv[1] and on are the words behind "memsan" that were typed so far. */
-int tool_complete(int argc, char **argv);
+int tool_complete(int argc, char **argv, const struct tool_command *const *commands, size_t nr);
 
 /* ---- common.c -------------------------------------------------------------------------------- */
 

@@ -12,7 +12,6 @@
  * What a command takes is read from the text of its --help, so that this cannot differ from it: a line that begins
  * with "  --name=VALUE" or "  -n, --name VALUE". The names of options and kernel bugs come from their tables. */
 #include "lib/lib.h"
-#include "tools/qemu/kernel.h"
 #include "tools/tools.h"
 
 #include <ctype.h>
@@ -26,6 +25,8 @@ struct cursor {
 	char **word; /* behind "memsan" */
 	int at;      /* the word that is being typed */
 	const char *typed;
+	const struct tool_command *const *commands;
+	size_t nr_commands;
 };
 
 /* A description is a line beside the word. */
@@ -113,7 +114,7 @@ static void put_values(const struct cursor *c, const char *command, const char *
 {
 	static const char *const of_files[] = { "FILE", "DIR", "FRAGMENT", "SCRIPT", "MODULE" };
 	bool kernel = strcmp(command, "kernel") == 0;
-	const char *format;
+	const char *format, *profile;
 
 	if (strchr(kind, '|'))
 		put_choices(c, before, kind);
@@ -125,8 +126,8 @@ static void put_values(const struct cursor *c, const char *command, const char *
 		for (size_t i = 0; (format = output_format_name(i)) != NULL; i++)
 			put(c, before, format, strlen(format), NULL);
 	else if (strcmp(kind, "NAME") == 0 && kernel)
-		for (enum kernel_profile p = 0; p < NR_PROFILES; p++)
-			put(c, before, kernel_profile_name(p), strlen(kernel_profile_name(p)), NULL);
+		for (size_t i = 0; (profile = kernel_profile_at(i)) != NULL; i++)
+			put(c, before, profile, strlen(profile), NULL);
 	for (size_t i = 0; i < sizeof(of_files) / sizeof(of_files[0]); i++)
 		if (strcmp(kind, of_files[i]) == 0)
 			puts(":files");
@@ -245,10 +246,8 @@ static void put_options(const struct cursor *c, const struct tool_command *comma
 
 static void put_commands(const struct cursor *c, bool with_options)
 {
-	const struct tool_command *command;
-
-	for (size_t i = 0; (command = tool_command_at(i)) != NULL; i++)
-		put_word(c, command->name, command->summary);
+	for (size_t i = 0; i < c->nr_commands; i++)
+		put_word(c, c->commands[i]->name, c->commands[i]->summary);
 	put_word(c, "help", "explain a command");
 	if (with_options) {
 		put_word(c, "--help", NULL);
@@ -272,13 +271,15 @@ static int program_at(const struct cursor *c)
 
 static void put_actions(const struct cursor *c, const char *command)
 {
+	const char *bug, *what;
+
 	if (strcmp(command, "report") == 0 && c->at == 1)
 		put_choices(c, "", "merge|diff|top");
 	else if (strcmp(command, "kernel") == 0 && c->at == 1)
 		put_choices(c, "", "list|build|run|shell|test");
 	else if (strcmp(command, "kernel") == 0 && strcmp(c->word[1], "run") == 0)
-		for (size_t i = 0; i < kernel_nr_bugs; i++)
-			put_word(c, kernel_bugs[i].name, kernel_bugs[i].what);
+		for (size_t i = 0; (bug = kernel_bug_at(i, &what)) != NULL; i++)
+			put_word(c, bug, what);
 	else if (strcmp(command, "stat") == 0 || strcmp(command, "slabtop") == 0)
 		put_processes(c);
 	else if (strcmp(command, "help") == 0)
@@ -317,15 +318,23 @@ static void complete_argument(const struct cursor *c, const struct tool_command 
 	}
 }
 
-int tool_complete(int argc, char **argv)
+static const struct tool_command *find_command(const struct cursor *c, const char *name)
 {
-	struct cursor c = { argv + 1, argc - 2, argc > 1 ? argv[argc - 1] : "" };
+	for (size_t i = 0; i < c->nr_commands; i++)
+		if (strcmp(c->commands[i]->name, name) == 0)
+			return c->commands[i];
+	return NULL;
+}
+
+int tool_complete(int argc, char **argv, const struct tool_command *const *commands, size_t nr)
+{
+	struct cursor c = { argv + 1, argc - 2, argc > 1 ? argv[argc - 1] : "", commands, nr };
 
 	if (argc < 2)
 		return EXIT_USAGE;
 	if (c.at == 0)
 		put_commands(&c, true);
 	else
-		complete_argument(&c, tool_find_command(c.word[0]));
+		complete_argument(&c, find_command(&c, c.word[0]));
 	return tool_finish_output(0);
 }
