@@ -5,8 +5,12 @@
  * From bytes to records:
  *
  *   reader.c        bytes to lines, lines to lanes (a caller each), lanes to records
+ *   bytes.c         UTF-16, NULs, colours and their like out of the bytes
+ *   mark.c          where a headline stands inside of a line or of a block
  *   prefix.c        what loggers put in front of a line: time, level, caller
- *   envelope.c      the formats that wrap lines: journald's JSON and export, Docker's, dmesg --json
+ *   shape.c         the prefix that only a headline shows, found again in the next lines
+ *   strings.c       lines and whole reports inside of strings: JSON of any shape, quotes, services' commands
+ *   envelope.c      the formats that wrap lines: journald's export, dmesg --json, logcat -v long
  *   headline.c      is this the first line of a report, and of which detector?
  *   lines.c         the lines of a kernel report or of memsan's: which are its own, and which is the last
  *   lines_access.c  lines about the access, the task and the stacks

@@ -14,6 +14,20 @@
 #define DECODE_LINES_MAX 20000 /* of one report */
 #define DECODE_LINE_MAX 65536  /* longer lines are cut (JSON lines may be longer) */
 
+/* ---- bytes.c --------------------------------------------------------------------------------- */
+
+enum decode_encoding { ENCODING_UNKNOWN, ENCODING_BYTES, ENCODING_UTF16_LITTLE, ENCODING_UTF16_BIG };
+/* By the log's first bytes, at least 4 if there are so many. */
+enum decode_encoding decode_bytes_encoding(const char *p, size_t len);
+/* To UTF-8, which takes at most 3 bytes for 2; returns its length. */
+size_t decode_bytes_from_utf16(char *to, const char *from, size_t len, enum decode_encoding encoding);
+/* Is there anything that decode_bytes_clean leaves out, or a lone carriage return? */
+bool decode_bytes_odd(const char *p, size_t len);
+/* Copies to a buffer that grows, and terminates the text; NULL: out of memory. */
+const char *decode_bytes_clean(char **to, size_t *room, const char *p, size_t len);
+/* Replaces bytes that are no UTF-8. */
+void decode_bytes_utf8(char *text);
+
 /* ---- prefix.c -------------------------------------------------------------------------------- */
 
 /* What stands in front of a line's text. */
@@ -23,14 +37,78 @@ struct decode_prefix {
 	uint64_t stamp_us; /* seconds since boot, where the line has them */
 	bool have_stamp;
 	size_t stamp_at, stamp_len; /* where the time stands in the line */
+	char stream;                /* 'o', 'e': which stream a container's runtime read; 0: not known */
+	bool partial;               /* the line goes on in the stream's next line */
+	bool goes_on, may_go_on;    /* GitLab: the text continues the stream's last line; it may be continued */
 };
 void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p);
+/* The caller of a line with Valgrind's pid, inside of the lines of another caller (0: there is none). */
+uint64_t decode_caller_valgrind(uint32_t pid, uint64_t within);
+/* Length of "==123== ", Valgrind's, at the line's beginning; 0: there is none.  *caller as in decode_prefix. */
+size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller);
+
+/* ---- mark.c ---------------------------------------------------------------------------------- */
+
+/* The first place at which words of a headline stand, of any tool; NULL: there is none. */
+const char *decode_mark_find(const char *start, const char *end);
+/* The headline inside of a line. */
+struct decode_found {
+	size_t at;       /* the prefix ends here */
+	size_t text;     /* the text begins here, behind Valgrind's pid */
+	uint64_t caller; /* Valgrind's; else 0 */
+};
+bool decode_mark_headline(const char *line, size_t len, struct decode_found *found);
+
+/* ---- shape.c --------------------------------------------------------------------------------- */
+
+/* A prefix that only its headline shows. */
+struct decode_shape {
+	char *bytes;
+	size_t len;
+	bool tagged; /* logcat -v process: "  (tag)" stands behind each line */
+	char quote;  /* the text is a string with such quotes; '{': JSON; 0: it is neither */
+	uint64_t id, caller, plain_caller, used;
+	bool confirmed; /* another line has it */
+	bool exact;     /* … and has the same numbers */
+};
+enum decode_likeness { SHAPE_OTHER, SHAPE_SIMILAR, SHAPE_SAME };
+bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len); /* false: out of memory */
+/* How like the shape is the beginning of a line?  *taken: its length there. */
+enum decode_likeness decode_shape_match(const struct decode_shape *s, const char *raw, size_t len, size_t *taken);
+
+/* ---- strings.c ------------------------------------------------------------------------------- */
+
+/* Takes a text out of a string; it may have several lines.  `partial`: its last line goes on in the next text. */
+struct decode_text_found {
+	const char *text;
+	size_t len;
+	uint64_t caller; /* the process, container or pod that JSON names; 0: none */
+	bool partial;
+};
+typedef void (*decode_text_fn)(void *ctx, const struct decode_text_found *found);
+/* Which strings of this log's JSON hold what was logged? */
+struct decode_strings {
+	uint64_t paths[16]; /* of strings that held a headline */
+	size_t nr_paths;
+	bool newlines; /* "log" ends with a newline, unless it is partial */
+};
+/* Hands over the texts of a JSON value.  False: it is none, or holds no text. */
+bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx);
+/* The beginning of the string around `at` in a line, behind its quote; 0: there is none. */
+size_t decode_strings_quote(const char *line, size_t len, size_t at);
+/* The string that begins at p, behind its quote, without its escapes; malloc.  NULL: out of memory. */
+char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len);
+/* The same for TeamCity's service messages, GitHub's commands and attributes of XML.  NULL: it is none of them. */
+char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len);
+/* Replaces "&lt;" and its like; returns the length, which is smaller. */
+size_t decode_strings_entities(char *text, size_t len);
 
 /* ---- envelope.c ------------------------------------------------------------------------------ */
 
 enum decode_enveloped {
 	ENVELOPE_NOT,   /* the line is not wrapped */
 	ENVELOPE_TEXT,  /* *text is what was logged */
+	ENVELOPE_JSON,  /* *text is JSON */
 	ENVELOPE_OTHER, /* the line belongs to the format, but holds no text */
 };
 struct decode_envelope {
@@ -40,12 +118,13 @@ struct decode_envelope {
 		ENVELOPE_VERBOSE,
 		ENVELOPE_PRETTY,
 		ENVELOPE_EVENTS,
-		ENVELOPE_DMESG
+		ENVELOPE_DMESG,
+		ENVELOPE_LOGCAT
 	} form;
-	bool binary;     /* eight bytes of length stand before the text */
-	uint64_t caller; /* who logged the last text, as in decode_prefix; 0: not known */
-	char *text;      /* malloc; the owner of the struct frees it */
-	size_t len, room;
+	bool first;  /* logcat's: the last line was a head */
+	bool binary; /* eight bytes of length stand before the text */
+	char *text;  /* malloc; the owner of the struct frees it */
+	size_t len;
 };
 /* Unwraps a line. *text is valid until the next call. */
 enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *line, size_t len, const char **text,
@@ -63,6 +142,9 @@ static inline bool decode_may_be_envelope(const struct decode_envelope *w, const
 	case '_':
 	case '\036':
 		return true;
+	case '[':
+		return line[1] == '{' || line[1] == '"' || line[1] == '[' ||
+		       (line[1] == ' ' && (line[4] == '-' || line[6] == '-'));
 	case ' ':
 		return line[3] == '"' || (line[3] == ' ' && (line[4] == '_' || line[4] == 'P'));
 	case '\t':
@@ -163,8 +245,7 @@ struct decode_open {
 	enum decode_section section;
 	struct decode_stack *stack; /* takes the next frames; NULL: frames are not wanted now */
 	uint64_t caller;
-	uint64_t shape_len; /* length of an unknown prefix that all lines of this report have */
-	char *shape;
+	uint64_t shape;   /* the id of the prefix that all lines of this report have; 0: prefix.c knows their prefix */
 	size_t own_lines; /* the record's lines up to the last that is the report's own */
 	unsigned foreign; /* how many lines in a row were not the report's own */
 	bool trace_began, task_began, trace_ended, user_registers, saw_memory, saw_summary;
