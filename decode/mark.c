@@ -156,7 +156,7 @@ static bool headline_json(const char *line, const char *p, const char *end, stru
 /* Where does the headline begin whose mark stands at p?  In front of the mark there may be words of the headline. */
 static bool headline_around(const char *line, const char *p, const char *end, struct decode_found *found)
 {
-	static const char *const fronts[] = { "", "kernel ", "kmemleak: " };
+	static const char *const fronts[] = { "kmemleak: ", "", "kernel " };
 	const char *place = p;
 
 	found->caller = 0;
