@@ -198,6 +198,8 @@ const char *decode_hex(const char *p, uint64_t *value);
 /* The number behind the first `word` in s. */
 bool decode_hex_after(const char *s, const char *word, uint64_t *value);
 bool decode_decimal_after(const char *s, const char *word, uint64_t *value);
+/* How many '=' the line consists of; 0: it is no rule. */
+size_t decode_rule_length(const char *text);
 /* s in lower case, with single hyphens in place of everything but letters and digits. */
 const char *decode_kind(struct decode_record *r, const char *s, size_t len);
 
@@ -300,7 +302,6 @@ const char *decode_missing(const struct decode_open *o);
 bool decode_trace_goes_on(const struct decode_open *o);
 /* Is the line a frame of the open report's call trace? */
 bool decode_goes_on(const struct decode_open *o, const char *text);
-size_t decode_rule_length(const char *text);
 #define DECODE_LEAST_RULE 50 /* KMSAN's has 53 */
 #define DECODE_SHORT_RULE 70 /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
 

@@ -364,8 +364,8 @@ static const char *behind_cpu(const char *text)
 	return p && (p = number_decimal(p, &cpu)) && starts(p, " Unable to handle kernel") ? p + 1 : text;
 }
 
-/* "WARNING: CPU: 1 PID: 12 at mm/usercopy.c:78 usercopy_warn+0x1/0x2": warnings that have no line of their own, or whose
- * own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: worker/12". */
+/* "WARNING: CPU: 1 PID: 12 at mm/usercopy.c:78 usercopy_warn+0x1/0x2": warnings that have no line of their own, or
+ * whose own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: worker/12". */
 static enum decode_form headline_warning(const char *text, struct decode_open *o)
 {
 	static const char *const places[][3] = {
@@ -452,13 +452,6 @@ static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-size_t decode_rule_length(const char *text)
-{
-	size_t n = strspn(text, "=");
-
-	return text[n] == '\0' || text[n] == ' ' ? n : 0;
-}
-
 /* The beginnings of all lines that decode_headline and the reader know. */
 /* clang-format would break the braces. */
 /* clang-format off */
@@ -472,16 +465,18 @@ static const struct {
 	MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"), MARK("Kernel panic - not syncing: stack-p"),
 	MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"), MARK("Kernel Offset: "),
 	MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "),
-	MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"), MARK("memcpy: detected "),
-	MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"),
-	MARK("memscan: detected "), MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "),
-	MARK("Direct leak of "), MARK("Indirect leak of "), MARK("stack segment: "), MARK("Unhandled "),
-	MARK("Internal error: "), MARK("ODEBUG: "), MARK("Kernel panic - not syncing: corrupted s"),
+	MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"),
+	MARK("memcpy: detected "), MARK("memmove: detected "), MARK("memset: detected "),
+	MARK("memcmp: detected "), MARK("memchr"), MARK("memscan: detected "), MARK("str"),
+	MARK("kmemdup: detected "), MARK("sized_strscpy: detected "), MARK("Direct leak of "),
+	MARK("Indirect leak of "), MARK("stack segment: "), MARK("Unhandled "), MARK("Internal error: "),
+	MARK("ODEBUG: "), MARK("Kernel panic - not syncing: corrupted s"),
 	MARK("Kernel panic - not syncing: kernel s"), MARK("Bad or missing u"), MARK("CPU "), MARK("WARNING: "),
-	MARK("***"), MARK("free(): "), MARK("malloc(): "), MARK("calloc(): "), MARK("realloc(): "), MARK("munmap_chunk(): "),
-	MARK("mremap_chunk(): "), MARK("malloc_consolidate(): "), MARK("tcache_thread_"), MARK("double free or c"),
-	MARK("corrupted "), MARK("break adjusted"), MARK("invalid fastbin"), MARK("stack corruption d"), MARK("FORTIFY: "),
-	MARK("Scudo ERROR: "), MARK("ElectricFence "), MARK("DUMA "), MARK("<error>"), MARK("<fatal_signal>"),
+	MARK("***"), MARK("free(): "), MARK("malloc(): "), MARK("calloc(): "), MARK("realloc(): "),
+	MARK("munmap_chunk(): "), MARK("mremap_chunk(): "), MARK("malloc_consolidate(): "), MARK("tcache_thread_"),
+	MARK("double free or c"), MARK("corrupted "), MARK("break adjusted"), MARK("invalid fastbin"),
+	MARK("stack corruption d"), MARK("FORTIFY: "), MARK("Scudo ERROR: "), MARK("ElectricFence "),
+	MARK("DUMA "), MARK("<error>"), MARK("<fatal_signal>"),
 	/* no headlines, but perhaps parts of reports that nothing here understands: unread.c */
 	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
 };

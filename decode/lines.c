@@ -409,10 +409,6 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 	}
 	if (strcmp(r->detector, "memsan") == 0 && read_memsan(o, text, t))
 		return LINE_TAKEN;
-	if (starts(t, "Asynchronous ")) { /* found some time after the access: the headline names who ran by then */
-		r->title_function = NULL;
-		return LINE_TAKEN;
-	}
 	if (decode_read_module(o, t))
 		return LINE_TAKEN;
 	if ((strcmp(r->detector, "kmsan") == 0 && read_kmsan(o, t)) ||
@@ -425,6 +421,10 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 		return LINE_TAKEN;
 	if (read_common(o, text, t) || read_frame(o, text, t) || read_registers(t))
 		return LINE_TAKEN;
+	if (starts(t, "Asynchronous ")) { /* MTE noticed later; the headline names where */
+		r->title_function = NULL;
+		return LINE_TAKEN;
+	}
 	if (!*t) {
 		o->stack = strcmp(r->detector, "kfence") == 0 || o->section != SECTION_TRACE ? NULL : o->stack;
 		o->section = o->section == SECTION_TRACE ? o->section : SECTION_HEAD;
@@ -481,12 +481,18 @@ static bool is_last_function(const char *function)
 	return false;
 }
 
+/* Does the stack have more than the instruction of the fault? */
+static bool has_callers(const struct decode_stack *s)
+{
+	return s->nr > 1 || (s->nr == 1 && !s->frames[0].exact);
+}
+
 /* Has a fault's call trace been seen to its end? */
 static bool trace_is_whole(const struct decode_open *o)
 {
 	const struct decode_stack *s = decode_record_main_stack(o->record);
 
-	if (!s || trace_open(o))
+	if (!s || !has_callers(s) || trace_open(o))
 		return false;
 	return o->trace_over || o->trace_ended || o->user_registers ||
 	       (s->frames[s->nr - 1].function && is_last_function(s->frames[s->nr - 1].function));
@@ -495,7 +501,7 @@ static bool trace_is_whole(const struct decode_open *o)
 static enum decode_answer line_oops(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
-	bool in_trace = o->section == SECTION_TRACE && o->trace_began && o->stack && o->stack->nr > 0;
+	bool in_trace = o->section == SECTION_TRACE && o->trace_began && o->stack && has_callers(o->stack);
 
 	if (starts(t, "---[ end trace") || starts(t, "---[ end Kernel panic"))
 		return LINE_LAST;

@@ -156,7 +156,7 @@ static bool headline_json(const char *line, const char *p, const char *end, stru
 /* Where does the headline begin whose mark stands at p?  In front of the mark there may be words of the headline. */
 static bool headline_around(const char *line, const char *p, const char *end, struct decode_found *found)
 {
-	static const char *const fronts[] = { "", "kernel ", "kmemleak: " };
+	static const char *const fronts[] = { "kmemleak: ", "", "kernel " };
 	const char *place = p;
 
 	found->caller = 0;
@@ -178,14 +178,22 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 	return false;
 }
 
+/* A tombstone quotes the report of another tool, and has its stack. */
+static bool quoted_by_tombstone(const char *line, const char *p)
+{
+	return memmem(line, (size_t)(p - line), "Abort message: \'", 16) != NULL;
+}
+
 bool decode_mark_headline(const char *line, size_t len, struct decode_found *found)
 {
 	const char *end = line + len, *p = line;
 
 	for (; (p = decode_mark_find(p, end)) != NULL; p++)
-		if (*p == '='   ? headline_with_pid(line, p, end, found)
-		    : *p == 'm' ? headline_json(line, p, end, found)
-		                : headline_around(line, p, end, found))
+		if (quoted_by_tombstone(line, p))
+			return false;
+		else if (*p == '='   ? headline_with_pid(line, p, end, found)
+		         : *p == 'm' ? headline_json(line, p, end, found)
+		                     : headline_around(line, p, end, found))
 			return true;
 	return false;
 }

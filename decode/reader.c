@@ -810,6 +810,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	struct decode_found f;
 	enum decode_likeness like;
 	size_t taken = 0;
+	bool telling;
 
 	while (len && raw[len - 1] == '\r')
 		len--;
@@ -826,6 +827,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	if (!marked && !l->nr_shapes && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
 	    !decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len))
 		return;
+	telling = marked; /* else it may be a part of a report that nothing understands */
 	marked = marked && decode_mark_headline(raw, len, &f);
 	if (marked && f.text == n.prefix.len && !caller) /* prefix.c knows the prefix */
 		marked = false, taken = SIZE_MAX;
@@ -841,7 +843,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 		take_shaped(l, s, &n, taken);
 	} else if (marked && f.text != n.prefix.len) {
 		begin_shape(l, &n, &f);
-	} else if (marked || listening(l, n.prefix.caller) || n.prefix.caller >> 48 == 'V' ||
+	} else if (telling || listening(l, n.prefix.caller) || n.prefix.caller >> 48 == 'V' ||
 	           unconfirmed(l, n.prefix.caller) || decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len)) {
 		take_known(l, &n);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/runtime.c - reports of libc and of allocators that check: glibc's aborts, Scudo, FORTIFY, Electric Fence, which
- * are one line; GWP-ASan; and Android's tombstones, in which all of these and MTE appear.
+/* decode/runtime.c - reports of libc and of allocators that check: glibc's aborts, Scudo, FORTIFY, Electric Fence,
+ * which are one line; GWP-ASan; and Android's tombstones, in which all of these and MTE appear.
  *
  *     free(): double free detected in tcache 2      glibc; *** stack smashing detected ***; old: *** Error in `prog': …
  *     Scudo ERROR: corrupted chunk header at …      also behind "Abort message: '"
@@ -295,7 +295,8 @@ static void tombstone_signal(struct decode_record *r, const char *t)
 	r->access = strstr(t, "(read)") ? "read" : strstr(t, "(write)") ? "write" : r->access;
 }
 
-/* "Cause: [MTE]: Use After Free, 0 bytes into a 32-byte allocation at 0x704df5300", "Cause: null pointer dereference" */
+/* "Cause: [MTE]: Use After Free, 0 bytes into a 32-byte allocation at 0x704df5300", "Cause: null pointer dereference"
+ */
 static void tombstone_cause(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "Cause: ");

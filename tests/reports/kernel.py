@@ -148,7 +148,8 @@ for version in (4, 5, 6):
         "kasan slab-out-of-bounds thing_fill")
     one("double-free", "double-free or invalid-free", "kfree", "slab_free_freelist_hook kfree thing_destroy __fput",
         {"access": "Free"}, "kasan double-free-or-invalid-free thing_destroy")
-    one("isra", "use-after-free", "thing_scan.isra.7", "thing_scan.isra.7 thing_work process_one_work worker_thread", {},
+    one("isra", "use-after-free", "thing_scan.isra.7", "thing_scan.isra.7 thing_work process_one_work "
+        "worker_thread", {},
         "kasan use-after-free thing_scan.isra.7")
 
 # Only unreliable frames: the headline's function stands.
@@ -224,7 +225,8 @@ HINT = "KASAN: null-ptr-deref in range [0x0000000000000018-0x000000000000001f]"
 add("gpf", stamped(oops(GPF, "thing_get", "thing_walk vfs_read", die="")),
     "oops general-protection-fault thing_get")
 add("gpf-hint", stamped(oops(GPF, "thing_get", "thing_walk vfs_read", die=HINT)), "kasan null-ptr-deref thing_get")
-add("gpf-lock", stamped(oops(GPF, "__lock_acquire", "?lock_is_held lock_acquire _raw_spin_lock_bh thing_xmit", die=HINT)),
+add("gpf-lock", stamped(oops(GPF, "__lock_acquire", "?lock_is_held lock_acquire _raw_spin_lock_bh "
+    "thing_xmit", die=HINT)),
     "kasan null-ptr-deref thing_xmit")
 add("gpf-thunk", stamped(oops(GPF, "__x86_indirect_thunk_rax", "thing_call vfs_ioctl", die=HINT)),
     "kasan null-ptr-deref thing_call")
@@ -258,12 +260,14 @@ add("split", stamped("BUG: unable to handle kernel\nthing: link is up\n" + oops(
     "paging request at ffff8800b3d5ed58", "thing_scan", "thing_probe", die="IP: thing_scan+0x7d/0x3a0\nPGD 0\n"
     "Oops: 0000 [#1] SMP", old=True)), "oops paging-request thing_scan")
 add("joined", stamped(oops("BUG: unable to handle kernel NULL pointer dereference at 0000000000000018[   50.1] IP: "
-                           "thing_scan+0x7d/0x3a0", "thing_scan", "thing_probe", die="PGD 0 P4D 0\nOops: 0000 [#1] SMP")),
+                           "thing_scan+0x7d/0x3a0", "thing_scan", "thing_probe", die="PGD 0 P4D 0\nOops: 0000 [#1] "
+                           "SMP")),
     "oops null-pointer-dereference thing_scan")
 # a panic, with a trace of its own, and another processor's stack behind the report
 add("other-cpu", stamped(oops(GPF, "__lock_acquire", "lock_acquire _raw_spin_lock", die="", end=False, task=False)
                          .replace(ENTRY.split(maxsplit=1)[0], "thing_kick") + "Sending NMI from CPU 1 to CPUs 0:\n"
-                         "NMI backtrace for cpu 0\n" + cpu(comm="swapper/0", pid=0) + "RIP: 0010:innocent_one+0x1b/0x20\n"
+                         "NMI backtrace for cpu 0\n" + cpu(comm="swapper/0", pid=0) + "RIP: "
+                         "0010:innocent_one+0x1b/0x20\n"
                          + REGISTERS + "Call Trace:\n" + frames("innocent_two cpu_startup_entry")
                          + "---[ end trace 0000000000000000 ]---\n"), "oops general-protection-fault thing_kick")
 
@@ -475,14 +479,15 @@ def guard(trace, rip="__sanitizer_cov_trace_pc", words="TASK stack guard page"):
                         trace, die="stack guard page: 0000 [#1] PREEMPT SMP KASAN"))
 
 
-add("guard-recursion", guard("thing_down " * 90 + "thing_open do_dentry_open"), "vmap-stack stack-guard-page thing_down")
+add("guard-recursion", guard("thing_down " * 90 + "thing_open do_dentry_open"), "vmap-stack stack-guard-page "
+    "thing_down")
 add("guard-cycle", guard("thing_a thing_b thing_c " * 40 + "thing_open do_dentry_open", "unwind_next_frame"),
     "vmap-stack stack-guard-page thing_c")
 add("guard-old", guard("thing_down " * 60 + "thing_open vfs_open", "format_decode", "stack guard page"),
     "vmap-stack stack-guard-page thing_down")
 add("guard-unreliable", guard("?thing_err ?thing_send " * 40 + "?netif_receive_skb", "thing_lookup"),
     "vmap-stack stack-guard-page thing_send")
-add("guard-deep", guard("thing_a thing_b thing_c thing_d thing_ioctl vfs_ioctl", "thing_z"),
+add("guard-deep", guard(" ".join(f"thing_{i}" for i in range(20)) + " thing_ioctl vfs_ioctl", "thing_z"),
     "vmap-stack stack-guard-page thing_ioctl")
 add("stack-end", stamped("Kernel panic - not syncing: corrupted stack end detected inside scheduler\n" + cpu() +
                          "Call Trace:\n <TASK>\n" + frames("dump_stack_lvl panic __schedule schedule schedule_timeout "
@@ -538,7 +543,8 @@ ODEBUG = ("ODEBUG: free active (active state 0) object: ffff88801c6e1ac0 object 
           "thing_timeout+0x0/0x90\n")
 add("odebug", stamped(warning("lib/debugobjects.c:514 debug_print_object+0x169/0x250", "debug_check_no_obj_freed "
                               "kfree thing_destroy thing_close", ODEBUG)), "odebug free-active thing_destroy")
-add("odebug-assert", stamped(warning("lib/debugobjects.c:505 debug_print_object+0x16a/0x220", "debug_object_assert_init "
+add("odebug-assert", stamped(warning("lib/debugobjects.c:505 debug_print_object+0x16a/0x220",
+    "debug_object_assert_init "
                                      "del_timer try_to_grab_pending __cancel_work_timer thing_stop",
                                      ODEBUG.replace("free active", "assert_init not available"))),
     "odebug assert-init-not-available thing_stop")
@@ -554,7 +560,8 @@ add("usercopy", stamped("usercopy: Kernel memory exposure attempt detected from 
                         "size 128)!\n------------[ cut here ]------------\nkernel BUG at mm/usercopy.c:102!\n" +
                         oops("invalid opcode: 0000 [#1] PREEMPT SMP KASAN", "usercopy_abort", "__check_heap_object "
                              "__check_object_size thing_read vfs_read", die="")), "usercopy usercopy thing_read")
-add("usercopy-whitelist", stamped("usercopy: Bad or missing usercopy whitelist? Kernel memory overwrite attempt detected "
+add("usercopy-whitelist", stamped("usercopy: Bad or missing usercopy whitelist? Kernel memory overwrite attempt "
+    "detected "
                                   "to SLUB object 'thing_cache' (offset 16, size 8)!\n------------[ cut here "
                                   "]------------\nkernel BUG at mm/usercopy.c:102!\n" +
                                   oops("invalid opcode: 0000 [#1] PREEMPT SMP KASAN", "usercopy_abort",
@@ -570,12 +577,14 @@ add("usercopy-4.14", stamped("usercopy: kernel memory overwrite attempt detected
                                   task=False)), "usercopy usercopy thing_write")
 add("refcount", stamped(warning("lib/refcount.c:28 refcount_warn_saturate+0x15a/0x1d0", "refcount_sub_and_test "
                                 "kref_put kobject_put thing_put thing_close",
-                                "refcount_t: underflow; use-after-free.\n")), "refcount underflow-use-after-free thing_put")
+                                "refcount_t: underflow; use-after-free.\n")), "refcount underflow-use-after-free "
+                                "thing_put")
 add("refcount-no-end", stamped(warning("lib/refcount.c:25 refcount_warn_saturate+0x13d/0x1d0", "thing_get thing_open",
                                        "refcount_t: addition on 0; use-after-free.\n", end=False)
                                + "thing: link is up\n"), "refcount addition-on-0-use-after-free thing_get")
 add("refcount-panic", stamped("refcount_t: increment on 0; use-after-free.\nWARNING: CPU: 1 PID: 4711 at "
-                              "lib/refcount.c:153 refcount_inc+0x47/0x50\nKernel panic - not syncing: panic_on_warn set "
+                              "lib/refcount.c:153 refcount_inc+0x47/0x50\nKernel panic - not syncing: panic_on_warn "
+                              "set "
                               "...\n\n" + cpu("4.16.0") + "Call Trace:\n" + frames(
                                   "dump_stack panic __warn.cold.6 report_bug do_error_trap do_invalid_op invalid_op")
                               + "RIP: 0010:refcount_inc+0x47/0x50\n" + REGISTERS + frames(
@@ -590,14 +599,16 @@ add("fortify", stamped("detected buffer overflow in strcpy\n------------[ cut he
                                                      "thing_name thing_open", die="")),
     "fortify fortify-buffer-overflow thing_name")
 add("fortify-6.9", stamped(warning("lib/string_helpers.c:1032 __fortify_report+0x9d/0xb0", "__fortify_panic thing_name "
-                                   "thing_open", "memcpy: detected buffer overflow: 40 byte write of buffer size 32\n")),
+                                   "thing_open", "memcpy: detected buffer overflow: 40 byte write of buffer size "
+                                   "32\n")),
     "fortify fortify-buffer-overflow thing_name")
 
 # ---- pages ----------------------------------------------------------------------------------------------
 
 add("bad-page", stamped("BUG: Bad page state in process worker  pfn:7c7e4\npage: refcount:0 mapcount:0 "
                         "mapping:0000000000000000 index:0x0 pfn:0x7c7e4\nflags: 0xfff00000000000(node=0|zone=1)\n"
-                        "raw: 00fff00000000000 0000000000000000 0000000000000000 0000000000000000\npage dumped because: "
+                        "raw: 00fff00000000000 0000000000000000 0000000000000000 0000000000000000\npage dumped "
+                        "because: "
                         "PAGE_FLAGS_CHECK_AT_FREE flag(s) set\npage_owner tracks the page as allocated\npage last "
                         "allocated via order 0, migratetype Unmovable, gfp_mask 0xcc0(GFP_KERNEL), pid 4711, tgid 4711 "
                         "(worker), ts 51002, free_ts 0\n" + frames("post_alloc_hook get_page_from_freelist "
@@ -612,7 +623,8 @@ SHORT_RULE = "=" * 53 + "\n"
 KMSAN_TAIL = "\nBytes 0-3 of 24 are uninitialized\nMemory access of size 24 starts at ffff88813ebe8000\n\n"
 add("kmsan", stamped(SHORT_RULE + "BUG: KMSAN: uninit-value in thing_send+0x20e/0x60f\n" + frames(
     "thing_send thing_queue process_one_work worker_thread kthread") + "\nUninit was stored to memory at:\n" + frames(
-    "thing_copy thing_build") + "\nUninit was created at:\n" + frames("__alloc_pages alloc_pages folio_alloc thing_page "
+    "thing_copy thing_build") + "\nUninit was created at:\n" + frames("__alloc_pages alloc_pages folio_alloc "
+    "thing_page "
     "thing_write") + KMSAN_TAIL + cpu() + "Workqueue: events thing_work\n" + SHORT_RULE),
     "kmsan uninit-value thing_send")
 add("kmsan-helper", stamped(SHORT_RULE + "BUG: KMSAN: uninit-value in crypto_shash_update+0x12/0x60\n" + frames(
@@ -631,14 +643,18 @@ add("kmsan-panic", stamped(SHORT_RULE + "BUG: KMSAN: uninit-value in thing_test+
 
 # ---- KCSAN ----------------------------------------------------------------------------------------------
 
-add("kcsan", stamped(RULE + "BUG: KCSAN: data-race in thing_get / thing_set\n\nwrite to 0xffff88813ebe8010 of 8 bytes by "
-                     "task 4711 on cpu 1:\n" + frames("thing_set thing_ioctl " + ENTRY) + "\nread to 0xffff88813ebe8010 "
+add("kcsan", stamped(RULE + "BUG: KCSAN: data-race in thing_get / thing_set\n\nwrite to 0xffff88813ebe8010 of 8 "
+    "bytes by "
+                     "task 4711 on cpu 1:\n" + frames("thing_set thing_ioctl " + ENTRY) + "\nread to "
+                     "0xffff88813ebe8010 "
                      "of 8 bytes by interrupt on cpu 0:\n" + frames("thing_get thing_irq __handle_irq_event_percpu")
                      + "\nvalue changed: 0x0000000000000001 -> 0x0000000000000002\n\nReported by Kernel Concurrency "
                      "Sanitizer on:\n" + cpu() + RULE), "kcsan data-race thing_get")
 add("kcsan-one", stamped(RULE + "BUG: KCSAN: data-race in thing_get+0x1b/0x40\n\nrace at unknown origin, with read to "
-                         "0xffff88813ebe8010 of 4 bytes by task 4711 on cpu 1:\n" + frames("thing_get thing_poll " + ENTRY)
-                         + "\nReported by Kernel Concurrency Sanitizer on:\n" + cpu() + RULE), "kcsan data-race thing_get")
+                         "0xffff88813ebe8010 of 4 bytes by task 4711 on cpu 1:\n" + frames("thing_get "
+                         "thing_poll " + ENTRY)
+                         + "\nReported by Kernel Concurrency Sanitizer on:\n" + cpu() + RULE), "kcsan data-race "
+                             "thing_get")
 
 # ---- UBSAN ----------------------------------------------------------------------------------------------
 
@@ -672,7 +688,8 @@ add("kfence-free", stamped(RULE + "BUG: KFENCE: invalid free in thing_put+0x1b/0
                            "0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32\n\nallocated by task 4711 "
                            "on cpu 1 at 32.919330s:\n" + frames("thing_make thing_open") + "\n" + cpu() + RULE),
     "kfence invalid-free thing_put")
-add("kfence-lock", stamped(RULE + "BUG: KFENCE: use-after-free read in do_raw_spin_lock+0x1b/0x40\n\nUse-after-free read "
+add("kfence-lock", stamped(RULE + "BUG: KFENCE: use-after-free read in do_raw_spin_lock+0x1b/0x40\n\nUse-after-free "
+    "read "
                            "at 0x00000000d5bcb15a (in kfence-#72):\n" + frames("do_raw_spin_lock _raw_spin_lock "
                            "thing_poll thing_work") + "\nkfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, "
                            "cache=kmalloc-32\n\nallocated by task 4711 on cpu 1 at 32.919330s:\n"
@@ -684,7 +701,8 @@ add("kfence-lock", stamped(RULE + "BUG: KFENCE: use-after-free read in do_raw_sp
 WHOLE = kasan("use-after-free", "thing_read", "thing_read vfs_read ksys_read")
 add("cut", stamped(WHOLE[:len(WHOLE) // 2]), "kasan use-after-free thing_read !")
 # Two processors print at the same time, without caller ids: the lines mix.
-OTHER = kasan("slab-out-of-bounds", "pump_write", "pump_write pump_ioctl vfs_ioctl").replace("worker/4711", "pumper/812")
+OTHER = kasan("slab-out-of-bounds", "pump_write", "pump_write pump_ioctl vfs_ioctl").replace("worker/4711",
+    "pumper/812")
 LINES, OTHERS = WHOLE.rstrip("\n").split("\n"), OTHER.rstrip("\n").split("\n")
 MIXED = LINES[:9]
 for number in range(max(len(LINES) - 9, len(OTHERS))):

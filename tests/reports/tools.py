@@ -21,13 +21,15 @@ ASAN = {
     "recurse": "stack-overflow recurse",
 }
 UBSAN = {
-    "index_array": "out-of-bounds-index index_array", "read_pair": "misaligned-pointer-use read_pair;misaligned-pointer-use read_pair",
+    "index_array": "out-of-bounds-index index_array", "read_pair": "misaligned-pointer-use "
+    "read_pair;misaligned-pointer-use read_pair",
     "add_too_much": "pointer-overflow add_too_much", "shift": "invalid-shift-exponent shift",
 }
 VALGRIND = {
     "use_freed": "invalid-read use_freed", "overflow_heap": "invalid-write overflow_heap",
     "free_twice": "invalid-free free_twice", "free_inside": "invalid-free free_inside",
-    "read_uninitialised": "uninitialised-condition decide", "read_null": "invalid-read *;fatal-signal *",  # Valgrind names the call
+    "read_uninitialised": "uninitialised-condition decide", "read_null": "invalid-read *;fatal-signal "
+    "*",  # Valgrind names the call
     "recurse": "stack-overflow recurse",
 }
 # (name, compiler, flags, command in front, environment, detector, bugs)
@@ -59,7 +61,8 @@ TOOLS = [
      {"leak": "definitely-lost leak"}),
     ("valgrind-xml-leaks", "gcc", "-O1 -DEXIT", ["valgrind", "--xml=yes", "--xml-fd=2", "--leak-check=full"], {},
      "valgrind", {"leak": "definitely-lost leak"}),
-    ("helgrind", "gcc", "-O1", ["valgrind", "--tool=helgrind"], {}, "valgrind", {"race": "data-race touch;data-race touch"}),
+    ("helgrind", "gcc", "-O1", ["valgrind", "--tool=helgrind"], {}, "valgrind", {"race": "data-race touch;data-race "
+        "touch"}),
     ("electric-fence", "gcc", "-O1 -lefence", [], {}, "electric-fence", {"free_inside": "bad-free -"}),
 ]
 
@@ -129,7 +132,7 @@ Memory tags around the buggy address (one tag corresponds to 16 bytes):
 Tags for short granules around the buggy address (one tag corresponds to 16 bytes):
   0x0042a0807a80: ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..
 =>0x0042a0807b00:[..] ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..
-See https://clang.llvm.org/docs/HardwareAssistedAddressSanitizerDesign.html#short-granules for a description of short granule tags
+See https://clang.llvm.org/docs/HardwareAssistedAddressSanitizerDesign.html#short-granules for a description
 Registers where the failure occurred (pc 0x00590b66a5a4):
     x0  3b000042a0807b03  x1  0000000000000000  x2  0000000000000014  x3  0000000000000000
     x4  0000000000000000  x5  0000000000000040  x6  0000000000000000  x7  0000000000000a40
@@ -179,14 +182,14 @@ SIGNAL
 BACKTRACE
 """
 FRAMES = """\
-      #00 pc 0000000000001f64  /system/bin/worker (Thing::use(char*)+36) (BuildId: fcb82240218d1473de1e3d2137c0be35)
-      #01 pc 0000000000001fb4  /system/bin/worker (main+84) (BuildId: fcb82240218d1473de1e3d2137c0be35)
-      #02 pc 000000000004988c  /apex/com.android.runtime/lib64/bionic/libc.so (__libc_init+96) (BuildId: 0dce18ea44a4c6a3)
+      #00 pc 0000000000001f64  /system/bin/worker (Thing::use(char*)+36) (BuildId: fcb82240218d1473)
+      #01 pc 0000000000001fb4  /system/bin/worker (main+84) (BuildId: fcb82240218d1473)
+      #02 pc 000000000004988c  /apex/com.android.runtime/lib64/bionic/libc.so (__libc_init+96) (BuildId: 0dce18ea)
 """
 OBJECT = """\
 
 deallocated by thread 16858:
-      #00 pc 000000000004643c  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::Allocator<scudo::AndroidConfig, &(scudo_malloc_postinit)>::deallocate(void*)+236)
+      #00 pc 000000000004643c  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::Allocator<A>::deallocate(void*)+236)
       #01 pc 0000000000001f4c  /system/bin/worker (Thing::drop(char*)+12)
 
 allocated by thread 16856:
@@ -207,7 +210,8 @@ memory map (1 entry):
 
 
 LIBC = "      #00 pc 00000000000508d8  /apex/com.android.runtime/lib64/bionic/libc.so (abort+180)\n"
-add("mte", tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53 (read)\nCause: [MTE]: Use "
+add("mte", tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53 (read)\nCause: "
+    "[MTE]: Use "
                      "After Free, 3 bytes into a 20-byte allocation at 0x7e1b3d4a50",
                      "\nbacktrace:\n" + FRAMES + OBJECT), "mte use-after-free Thing::use(char*)")
 add("mte-async", tombstone("signal 11 (SIGSEGV), code 8 (SEGV_MTEAERR), fault addr --------",
@@ -215,9 +219,11 @@ add("mte-async", tombstone("signal 11 (SIGSEGV), code 8 (SEGV_MTEAERR), fault ad
 add("gwp-tombstone", tombstone("signal 11 (SIGSEGV), code 2 (SEGV_ACCERR), fault addr 0x7e1b3d4003\nCause: [GWP-ASan]: "
                                "Buffer Overflow, 4 bytes right of a 20-byte allocation at 0x7e1b3d4000",
                                "\nbacktrace:\n" + FRAMES + OBJECT), "gwp-asan buffer-overflow Thing::use(char*)")
-add("fortify-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: 'FORTIFY: "
+add("fortify-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: "
+    "'FORTIFY: "
                                    "strcpy: prevented 20-byte write into 10-byte buffer'", "\nbacktrace:\n" + LIBC
-                                   + LIBC.replace("#00", "#01").replace("abort+180", "__fortify_fatal(char const*, ...)+124")
+                                   + LIBC.replace("#00", "#01").replace("abort+180", "__fortify_fatal(char const*, "
+                                       "...)+124")
                                    + FRAMES.replace("#00", "#02").replace("#01 pc 0000000000001fb4",
                                                                           "#03 pc 0000000000001fb4")),
     "fortify fortify-buffer-overflow Thing::use(char*)")
@@ -231,7 +237,8 @@ add("null-tombstone", tombstone("signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), faul
 add("abort-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: 'Check "
                                  "failed: state == kReady'", "\nbacktrace:\n" + LIBC + FRAMES))
 add("logcat-tombstone", "".join(f"11-21 03:02:16.{100 + i}  1234  1234 F DEBUG   : {line}\n" for i, line in enumerate(
-    tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53\nCause: [MTE]: Buffer Overflow, "
+    tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53\nCause: [MTE]: Buffer "
+        "Overflow, "
               "4 bytes right of a 20-byte allocation at 0x7e1b3d4a50",
               "\nbacktrace:\n" + FRAMES + OBJECT).splitlines())), "mte buffer-overflow Thing::use(char*)")
 add("glibc-2.23", """\
@@ -283,13 +290,15 @@ add("asan-path-with-blanks", ONE.replace("/src/bugs.c", "/my src/bugs.c"), "asan
 # ---- nothing is lost silently -------------------------------------------------------------------------
 
 # Of a tool that is not known, of a version that is not known, without a headline, in broken JSON: said, not taken.
-add("unread-go", "==================\nWARNING: DATA RACE\nRead at 0x00c0000b4010 by goroutine 7:\n  main.main.func1()\n      "
+add("unread-go", "==================\nWARNING: DATA RACE\nRead at 0x00c0000b4010 by goroutine 7:\n  "
+    "main.main.func1()\n      "
     "/src/main.go:12 +0x3c\n==================\n")
 add("unread-kernel-bug", "[   12.345678] BUG: object caught fire at ffff88801d3b5a40\n")
 add("unread-summary", "SUMMARY: AddressSanitizer: heap-use-after-free /src/bugs.c:31 in use_freed\n")
 add("unread-json", '{"schema":"memsan-report/1","kind":"use-after-fr\n')
 add("unread-valgrind", "==12== Some error of a later version\n==12==    at 0x109168: main (bugs.c:5)\n==12== \n")
-add("unread-oops", "[   12.345678] Oops: 0002 [#1] SMP\n[   12.345679] CPU: 1 PID: 1 Comm: init Not tainted 6.6.30 #12\n")
+add("unread-oops", "[   12.345678] Oops: 0002 [#1] SMP\n[   12.345679] CPU: 1 PID: 1 Comm: init Not tainted 6.6.30 "
+    "#12\n")
 add("unread-kmemleak", "[   12.345678] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\n")
 # Other matters that look alike: neither reports nor said.
 add("other-matters", "[   12.345678] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 32s!\n"

@@ -67,8 +67,9 @@ static char *decode(const char *data, size_t len, unsigned seed, size_t *nr)
 	return text;
 }
 
-static const char *const logs[] = { "kasan-callers.log", "kfence.log", "slub-dmesg-r.log", "others.log",
-	                            "unknown.log",       "asan.log",   "valgrind.log" };
+static const char *const logs[] = { "kasan-callers.log", "kfence.log",  "slub-dmesg-r.log",
+	                            "others.log",        "unknown.log", "asan.log",
+	                            "valgrind.log",      "tools.log",   "kernel-forms.log" };
 
 static void test_pieces(void **state)
 {
