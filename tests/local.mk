@@ -3,7 +3,8 @@
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
 	tests/reentry/run tests/harden/run \
-	tests/torture/run tests/published tests/decode tests/prefixes tests/wording tests/examples-caches \
+	tests/torture/run tests/published tests/decode tests/prefixes \
+	tests/report-sql tests/wording tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
