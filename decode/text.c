@@ -357,7 +357,10 @@ static void put_built(const struct text *t)
 	put_text(t, built_headline ? r->title : r->headline);
 	fprintf(t->out, "%s\n", colour(t, PLAIN));
 	put_access(t);
-	if (r->leak.class)
+	if (decode_is_reachable(r))
+		fprintf(t->out, "still reachable: %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.bytes,
+		        r->leak.objects);
+	else if (r->leak.class)
 		fprintf(t->out, "%s leak of %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.class,
 		        r->leak.bytes, r->leak.objects);
 	if (r->have_pid && !r->comm)

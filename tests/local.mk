@@ -4,6 +4,7 @@
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
 	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run \
 	tests/torture/run tests/published tests/decode tests/prefixes tests/scores tests/wording \
+	tests/report-sql \
 	tests/readable tests/debugger tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)

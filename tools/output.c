@@ -79,6 +79,15 @@ bool output_source_root(const char *folder)
 	return good;
 }
 
+bool output_root(const char *folder)
+{
+	bool good = decode_root(folder);
+
+	if (!good)
+		tool_say("cannot read %s: %s", folder, strerror(errno));
+	return good;
+}
+
 bool output_begin(struct output *o)
 {
 	if (o->format < OUT_SARIF)

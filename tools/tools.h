@@ -199,6 +199,7 @@ void output_init(struct output *o, const char *format);
 bool output_format(struct output *o, const char *name); /* false: there is no such format */
 const char *output_format_name(size_t i);               /* NULL behind the last one */
 bool output_source_root(const char *folder);            /* decode_source_root; prints why it fails */
+bool output_root(const char *folder);                   /* decode_root; prints why it fails */
 bool output_suppressions(struct output *o,
                          const char *path); /* false: the file cannot be read, and a line was printed */
 bool output_begin(struct output *o);        /* false: out of memory */
