@@ -56,6 +56,7 @@ static size_t peak_used; /* the most pages that were ever used, without retained
 static size_t kept = BUDGET_KEEP_MIN; /* dirty pages; read without the lock */
 static size_t purged;                 /* what went back at once last, less what was asked for again since */
 static uint32_t purged_at;            /* jiffies */
+static uint32_t few_dirty;            /* block + 1: became free last, with few dirty pages; 0: none */
 static uint32_t decay_start;          /* jiffies */
 static bool pack;                     /* buddy_pack; written once */
 static bool purging;                  /* one thread at a time gives memory back */
@@ -74,7 +75,6 @@ static void count_free(int dirty, size_t n)
 {
 	WRITE_ONCE(free_pages, free_pages + n);
 	WRITE_ONCE(dirty_pages, dirty_pages + (dirty ? n : 0));
-	dirty_high = MAX(dirty_high, dirty_pages);
 }
 
 static void count_used(int dirty, size_t n)
@@ -151,9 +151,9 @@ static void decommit(uint32_t page, size_t n)
 	os_decommit((void *)page_address(page), arena_committed_part(page, n) << PAGE_SHIFT);
 }
 
-/* All pages of the block are free: takes them out of their lists and makes them a free block. If few of them are dirty,
- * their memory goes back: the block would count as dirty as a whole. */
 #define COLLECT_DIRTY (BLOCK_PAGES / 4)
+
+/* All pages of the block are free: takes them out of their lists and makes them a free block. */
 static void block_collect(uint32_t block)
 {
 	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES, nr_dirty = 0;
@@ -167,8 +167,21 @@ static void block_collect(uint32_t block)
 		page += 1u << order;
 	}
 	if (nr_dirty < COLLECT_DIRTY)
-		decommit(end - BLOCK_PAGES, BLOCK_PAGES);
-	block_add(block, nr_dirty < COLLECT_DIRTY ? CLEAN : DIRTY);
+		few_dirty = block + 1;
+	block_add(block, DIRTY);
+}
+
+/* The block counts as dirty as a whole, but little of it is, so that goes back. */
+static void clean_few_dirty(void)
+{
+	uint32_t block = few_dirty - 1;
+
+	few_dirty = 0;
+	if (arena_blocks[block] != free_word(BLOCK_ORDER, DIRTY))
+		return;
+	block_remove(block);
+	decommit(block << BLOCK_ORDER, BLOCK_PAGES);
+	block_add(block, CLEAN);
 }
 
 /* Merges with free buddies of the same kind, order by order, as far as possible. */
@@ -524,6 +537,9 @@ void buddy_free(uint32_t page, size_t n, bool clean)
 {
 	lock_acquire(&buddy_lock);
 	free_range(page, n, clean ? CLEAN : DIRTY);
+	if (unlikely(few_dirty))
+		clean_few_dirty();
+	dirty_high = MAX(dirty_high, dirty_pages);
 	if (dirty_pages > BUDGET_KEEP_MIN)
 		decay();
 	lock_release(&buddy_lock);

@@ -51,7 +51,7 @@
 #endif
 
 /* Bad pointers of a batch. They are reported once the lock is released. */
-#define RETURN_BAD_MAX 8
+#define RETURN_BAD_MAX 6
 struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
 	size_t nr_twice;
