@@ -34,9 +34,8 @@
  *
  * A walk that kept the outer frames of the last one knows their handle. It looks for a few new frames among the node's
  * children, the oldest first (depot_step). Nodes lie in memory in the order in which they were made, and a recursion
- * over a tree comes back to its stacks in that order. So it reads the nodes as a sequence, where the table would be read
- * at a different line for each stack. A node has links to its first few children only. All others are found in the
- * table.
+ * over a tree comes back to its stacks in that order. So it reads the nodes as a sequence. The table would be read at a
+ * different line for each stack. A node has links to its first few children only. All others are found in the table.
  *
  * A node takes 32 bytes and is never freed: the number of different call paths of a program is bounded, as in the
  * kernel.

@@ -16,8 +16,8 @@
  *                   frame 2     pc sp rbp  read from  a2 b2      compared
  *                   frame 3     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * In code without frame pointers rbp may hold any value, and a different one each time. This value, in a state or in the
- * word where it was saved, matters only if a frame further out finds its CFA by it (needs_fp).
+ * In code without frame pointers rbp may hold any value, and a different one each time. This value, in a state or in
+ * the word where it was saved, matters only if a frame further out finds its CFA by it (FRAME_NEEDS_FP).
  *
  * 3. A frame that is kept knows its handle in the depot. A few new frames are looked up among the children of that
  * node. A recursion over a tree thus finds its stacks in the order in which it first made them, which is the order of
