@@ -44,6 +44,13 @@ void decode_junit_put(struct decode_writer *w, const struct decode_record *r)
 		decode_put_xml(w->body, decode_relative(f->file));
 		fprintf(w->body, "\" line=\"%u\"", f->line);
 	}
+	if (decode_is_reachable(r)) {
+		w->nr_passed++;
+		fputs(">\n      <system-out>", w->body);
+		put_report(w->body, r);
+		fputs("</system-out>\n    </testcase>\n", w->body);
+		return;
+	}
 	fputs(">\n      <failure type=\"", w->body);
 	decode_put_xml(w->body, rule);
 	fputs("\" message=\"", w->body);
@@ -63,11 +70,11 @@ void decode_junit_tail(struct decode_writer *w)
 	fprintf(w->out,
 	        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%" PRIu64 "\" failures=\"%" PRIu64
 	        "\">\n",
-	        tests, w->nr);
+	        tests, w->nr - w->nr_passed);
 	fprintf(w->out,
 	        "  <testsuite name=\"memsan\" tests=\"%" PRIu64 "\" failures=\"%" PRIu64
 	        "\" errors=\"0\" skipped=\"0\">\n",
-	        tests, w->nr);
+	        tests, w->nr - w->nr_passed);
 	if (w->body_text)
 		fwrite(w->body_text, 1, w->body_len, w->out);
 	else
@@ -98,7 +105,7 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	const struct decode_frame *f = decode_record_location(r);
 	const struct decode_stack *alloc = decode_record_role(r, "alloc");
 
-	fprintf(w->out, "::%s ", r->leak.class ? "warning" : "error");
+	fprintf(w->out, "::%s ", decode_is_reachable(r) ? "notice" : r->leak.class ? "warning" : "error");
 	if (f) {
 		fputs("file=", w->out);
 		put_command(w->out, decode_relative(f->file), true);
@@ -137,7 +144,9 @@ void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r)
 	fputs(",\"check_name\":", w->out);
 	decode_json_string(w->out, rule);
 	fprintf(w->out, ",\"fingerprint\":\"%016" PRIx64 "\",\"severity\":\"%s\",\"location\":{\"path\":", r->signature,
-	        r->leak.class ? "major" : "critical");
+	        decode_is_reachable(r) ? "info"
+	        : r->leak.class        ? "major"
+	                               : "critical");
 	decode_json_string(w->out, f ? decode_relative(f->file) : r->file ? r->file : "-");
 	fprintf(w->out, ",\"lines\":{\"begin\":%" PRIu64 "}}}", f ? f->line : r->first_line ? r->first_line : 1);
 }

@@ -235,7 +235,10 @@ void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 	remember_rule(w, rule);
 	fprintf(w->out, "%s{\"ruleId\":", w->nr ? ",\n" : "\n");
 	decode_json_string(w->out, rule);
-	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":", r->leak.class ? "warning" : "error");
+	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":",
+	        decode_is_reachable(r) ? "note"
+	        : r->leak.class        ? "warning"
+	                               : "error");
 	decode_json_string(w->out, r->title);
 	putc('}', w->out);
 	put_location(w->out, r);

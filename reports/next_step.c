@@ -134,9 +134,9 @@ void record_next_step(struct report_record *r)
 	static char text[4 * COMMAND_MAX + 512]; /* under the report lock */
 	struct fmt_buf b;
 
-	if (r->kind == REPORT_UNREFERENCED) {
+	if (r->leak_class) {
 		if (r->nr_stacks && !r->stacks[0].nr_frames)
-			r->next = report_string(r, "slab_debug=U records the stacks of allocations");
+			r->next = report_string(r, REPORT_NEXT_TRACKING);
 		return;
 	}
 	if (!r->found_at)

@@ -29,6 +29,7 @@
  *   symbolize.c         modules and ELF symbols
  *   symbolize_dwarf.c   functions and lines
  *   demangle.c          names as people write them
+ *   demangle_rust.c     Rust's
  *   function_address.c  where a function of a given name starts
  *   functions.c         the code of the functions that a pattern names
  *   function_match.c    what such a pattern means
@@ -108,6 +109,8 @@ struct report_fault {
 	uint64_t words[8];
 	uint64_t stack_lo, stack_hi; /* a stack that overflowed */
 };
+/* For memory whose allocation has no stack: report_record.next. */
+#define REPORT_NEXT_TRACKING "slab_debug=U records the stacks of allocations"
 /* A plain, versioned block of bytes.  The runtime writes it; the helper reads it, and so may another process, or a
  * reader of a core file. */
 struct report_record {
