@@ -193,11 +193,13 @@ static enum decode_form headline_busy_cache(const char *text, struct decode_open
  * front. */
 static enum decode_form headline_kmemleak(const char *text, struct decode_open *o)
 {
-	const char *p = after(text, DECODE_PRINTED_LEAK);
+	const char *p = after(text, DECODE_PRINTED_LEAK), *reachable;
 	struct decode_record *r = o->record;
 
 	o->printed_leak = p != NULL;
-	p = after(p ? p : text, "unreferenced object ");
+	p = p ? p : text;
+	reachable = after(p, "reachable object ");
+	p = reachable ? reachable : after(p, "unreferenced object ");
 	if (!p)
 		return FORM_NONE;
 	if (*p == '(') {
@@ -211,7 +213,9 @@ static enum decode_form headline_kmemleak(const char *text, struct decode_open *
 	r->object.present = true;
 	r->object.state = "allocated";
 	decode_decimal_after(p, "(size ", &r->object.size);
-	r->leak.class = "unreferenced";
+	if (reachable)
+		r->kind = "reachable-object";
+	r->leak.class = reachable ? "reachable" : "unreferenced";
 	r->leak.objects = 1;
 	r->leak.bytes = r->object.size;
 	return FORM_KMEMLEAK;
@@ -461,7 +465,7 @@ static const struct {
 	size_t len;
 } marks[] = {
 	MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"),
-	MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "),
+	MARK("reachable o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "),
 	MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"), MARK("Kernel panic - not syncing: stack-p"),
 	MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"), MARK("Kernel Offset: "),
 	MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "),

@@ -44,6 +44,8 @@ static bool leak_class(struct decode_record *r, const char *t)
 		return false;
 	r->detector = "memsan";
 	r->leak.class = decode_record_string(r, t, (size_t)(colon - t));
+	if (starts(t, "reachable: ")) /* up to version 0.2 the headline called this unreferenced, too */
+		r->kind = "reachable-object";
 	decode_decimal_after(colon, " of ", &r->leak.bytes);
 	if ((in = strstr(colon, " bytes in ")) != NULL)
 		r->object.cache = decode_record_string(r, in + 10, strcspn(in + 10, ", "));

@@ -80,6 +80,7 @@ static const char *const kinds[][2] = {
 	{ "*overlap", "overlap" },
 	{ "*uninit", "uninitialised" },
 	{ "still-reachable", "reachable" },
+	{ "reachable-object", "reachable" },
 	{ "*leak", "leak" },
 	{ "*lost", "leak" },
 	{ "unreferenced-object", "leak" },

@@ -182,7 +182,8 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 
 static enum report_outcome report_group(const struct leak_group *g)
 {
-	struct report_record *r = report_begin(REPORT_UNREFERENCED, "leak");
+	struct report_record *r = report_begin(g->class == LEAK_REACHABLE ? REPORT_REACHABLE : REPORT_UNREFERENCED,
+	                                       "leak");
 	struct report_leak leak = {
 		.class = leak_class_name(g->class),
 		.count = g->count,

@@ -18,6 +18,7 @@ static const char *line_colour(const char *line)
 	} lines[] = {
 		{ "BUG: MEMSAN: ", BOLD RED },
 		{ "unreferenced object ", BOLD RED },
+		{ "reachable object ", BOLD },
 		{ "SUMMARY: ", BOLD },
 		{ "Call Trace:", BOLD },
 		{ "Allocated by ", BOLD },

@@ -293,6 +293,12 @@ static void told_tell(struct told *t)
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
+/* Memory that is still in use is told when the user asks for it; the program is well. */
+static bool is_bug(const struct report_record *r)
+{
+	return r->kind != REPORT_REACHABLE;
+}
+
 /* False: a rule suppresses the report. */
 static bool report_print(struct report_record *r, struct told *t)
 {
@@ -308,7 +314,8 @@ static bool report_print(struct report_record *r, struct told *t)
 	if (len == 0)
 		len = plain_render(r, options.format, report_text, sizeof(report_text));
 	sink_write_report(report_text, len);
-	sink_notify();
+	if (is_bug(r))
+		sink_notify();
 	view_fill(r, len);
 	told_prepare(t, r, len);
 	return true;
@@ -353,6 +360,8 @@ static enum report_outcome report_emit(struct report_record *r, struct told *t)
 	}
 	if (!report_print(r, t))
 		return REPORT_SUPPRESSED;
+	if (!is_bug(r))
+		return REPORT_PRINTED;
 	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
 	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && !reports_end_program())
 		report_line("max_reports=%llu reached, further reports are left out",
@@ -413,7 +422,8 @@ enum report_outcome report_end(struct report_record *r)
 	uint64_t mask = saved_mask;
 	struct told told = { .memory = NULL };
 	enum report_outcome outcome = report_emit(r, &told);
-	bool panics = reports_end_program() && outcome != REPORT_SUPPRESSED;
+	bool panics = reports_end_program() && outcome != REPORT_SUPPRESSED && is_bug(r);
+	bool stops = options.fault == FAULT_STOP && told.printed && is_bug(r);
 
 	told_tell(&told);
 	if (panics && batch_is_mine()) {
@@ -432,7 +442,7 @@ enum report_outcome report_end(struct report_record *r)
 	}
 	lock_release(&report_lock);
 	signals_restore(mask);
-	if (told.printed && options.fault == FAULT_STOP)
+	if (stops)
 		stop_here();
 	return outcome;
 }
@@ -600,6 +610,22 @@ static void reports_settle(void)
 	signals_restore(mask);
 }
 
+/* "2 bugs were reported; one of them was found 2 more times". */
+static void summary_line(uint32_t repeated, uint32_t left_out)
+{
+	uint32_t nr = report_count();
+	char line[160];
+	struct fmt_buf b;
+
+	fmt_init(&b, line, sizeof(line));
+	fmt_printf(&b, "%u bug%s reported", nr, nr == 1 ? " was" : "s were");
+	if (repeated)
+		fmt_printf(&b, "; the same bugs showed %u more time%s", repeated, repeated == 1 ? "" : "s");
+	if (left_out)
+		fmt_printf(&b, "; %u further report%s left out", left_out, left_out == 1 ? " was" : "s were");
+	report_line("%s", line);
+}
+
 void report_summary(void)
 {
 	uint32_t repeated, left_out;
@@ -608,7 +634,7 @@ void report_summary(void)
 	repeated = report_repeated_count();
 	left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
 	if (repeated || left_out)
-		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);
+		summary_line(repeated, left_out);
 }
 
 /* With format=json every line of the sinks is a report, so readers need to know only one form.  Messages are for people

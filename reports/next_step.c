@@ -129,18 +129,27 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "make clean all CC='memsan-cc cc' CXX='memsan-c++ c++'\n");
 }
 
+static const char *hint; /* written once, at start */
+
+void report_set_hint(const char *text)
+{
+	hint = text;
+}
+
 void record_next_step(struct report_record *r)
 {
 	static char text[4 * COMMAND_MAX + 512]; /* under the report lock */
 	struct fmt_buf b;
 
-	if (r->kind == REPORT_UNREFERENCED) {
+	if (r->leak_class) {
 		if (r->nr_stacks && !r->stacks[0].nr_frames)
-			r->next = report_string(r, "slab_debug=U records the stacks of allocations");
+			r->next = report_string(r, REPORT_NEXT_TRACKING);
 		return;
 	}
-	if (!r->found_at)
+	if (!r->found_at) {
+		r->next = r->have_object ? report_string(r, hint) : 0;
 		return;
+	}
 	fmt_init(&b, text, sizeof(text));
 	put_commands(&b, r);
 	r->next_commands = report_string(r, text);
@@ -172,7 +181,7 @@ void record_legend(struct report_record *r)
 	if (!r->memory_len || r->memory_scale || r->leak_class)
 		return;
 	fmt_init(&b, text, sizeof(text));
-	if (str_equal(component, "fence"))
+	if (str_equal(component, "fence") && r->have_object)
 		fmt_printf(&b, "; a8 to af: the canary beside the object");
 	if (row_has(r, SLUB_RED_ACTIVE))
 		fmt_printf(&b, "; cc: red zone");

@@ -402,8 +402,8 @@ static void put_leak_head(struct fmt_buf *b, const struct report_record *r, cons
 {
 	size_t start = b->len;
 
-	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr,
-	           (unsigned long long)r->obj_size);
+	fmt_printf(b, "%s object 0x%llx (size %llu):\n", r->kind == REPORT_REACHABLE ? "reachable" : "unreferenced",
+	           (unsigned long long)r->obj_addr, (unsigned long long)r->obj_size);
 	start = b->len;
 	fmt_printf(b, "  comm \"%.100s\", pid %u", report_str(r, r->comm), r->pid);
 	if (s && s->tid) {

@@ -29,6 +29,7 @@
  *   symbolize.c         modules and ELF symbols
  *   symbolize_dwarf.c   functions and lines
  *   demangle.c          names as people write them
+ *   demangle_rust.c     Rust's
  *   function_address.c  where a function of a given name starts
  *   functions.c         the code of the functions that a pattern names
  *   function_match.c    what such a pattern means
@@ -108,6 +109,8 @@ struct report_fault {
 	uint64_t words[8];
 	uint64_t stack_lo, stack_hi; /* a stack that overflowed */
 };
+/* For memory whose allocation has no stack: report_record.next. */
+#define REPORT_NEXT_TRACKING "slab_debug=U records the stacks of allocations"
 /* A plain, versioned block of bytes.  The runtime writes it; the helper reads it, and so may another process, or a
  * reader of a core file. */
 struct report_record {
@@ -222,6 +225,10 @@ void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enu
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
 /* A saved stack, with its thread and the jiffies at which it was taken (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
+/* Return addresses of this thread that were found in another way than by unwinding. */
+void report_add_pcs(struct report_record *r, enum report_role role, const uintptr_t *pcs, size_t n);
+/* One more sentence for reports that have no next step; static text. */
+void report_set_hint(const char *hint);
 /* One frame alone: the function at pc (role FRAME). */
 void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc);
 /* The heap object, with its stacks. */

@@ -127,6 +127,8 @@ struct lookup {
 
 /* demangle.c: a C++ or Rust name as people write it, in the region; any other name as it is. */
 const char *demangle(struct alloc_region *p, const char *name);
+/* demangle_rust.c: a Rust name; NULL: it is none, or there is no memory. */
+const char *demangle_rust(struct alloc_region *region, const char *name);
 /* The same for an ELF symbol, whose name may end with a version. */
 const char *demangle_symbol(struct alloc_region *p, const char *name);
 /* function_address.c: the functions of a file by name, in the region; NULL: out of memory. */
