@@ -365,7 +365,7 @@ static const char *behind_cpu(const char *text)
 }
 
 /* "WARNING: CPU: 1 PID: 12 at mm/usercopy.c:78 usercopy_warn+0x1/0x2": warnings that have no line of their own, or
- * whose own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: worker/12". */
+ * whose own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: x/12". */
 static enum decode_form headline_warning(const char *text, struct decode_open *o)
 {
 	static const char *const places[][3] = {
