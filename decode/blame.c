@@ -89,6 +89,17 @@ size_t decode_plain_length(const char *function)
 	return dot && !strchr(function, '(') ? (size_t)(dot - function) : strlen(function);
 }
 
+/* A function's name as people say it; memsan's text has that name, its JSON the full one. The end is cut as
+ * decode_plain_length says. */
+void decode_short_name(char *name, size_t size, const char *function)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, name, size);
+	report_put_short_name(&b, function);
+	name[decode_plain_length(name)] = 0;
+}
+
 enum { IN_KERNEL = 1, IN_PROGRAM = 2 };
 
 /* Where reports of a detector come from; both have UBSan and FORTIFY_SOURCE. */
@@ -240,6 +251,119 @@ static size_t find_function(const struct decode_stack *s, const char *function)
 	return i;
 }
 
+/* ---- frames of programs ---------------------------------------------------------------------- */
+
+bool decode_in_kernel(const char *detector)
+{
+	return (world_of(detector) & IN_KERNEL) != 0;
+}
+
+/* The program's code ends here; what called it is libc, a runtime of threads, or a language's. */
+bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f)
+{
+	static const char *const starts_of[] = {
+		"main",
+		"__libc_start_*",
+		"_start",
+		"__libc_csu_*",
+		"start_thread",
+		"clone",
+		"clone3",
+		"__clone",
+		"__clone3",
+		"execute_native_thread_routine",
+		"__pthread_start",
+		"__bionic_clone",
+		"asan_thread_start*",
+		"_dl_*",
+		"call_init*",
+		"thrd_*",
+		"__rust_begin_short_backtrace*",
+		"__scrt_common_main*",
+		"BaseThreadInitThunk",
+	};
+
+	if (!f->function || decode_in_kernel(r->detector))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(starts_of); i++)
+		if (pattern_matches(starts_of[i], f->function, decode_plain_length(f->function)))
+			return true;
+	return false;
+}
+
+/* Is the file a header of the C++ library, or a source of Rust's? */
+static bool is_library_source(const char *file)
+{
+	static const char *const folders[] = { "/include/c++/", "/rustc/", "/library/core/", "/library/std/",
+		                               "/library/alloc/" };
+	/* without their folder, as Valgrind prints them */
+	static const char *const names[] = {
+		"stl_*",          "*new_allocator.h",  "alloc_traits.h", "allocator.h",      "basic_string.*",
+		"char_traits.h",  "shared_ptr*",       "unique_ptr.h",   "std_function.h",   "invoke.h",
+		"vector.tcc",     "deque.tcc",         "hashtable*.h",   "unordered_map.h",  "ptr_traits.h",
+		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
+		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h",
+	};
+	const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (strstr(file, folders[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (pattern_matches(names[i], base, strlen(base)) && (!slash || strstr(file, "/bits/")))
+			return true;
+	return false;
+}
+
+/* Libraries that belong to a tool, to C or to C++: their functions without names are nobody's bug. */
+static bool is_library_module(const char *module)
+{
+	static const char *const names[] = { "libc.so*", "libc-2*",     "ld-linux*",    "libpthread*", "libstdc++*",
+		                             "libc++*",  "libgcc_s*",   "libasan*",     "libhwasan*",  "liblsan*",
+		                             "libtsan*", "libubsan*",   "libclang_rt*", "vgpreload*",  "libmemsan*",
+		                             "libm.so*", "linux-vdso*", "[vdso]",       "memcheck-*" };
+	const char *slash = strrchr(module, '/'), *base = slash ? slash + 1 : module;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (pattern_matches(names[i], base, strlen(base)))
+			return true;
+	return false;
+}
+
+/* In a program: is the frame nobody's bug? */
+static bool program_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
+{
+	const char *name = f->function;
+
+	if (!name)
+		return !f->module || is_library_module(f->module);
+	if (f->file && is_library_source(f->file))
+		return true;
+	if (frame_is_plumbing(r, f))
+		return true;
+	/* "int* std::copy<…>(…)": the class stands behind the return type */
+	for (const char *std = strstr(name, "std::"); std; std = strstr(std + 1, "std::")) {
+		const char *bracket = strpbrk(name, "<(");
+		if ((std == name || std[-1] == ' ') && (!bracket || std < bracket))
+			return true;
+	}
+	return false;
+}
+
+/* The first frame of a program's stack that may be to blame; its function may have no name.  s->nr: there is none. */
+static size_t first_of_program(const struct decode_record *r, const struct decode_stack *s)
+{
+	for (size_t i = 0; i < s->nr; i++) {
+		const struct decode_frame *f = &s->frames[i];
+		bool start = decode_frame_is_start(r, f);
+		if (start)
+			return strcmp(f->function, "main") == 0 ? i : s->nr;
+		if (!f->unreliable && !program_frame_is_plumbing(r, f))
+			return i;
+	}
+	return s->nr;
+}
+
 /* The first frame that is not plumbing; s->nr: there is none.  Inlined functions of the kernel count only when there is
  * nothing else, so that a log is named alike before and after it was symbolized. */
 static size_t first_guilty(const struct decode_record *r, const struct decode_stack *s, bool inlined, bool unreliable)
@@ -264,11 +388,13 @@ size_t decode_guilty_index(const struct decode_record *r, const struct decode_st
 		return i;
 	if (named && (i = find_function(s, named)) < s->nr)
 		return i;
-	if ((i = first_guilty(r, s, !kernel, false)) < s->nr)
+	if (!kernel)
+		return first_of_program(r, s);
+	if ((i = first_guilty(r, s, false, false)) < s->nr)
 		return i;
-	if (kernel && (i = first_guilty(r, s, true, false)) < s->nr)
+	if ((i = first_guilty(r, s, true, false)) < s->nr)
 		return i;
-	return r->title_function && kernel ? s->nr : first_guilty(r, s, true, true);
+	return r->title_function ? s->nr : first_guilty(r, s, true, true);
 }
 
 /* The stack to blame.  When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the
@@ -415,10 +541,14 @@ static const char *title_start(struct decode_record *r)
 void decode_record_blame(struct decode_record *r)
 {
 	const char *start;
+	char name[1100];
 
 	set_guilty(r);
 	start = title_start(r);
-	r->title = r->function ? decode_record_format(r, "%s in %.*s", start, (int)decode_plain_length(r->function),
-	                                              r->function)
-	                       : start;
+	if (!r->function) {
+		r->title = start;
+		return;
+	}
+	decode_short_name(name, sizeof(name), r->function);
+	r->title = decode_record_format(r, "%s in %s", start, name);
 }

@@ -52,6 +52,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "reports/reports.h"
 
@@ -185,6 +186,13 @@ const struct decode_frame *decode_record_location(const struct decode_record *r)
 /* Does the function, in a report of that detector, belong to a detector or an allocator, or does it only act for its
  * caller (memcpy, dump_stack)? */
 bool decode_function_is_plumbing(const char *detector, const char *function);
+/* A sentence about the kind of bug. */
+const char *decode_record_sentence(const struct decode_record *r);
+/* Memory that the program can still reach: no leak, in spite of Valgrind's list. */
+static inline bool decode_is_reachable(const struct decode_record *r)
+{
+	return r->leak.class && strcmp(r->leak.class, "reachable") == 0;
+}
 /* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
 
@@ -253,6 +261,10 @@ enum decode_document { DECODE_SARIF, DECODE_JUNIT, DECODE_HTML, DECODE_GITHUB, D
 struct decode_writer;
 struct decode_writer *decode_writer_create(FILE *out, enum decode_document form); /* NULL: out of memory */
 void decode_writer_put(struct decode_writer *w, const struct decode_record *r);
+/* Paths in documents are relative to the repository, by default the current folder; false: it cannot be read. */
+bool decode_root(const char *folder);
+/* … and to folders of other machines, whose text is taken off.  The string stays the caller's.  False: too many. */
+bool decode_strip(const char *prefix);
 void decode_writer_finish(struct decode_writer *w); /* frees the writer, too */
 
 /* ---- suppressed.c, merge.c ------------------------------------------------------------------- */

@@ -175,8 +175,20 @@ const struct decode_stack *decode_blame_stack(const struct decode_record *r);
 size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
+/* Is it a detector of the kernel's reports? */
+bool decode_in_kernel(const char *detector);
+/* main, or where a thread or the process starts: no frame behind it is the program's. */
+bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f);
 /* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
 size_t decode_plain_length(const char *function);
+/* Writes the name as people say it: templates shortened, and without what compilers add. */
+void decode_short_name(char *name, size_t size, const char *function);
+
+/* ---- signature.c ----------------------------------------------------------------------------- */
+
+/* The last part of a function's name, as all compilers and tools agree on it; returns its length.  *weak: many
+ * functions have that name. */
+size_t decode_name_core(const char *function, char *core, size_t size, bool *weak);
 
 /* ---- record.c: scanners ---------------------------------------------------------------------- */
 
@@ -235,6 +247,7 @@ enum decode_section {
 	SECTION_FRAME,
 	SECTION_OBJECT,
 	SECTION_MEMORY,
+	SECTION_NEXT, /* memsan: what to do next */
 	SECTION_PAGE,
 	SECTION_PLACE,
 	SECTION_HEX,
@@ -362,7 +375,9 @@ const char *decode_files_find(struct decode_files *f, const char *name, size_t i
 struct decode_writer {
 	FILE *out;
 	enum decode_document form;
-	uint64_t nr; /* records so far */
+	uint64_t nr, failures; /* records so far; JUnit: those that are bugs */
+	uint64_t *seen;        /* GitLab: the signatures so far */
+	size_t nr_seen, room_seen;
 	char *rules; /* SARIF: the kinds so far, "kind\n" each, which are written behind the results */
 	size_t rules_len, rules_room;
 	FILE *body; /* JUnit: the cases, collected because the head counts them */
@@ -384,7 +399,7 @@ void decode_html_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_tail(struct decode_writer *w);
 /* s as text or attribute of XML and HTML; it may hold any bytes.  NULL: writes nothing. */
 void decode_put_xml(FILE *out, const char *s);
-/* The path relative to the working directory if the file is below it, else as it is. */
+/* The path relative to a folder of decode_strip, or to the repository, if the file is below one; else as it is. */
 const char *decode_relative(const char *path);
 
 #endif

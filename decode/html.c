@@ -128,8 +128,8 @@ static void put_facts(struct decode_writer *w, const struct decode_record *r)
 	put_fact(out, "tags", r->tags);
 	put_fact(out, "variable", r->place);
 	if (r->leak.class)
-		fprintf(out, "<dt>leak</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n", r->leak.bytes,
-		        r->leak.objects);
+		fprintf(out, "<dt>%s</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n",
+		        decode_is_reachable(r) ? "reachable" : "leak", r->leak.bytes, r->leak.objects);
 	if (r->file) {
 		fputs("<dt>log</dt><dd>", out);
 		decode_put_xml(out, r->file);
@@ -343,7 +343,7 @@ void decode_html_put(struct decode_writer *w, const struct decode_record *r)
 	        r->corrupted != NULL);
 	put_attribute(out, "data-detector", r->detector);
 	put_attribute(out, "data-kind", r->kind);
-	if (r->leak.class)
+	if (r->leak.class && !decode_is_reachable(r))
 		put_leak_stack(out, r);
 	fputs(">\n", out);
 	put_summary(out, r);

@@ -374,6 +374,27 @@ static bool kasan_is_whole(const struct decode_open *o)
 	return strcmp(detector, "kasan") == 0 ? o->saw_memory : o->saw_summary;
 }
 
+/* Lines that only memsan's reports have: remarks in the head, what shadow bytes mean, the next step with its commands,
+ * and the summary. */
+static bool read_memsan(struct decode_open *o, const char *text, const char *t)
+{
+	if (o->section == SECTION_HEAD && (starts(t, "Meaning: ") || starts(t, "The call trace shows ") ||
+	                                   starts(t, "The damage was done ") || decode_read_first_byte(o->record, t)))
+		return true;
+	if (starts(text, "Next: ")) {
+		o->section = SECTION_NEXT;
+		o->stack = NULL;
+		return true;
+	}
+	if (starts(text, "SUMMARY: MEMSAN: ")) {
+		o->section = SECTION_HEAD;
+		o->stack = NULL;
+		return true;
+	}
+	return (o->section == SECTION_NEXT && *text == ' ') ||
+	       (o->section == SECTION_MEMORY && starts(text, "Shadow bytes: "));
+}
+
 static enum decode_answer line_kasan(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
@@ -386,8 +407,7 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 		o->closed = true;
 		return LINE_TAKEN;
 	}
-	if (strcmp(r->detector, "memsan") == 0 && o->section == SECTION_HEAD &&
-	    (starts(t, "Meaning: ") || decode_read_first_byte(r, t)))
+	if (strcmp(r->detector, "memsan") == 0 && read_memsan(o, text, t))
 		return LINE_TAKEN;
 	if (decode_read_module(o, t))
 		return LINE_TAKEN;

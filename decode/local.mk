@@ -22,5 +22,5 @@ decode/page_data.c: $(srcdir)/decode/page.css $(srcdir)/decode/page.js
 CLEANFILES += decode/page_data.c
 EXTRA_DIST += decode/page.css decode/page.js
 
-# The JSON schema of the format in memsan-report(5).
-dist_pkgdata_DATA = decode/memsan-report-1.schema.json
+# The JSON schema of the format in memsan-report(5); tables and views for PostgreSQL.
+dist_pkgdata_DATA = decode/memsan-report-1.schema.json decode/report.sql

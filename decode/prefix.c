@@ -39,11 +39,14 @@ static bool digit(char c)
 
 static bool number(struct cursor *c, uint64_t *value)
 {
-	const char *start = c->p;
+	const char *start = c->p, *p = start, *end = c->end - start < 18 ? c->end : start + 18;
+	uint64_t sum = 0;
 
-	for (*value = 0; c->p < c->end && digit(*c->p) && c->p - start < 18; c->p++)
-		*value = *value * 10 + (uint64_t)(*c->p - '0');
-	return c->p > start;
+	for (; p < end && digit(*p); p++)
+		sum = sum * 10 + (uint64_t)(*p - '0');
+	*value = sum;
+	c->p = p;
+	return p > start;
 }
 
 static bool letter(struct cursor *c, char wanted)
@@ -88,7 +91,7 @@ static bool is_month(const char *p, size_t len)
 	bool month = false;
 
 	for (size_t i = 0; len >= 3 && i < 36; i += 3)
-		month |= memcmp(months + i, p, 3) == 0;
+		month |= months[i] == p[0] && months[i + 1] == p[1] && months[i + 2] == p[2];
 	return month;
 }
 
@@ -491,6 +494,8 @@ static bool take_facility(struct cursor *c)
 	static const char *const names[] = { "kern ", "user ", "daemon", "syslog" };
 	bool known = false;
 
+	if (*c->p != 'k' && *c->p != 'u' && *c->p != 'd' && *c->p != 's')
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !known; i++)
 		known = (size_t)(c->end - c->p) > strlen(names[i]) && memcmp(c->p, names[i], strlen(names[i])) == 0;
 	if (!known)
@@ -581,6 +586,8 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 		}
 		break;
 	case 'a' ... 'z':
+		if (out->have_stamp) /* printk's text begins */
+			return false;
 		taken = take_facility(c);
 		if (!taken) {
 			*c = began;

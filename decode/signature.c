@@ -1,16 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/signature.c - the signature by which a bug is known again.
- * The signature is a hash of the detector, the kind and up to four functions, beginning with the guilty one, without
- * the parts that compilers add ("foo.constprop.0", "foo.cold").  It holds no address, offset or line, so the same bug
- * has the same signature on another machine and in the next build.  Frames without a function count by module and
- * offset.
- * Weaknesses accepted: two bugs of one kind, in one function and on one path, have one signature.  A log must have
- * the same signature whether or not it was symbolized with inlined functions, so inlined frames do not count. */
+/* decode/signature.c - the signature by which a bug is known again: in the next run, in another build, by another tool.
+ *
+ * The signature is a hash of what kind of bug it is and of the function to blame.  All tools' words for a kind count
+ * as one: Valgrind's "Invalid read" of a freed block, AddressSanitizer's heap-use-after-free and KASAN's
+ * slab-use-after-free are reads after a free.  Names of functions count without what compilers and tools add to them
+ * or leave out: "ns::f<int>(char*) const [clone .cold]" and "f" are one name.  The hash holds no address, offset or
+ * line.
+ *
+ * Which frames count?  In programs only the one to blame, since an optimizing compiler drops frames of functions
+ * that end with a call.  Leaks also count its caller, because many leaks come from one constructor, and so do names
+ * that say little ("operator()").  In the kernel, which is always optimized, the caller counts too.  Functions of the
+ * kernel that are inlined do not count, so that a log has the same signature before and after it was symbolized.  No
+ * frame counts behind main or the function of a thread.  A frame without a name counts by module and offset.
+ *
+ * Weaknesses accepted: two bugs of one kind in one function of a program have one signature.  Two functions whose
+ * names differ in their class only have one, because some tools do not print the class.
+ */
 #include "config.h"
 
-#include "decode/decode_internal.h"
+#include <ctype.h>
 
-#define SIGNATURE_FRAMES 4
+#include "decode/decode_internal.h"
 
 /* FNV-1a, 64 bits. */
 static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
@@ -20,14 +30,252 @@ static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
 	return (h ^ 0xff) * 0x100000001b3u;
 }
 
-static uint64_t hash_frame(uint64_t h, const struct decode_frame *f)
+/* ---- what kind of bug ------------------------------------------------------------------------ */
+
+/* The first row whose words the kind has counts.  A star in front: the words may stand anywhere. */
+static const char *const kinds[][2] = {
+	{ "*stack-use-after", "use-after-scope" },
+	{ "use-after-return", "use-after-scope" },
+	{ "use-after-scope", "use-after-scope" },
+	{ "*container-overflow", "container" },
+	{ "container-out-of-bounds", "container" },
+	{ "*double-free-or-invalid-free", "double-free" },
+	{ "*double-free", "double-free" },
+	{ "object-already-free", "double-free" },
+	{ "*use-after-poison", "poisoned" },
+	{ "*use-after", "use-after-free" },
+	{ "poison-overwritten", "use-after-free" },
+	{ "invalid-read", "access" },
+	{ "invalid-write", "access" },
+	{ "*dealloc-mismatch", "mismatch" },
+	{ "*delete-type-mismatch", "mismatch" },
+	{ "*delete-mismatch", "mismatch" },
+	{ "mismatched-", "mismatch" },
+	{ "*free-on-address", "invalid-free" },
+	{ "bad-free", "invalid-free" },
+	{ "invalid-pointer", "invalid-free" },
+	{ "*invalid-free", "invalid-free" },
+	{ "invalid-object-pointer", "invalid-free" },
+	{ "*stack-buffer", "stack" },
+	{ "stack-out-of-bounds", "stack" },
+	{ "alloca-out-of-bounds", "stack" },
+	{ "dynamic-stack-buffer", "stack" },
+	{ "*global-", "global" },
+	{ "*stack-overflow", "stack-overflow" },
+	{ "*stack-guard-page", "stack-overflow" },
+	{ "*out-of-bounds", "heap" },
+	{ "heap-buffer-", "heap" },
+	{ "*redzone-overwritten", "heap" },
+	{ "memory-corruption", "heap" },
+	{ "*null-pointer", "null" },
+	{ "*null-ptr", "null" },
+	{ "paging-request", "wild" },
+	{ "page-fault", "wild" },
+	{ "wild-memory-access", "wild" },
+	{ "user-memory-access", "wild" },
+	{ "segv", "wild" },
+	{ "unknown-crash", "wild" },
+	{ "general-protection", "wild" },
+	{ "*param-overlap", "overlap" },
+	{ "*overlap", "overlap" },
+	{ "*uninit", "uninitialised" },
+	{ "still-reachable", "reachable" },
+	{ "*leak", "leak" },
+	{ "*lost", "leak" },
+	{ "unreferenced-object", "leak" },
+	{ "negative-size-param", "size" },
+	{ "requested", "size" },
+	{ "allocation-size", "size" },
+	{ "impossible-size", "size" },
+	{ "fishy-value", "size" },
+	{ "calloc", "size" },
+};
+
+#define NULL_MAX 0x10000u
+
+/* Accesses to memory that Valgrind and the processor's faults only know by their addresses. */
+static const char *kind_of_access(const struct decode_record *r)
 {
-	if (f->function)
-		return hash_bytes(h, f->function, decode_plain_length(f->function));
-	if (f->module && f->have_offset) {
+	if (r->object.present)
+		return r->object.state && starts(r->object.state, "freed") ? "use-after-free" : "heap";
+	return r->have_addr && r->addr < NULL_MAX ? "null" : "wild";
+}
+
+static const char *kind_of_bug(const struct decode_record *r)
+{
+	const char *kind = r->kind;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *words = kinds[i][0];
+		if (*words == '*' ? strstr(r->kind, words + 1) != NULL : starts(r->kind, words)) {
+			kind = kinds[i][1];
+			break;
+		}
+	}
+	if (strcmp(kind, "access") == 0 || strcmp(kind, "wild") == 0)
+		kind = kind_of_access(r);
+	if (strcmp(kind, "invalid-free") == 0 && strcmp(r->detector, "valgrind") == 0 && r->object.state &&
+	    starts(r->object.state, "freed"))
+		kind = "double-free";
+	return kind;
+}
+
+const char *decode_record_sentence(const struct decode_record *r)
+{
+	static const char *const sentences[][2] = {
+		{ "heap", "The program accesses memory outside of the heap object that it means." },
+		{ "stack", "The program accesses memory outside of a variable on the stack." },
+		{ "global", "The program accesses memory outside of a global variable." },
+		{ "container", "The program accesses a part of a container that holds no element." },
+		{ "use-after-free", "The program accesses memory after it was freed." },
+		{ "use-after-scope", "The program accesses a local variable after its block or function ended." },
+		{ "poisoned", "The program accesses memory that it marked as not to be accessed." },
+		{ "double-free", "The program frees memory that it has already freed." },
+		{ "invalid-free", "The program frees a pointer that no allocation returned." },
+		{ "mismatch", "The program frees memory by a function that does not fit its allocation." },
+		{ "null", "The program follows a null pointer, or a pointer near to null." },
+		{ "wild", "The program follows a pointer to memory that is not there." },
+		{ "uninitialised", "The program uses memory that nothing was written to." },
+		{ "leak", "Nothing points to allocated memory any more, so it can never be freed." },
+		{ "reachable", "Memory was not freed when the program ended, though it could still be reached." },
+		{ "stack-overflow", "The stack is full; often a recursion without an end." },
+		{ "overlap", "A function whose buffers may not overlap gets buffers that do." },
+		{ "size", "A size is impossible, often because it is negative." },
+	};
+	const char *kind = kind_of_bug(r);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++)
+		if (strcmp(kind, sentences[i][0]) == 0)
+			return sentences[i][1];
+	return "The program uses memory wrongly.";
+}
+
+/* Is reading another bug than writing? */
+static bool access_counts(const char *kind)
+{
+	static const char *const yes[] = { "use-after-free",  "heap",      "stack",   "global",
+		                           "use-after-scope", "container", "poisoned" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
+		if (strcmp(kind, yes[i]) == 0)
+			return true;
+	return false;
+}
+
+/* ---- names of functions ---------------------------------------------------------------------- */
+
+/* What stands behind the bracket that closes the one at p, or the end. */
+static const char *behind_bracket(const char *p)
+{
+	char open = *p, close = open == '<' ? '>' : open == '(' ? ')' : open == '{' ? '}' : ']';
+	int depth = 0;
+
+	for (; *p; p++) {
+		depth += *p == open;
+		if (*p == close && (close != '>' || p[-1] != '-') && --depth == 0)
+			return p + 1;
+	}
+	return p;
+}
+
+/* "operator" at p, not as a part of another name? */
+static bool is_operator(const char *p, const char *start)
+{
+	return starts(p, "operator") && !isalnum((unsigned char)p[8]) && p[8] != '_' &&
+	       (p == start || !(isalnum((unsigned char)p[-1]) || p[-1] == '_'));
+}
+
+/* A hash of Rust: "h" and 16 digits */
+static bool is_rust_hash(const char *p, size_t len)
+{
+	return len == 17 && *p == 'h' && strspn(p + 1, "0123456789abcdef") >= 16;
+}
+
+/* The last part of a name, without arguments, template arguments, return type and what compilers add.  Returns its
+ * length; *weak: many functions have that name. */
+size_t decode_name_core(const char *function, char *core, size_t size, bool *weak)
+{
+	const char *p = function;
+	size_t n = 0;
+
+	*weak = false;
+	if (*p == '<') /* Rust: "<a::B as c::D>::run" */
+		p++;
+	while (*p && n + 2 < size) {
+		if (is_operator(p, function)) {
+			*weak = true;
+			for (n = 0; *p && n + 2 < size && (*p != '(' || n == 8) && !(*p == '<' && n > 9); p++)
+				if (*p != ' ' || isalnum((unsigned char)p[1]))
+					core[n++] = *p;
+			break;
+		}
+		if (starts(p, "::")) {
+			size_t len = strcspn(p + 2, ":<( ");
+			if (!p[2 + len] && is_rust_hash(p + 2, len))
+				break;
+			p += 2;
+			n = 0;
+		} else if (*p == '{' || *p == '$') { /* "{lambda()#1}", "{{closure}}", "$_0" */
+			*weak = true;
+			if (*p == '$')
+				p += 1 + strspn(p + 1, "_0123456789");
+			else
+				p = behind_bracket(p);
+			n = (size_t)snprintf(core, size, "{}");
+		} else if (starts(p, "(anonymous")) {
+			p = behind_bracket(p);
+		} else if (*p == '<') {
+			p = behind_bracket(p);
+		} else if (*p == '(' || *p == '@' || *p == '[') {
+			const char *behind = behind_bracket(p);
+			if (*p == '(' && starts(behind, "::")) { /* a local function's class: "f(int)::C::g" */
+				p = behind;
+				continue;
+			}
+			if (*p == '(' && starts(behind, " const::")) {
+				p = behind + 6;
+				continue;
+			}
+			break;
+		} else if (*p == '.' && n) {
+			break;          /* ".constprop.0" */
+		} else if (*p == ' ') { /* what stood in front was the return type; " as " ends Rust's own type */
+			if (starts(p, " as ")) {
+				p += strcspn(p, ">");
+				p += *p == '>';
+				continue;
+			}
+			n = 0;
+			p++;
+		} else if (*p == '>' || *p == '*' || *p == '&') {
+			p++;
+		} else {
+			core[n++] = *p++;
+		}
+	}
+	core[n] = '\0';
+	*weak |= n == 0;
+	return n;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
+{
+	char core[512];
+	size_t len;
+
+	*weak = false;
+	if (f->function) {
+		len = decode_name_core(f->function, core, sizeof(core), weak);
+		return hash_bytes(h, core, len);
+	}
+	if (f->module) {
 		const char *slash = strrchr(f->module, '/');
+		/* Valgrind prints where the code lies in memory, which is a whole number of pages further */
+		uint64_t offset = f->have_offset ? f->offset : f->pc & 0xfff;
 		h = hash_bytes(h, slash ? slash + 1 : f->module, strlen(slash ? slash + 1 : f->module));
-		return hash_bytes(h, (const char *)&f->offset, sizeof(f->offset));
+		return hash_bytes(h, (const char *)&offset, sizeof(offset));
 	}
 	return h;
 }
@@ -35,23 +283,31 @@ static uint64_t hash_frame(uint64_t h, const struct decode_frame *f)
 static void set_signature(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
-	uint64_t h = 0xcbf29ce484222325u;
-	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0;
+	const char *kind = kind_of_bug(r);
+	bool kernel = decode_in_kernel(r->detector), weak = false, leak = r->leak.class != NULL;
+	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel || leak ? 2 : 1;
+	uint64_t h = hash_bytes(0xcbf29ce484222325u, kernel ? "kernel" : "program", 6);
 
-	h = hash_bytes(h, r->detector, strlen(r->detector));
-	h = hash_bytes(h, r->kind, strlen(r->kind));
+	h = hash_bytes(h, kind, strlen(kind));
+	if (access_counts(kind) && r->access && strcmp(r->access, "free") != 0)
+		h = hash_bytes(h, r->access, strlen(r->access));
 	if (s && i == s->nr)
-		i = 0;
-	/* an inlined guilty function counts as the function that it is inlined into */
-	for (; s && i < s->nr && taken < SIGNATURE_FRAMES; i++) {
+		i = kernel && !r->function ? 0 : s->nr;
+	/* a kernel's inlined guilty function counts as the function that it is inlined into */
+	for (; s && i < s->nr && taken < wanted; i++) {
 		const struct decode_frame *f = &s->frames[i];
-		if (f->inlined || f->unreliable)
+		if (f->unreliable || (kernel && f->inlined))
 			continue;
-		h = hash_frame(h, f);
+		if (taken && decode_frame_is_start(r, f))
+			break;
+		h = hash_frame(h, f, &weak);
 		taken++;
+		wanted += weak && wanted < 3;
 	}
-	if (!taken && r->function)
-		h = hash_bytes(h, r->function, strlen(r->function));
+	if (!taken && r->function) {
+		struct decode_frame named = { .function = r->function };
+		h = hash_frame(h, &named, &weak);
+	}
 	r->signature = h;
 }
 

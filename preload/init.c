@@ -54,12 +54,26 @@ static void complain_option(void *ctx, const char *line)
 	report_line("%s", line);
 }
 
+/* https://no-color.org, https://bixense.com/clicolors */
+static enum report_colour colour_wanted(void)
+{
+	const char *no = environment_get("NO_COLOR"), *force = environment_get("CLICOLOR_FORCE"),
+		   *term = environment_get("TERM");
+
+	if (no && *no)
+		return COLOUR_NEVER;
+	if (force && *force && !str_equal(force, "0"))
+		return COLOUR_ALWAYS;
+	return !term || str_equal(term, "dumb") ? COLOUR_NEVER : COLOUR_TERMINAL;
+}
+
 static void read_options(bool secure)
 {
 	const char *text, *bad;
 
 	options_set_defaults(&options);
 	reports_init(secure);
+	report_set_colour(secure ? COLOUR_NEVER : colour_wanted());
 	if (&memsan_default_options) {
 		text = memsan_default_options();
 		if (text)
@@ -95,6 +109,7 @@ static void start_locked(void)
 	live_counters_start();
 	deep_start();
 	slab_set_report_hook(dispatch_finding);
+	hooks_connect();
 	leak_connect();
 	slab_set_trace_hook(trace_event);
 	ok = slab_init();

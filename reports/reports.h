@@ -7,6 +7,7 @@
  *
  *   kinds.def, kinds.c  every kind of report: name, class, explanation
  *   layout.c            shared by the text and the JSON of a report
+ *   short_name.c        names of functions as people say them
  *   render_text.c       a record as text
  *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON
@@ -15,11 +16,13 @@
  *
  *   finding.c           a detector's finding becomes a record
  *   record.c            fills a record in stages
+ *   next_step.c         what the user can do to learn more, with the commands
  *   api_names.c         names of the functions that allocate and free
  *   emit.c              one report at a time: what is printed, and when
  *   helper.c            starts and asks the symbolizer helper
  *   plain.c             prints without the helper
  *   sink.c              writes the text where reports go
+ *   colour.c            the text with the colours of a terminal
  *
  * Tool half (helper and memsan command):
  *
@@ -58,7 +61,7 @@ enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_F
 enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
 
 #define REPORT_MAGIC 0x5052534du /* "MSRP" */
-#define REPORT_VERSION 2
+#define REPORT_VERSION 3
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
@@ -133,8 +136,10 @@ struct report_record {
 	uint32_t obj_cache; /* strings: cache name */
 	uint32_t obj_state; /* 0 allocated, 1 freed (quarantine), 2 free */
 	uint64_t slot_addr, slot_size;
-	uint32_t obj_api; /* strings: "malloc", "operator new", … or 0 */
-	uint32_t place;   /* strings: lines about a variable, each with its newline, or 0 */
+	uint32_t obj_api;             /* strings: "malloc", "operator new", … or 0 */
+	uint32_t place;               /* strings: lines about a variable, each with its newline, or 0 */
+	uint32_t next, next_commands; /* strings: what to do now; commands for that, each with its newline; or 0 */
+	uint32_t legend, legend_pad;  /* strings: what the bytes of the memory rows mean, or 0 */
 	/* memory rows: the bytes when the report was made; or shadow bytes, each for memory_scale bytes of memory */
 	uint32_t memory_scale; /* 0: the bytes themselves */
 	uint32_t memory_len;
@@ -179,8 +184,30 @@ struct finding {
 };
 /* False: no report was made; report_begin says when. */
 bool report_finding(const struct finding *f);
-/* Ends the process with exitcode, or by SIGABRT if that is 0. */
+/* Ends the process with exitcode, or by SIGABRT if that is 0 or with fault=abort. */
 __attribute__((noreturn)) void report_panic(void);
+/* A report that was printed, for debuggers, which read it in the process or in its core file. */
+#define REPORT_VIEW_VERSION 1
+struct report_view {
+	uint32_t version, sequence, tid, nr_stacks;
+	const char *text; /* as it was printed, or NULL */
+	uint64_t text_len;
+	struct report_view_stack {
+		uint32_t role, nr_frames, frame_size, pad; /* role: enum report_role */
+		const struct report_frame *frames;
+	} stacks[REPORT_STACKS];
+};
+/* Called after each report that was printed, in its thread, without the report lock.  Signals are blocked, and the
+ * stack may be one of memsan's own.  text and json are NULL unless they were asked for. */
+struct report_hooks {
+	bool text, json; /* wanted */
+	void (*tell)(const struct report_view *view, const char *text, const char *json,
+	             void (*callback)(const char *text));
+};
+/* Once, at start. */
+void report_set_hooks(const struct report_hooks *hooks);
+/* One more function that gets the text; NULL: none. */
+void report_set_callback(void (*callback)(const char *text));
 /* A function that does not allow overlap is given two ranges that overlap.  fill: as in struct finding, or NULL. */
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
@@ -244,6 +271,7 @@ bool report_is_last(uintptr_t addr);
 bool report_was_fault(uintptr_t addr, size_t n);
 bool report_is_mine(void);   /* is this thread in the middle of a report? */
 uint32_t report_count(void); /* reports of this process so far, without repetitions */
+uint32_t report_repeated_count(void);
 /* At exit.  Waits for a report that another thread is making, so that report_count is final.  Then prints one line if
  * reports were repeated or left out. */
 void report_summary(void);
@@ -262,6 +290,9 @@ void report_line(const char *format, ...) __printf_like(1, 2);
 /* Once, single-threaded, before the first line: remembers which file standard error is.  secure (AT_SECURE): no
  * log or report file is ever opened, and only the installed helper is started. */
 void reports_init(bool secure);
+/* Once, at start: when does standard error get colours?  Never in a regular file. */
+enum report_colour { COLOUR_NEVER, COLOUR_TERMINAL, COLOUR_ALWAYS };
+void report_set_colour(enum report_colour colour);
 /* Once, when the options are parsed.  A relative log_path starts at the present directory. */
 void reports_configure(void);
 /* In the child of fork, before lib_fork_child frees the locks: the child counts its own reports.  (lib's fork functions
@@ -292,6 +323,9 @@ struct report_symbols {
 	/* Why a module has no symbols, or NULL. */
 	const char *(*note)(void *ctx, const struct report_record *r, unsigned module);
 };
+/* A C++ or Rust function's name as people say it: without default arguments of templates, and never longer than a line
+ * can hold. The name of a C function stays. */
+void report_put_short_name(struct fmt_buf *b, const char *name);
 /* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are

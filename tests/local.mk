@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Scripts that check the sources, the documentation and the built files.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
-	tests/reentry/run tests/harden/run \
-	tests/torture/run tests/published tests/decode tests/prefixes tests/scores tests/wording tests/examples-caches \
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
+	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run \
+	tests/torture/run tests/published tests/decode tests/prefixes tests/scores tests/wording \
+	tests/report-sql \
+	tests/readable tests/debugger tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;

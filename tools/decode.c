@@ -162,6 +162,12 @@ static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 		} else if ((value = tool_option_value("--source-root", argv, argc, &i)) != NULL) {
 			if (!output_source_root(value))
 				return 1;
+		} else if ((value = tool_option_value("--root", argv, argc, &i)) != NULL) {
+			if (!output_root(value))
+				return 1;
+		} else if ((value = tool_option_value("--strip", argv, argc, &i)) != NULL) {
+			if (!decode_strip(value))
+				return tool_usage_error("decode", "too many options --strip");
 		} else if (!strcmp(argv[i], "--short")) {
 			output_format(&d->out, "short");
 		} else if (!strcmp(argv[i], "--source")) {
@@ -224,6 +230,10 @@ const struct tool_command command_decode = {
 		"  --source         print the source lines around each frame\n"
 		"  --source-root=DIR  show lines of files below DIR too, not only below the current\n"
 		"                   folder; may be repeated\n"
+		"  --root=DIR       the repository: files below it get paths relative to it in sarif,\n"
+		"                   junit, github and gitlab; default: the current folder\n"
+		"  --strip=DIR      take DIR off the front of paths there; for logs of other machines; may\n"
+		"                   be repeated\n"
 		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
 		"  -f, --follow     at the end of a file, wait for more, as tail -f does\n"
 		"  --check          exit with status 3 when there is a report, or a line that looks like one\n"
