@@ -369,7 +369,7 @@ static const char *behind_cpu(const char *text)
 }
 
 /* "WARNING: CPU: 1 PID: 12 at mm/usercopy.c:78 usercopy_warn+0x1/0x2": warnings that have no line of their own, or
- * whose own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: worker/12". */
+ * whose own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: x/12". */
 static enum decode_form headline_warning(const char *text, struct decode_open *o)
 {
 	static const char *const places[][3] = {
@@ -488,35 +488,48 @@ static const struct {
 #undef MARK
 
 /* A bit for each pair of letters with which a mark begins ("{" stands for itself and any letter): nearly all lines of
- * a log end here. */
-static uint64_t first_pairs[65536 / 64];
+ * a log end here.  Then only marks with the same first letter are compared. */
+static struct {
+	uint64_t pairs[65536 / 64];
+	uint8_t begin[257], order[ARRAY_SIZE(marks)];
+	bool filled;
+} firsts;
 
-static void fill_first_pairs(void)
+static void fill_firsts(void)
 {
+	uint8_t nr = 0;
+
+	for (unsigned first = 0; first < 256; first++) {
+		firsts.begin[first] = nr;
+		for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+			if ((unsigned char)marks[i].text[0] == first)
+				firsts.order[nr++] = (uint8_t)i;
+	}
+	firsts.begin[256] = nr;
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
 		for (unsigned second = 0; second < 256; second++) {
 			unsigned pair = (unsigned)(unsigned char)marks[i].text[0] << 8 | second;
 			if (marks[i].len == 1 || second == (unsigned char)marks[i].text[1])
-				first_pairs[pair / 64] |= 1ull << pair % 64;
+				firsts.pairs[pair / 64] |= 1ull << pair % 64;
 		}
+	firsts.filled = true;
 }
 
 bool decode_may_be_headline(const char *text, size_t len)
 {
-	static bool filled;
-	unsigned pair;
+	unsigned first, pair;
 
-	if (!filled)
-		fill_first_pairs();
-	filled = true;
+	if (!firsts.filled)
+		fill_firsts();
 	if (len < 2)
 		return false;
-	pair = (unsigned)(unsigned char)text[0] << 8 | (unsigned char)text[1];
-	if (!(first_pairs[pair / 64] >> pair % 64 & 1))
+	first = (unsigned char)text[0];
+	pair = first << 8 | (unsigned char)text[1];
+	if (!(firsts.pairs[pair / 64] >> pair % 64 & 1))
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (marks[i].text[0] == text[0] && len >= marks[i].len &&
-		    memcmp(text, marks[i].text, marks[i].len) == 0)
+	for (unsigned i = firsts.begin[first]; i < firsts.begin[first + 1]; i++)
+		if (len >= marks[firsts.order[i]].len &&
+		    memcmp(text, marks[firsts.order[i]].text, marks[firsts.order[i]].len) == 0)
 			return true;
 	return false;
 }

@@ -159,8 +159,8 @@ static bool read_registers(const char *t)
 		"MSR: ", "CFAR: ", "GPR0", "GPR1", "GPR2", "XER: ", "Instruction dump:", "--- interrupt: ",
 		"Failing address:", "Fault in ", "AS:", "Krnl ", "R:0 ", "Oops[", "$ ", "Hi ", "Lo ", "Status: ",
 		"Cause : ", "BadVA : ", "PrId ", "status: ", "gp : ", "t0 : ", "s0 : ", "a0 : ", "Flags: ", "Control: ",
-		"Register r", "psr: ", "Segment ", "PC is at", "Last Breaking-Event-Address", "Kernel Offset:", "Rebooting in",
-		"pgd = ", "SMP: failed", "Starting crashdump", "Kernel attempted to ", "kasan: CONFIG_KASAN",
+		"Register r", "psr: ", "Segment ", "PC is at", "Last Breaking-Event-Address", "Kernel Offset:",
+		"Rebooting in", "pgd = ", "SMP: failed", "Starting crashdump", "Kernel attempted to ", "kasan: CONFIG_KASAN",
 	};
 	/* clang-format on */
 

@@ -189,7 +189,7 @@ FRAMES = """\
 OBJECT = """\
 
 deallocated by thread 16858:
-      #00 pc 000000000004643c  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::Allocator<A>::deallocate(void*)+236)
+      #00 pc 000000000004643c  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::Heap::deallocate(void*)+236)
       #01 pc 0000000000001f4c  /system/bin/worker (Thing::drop(char*)+12)
 
 allocated by thread 16856:
