@@ -385,11 +385,6 @@ struct decode_writer {
 	size_t body_len;
 };
 extern const char decode_page_css[], decode_page_js[]; /* made from page.css and page.js */
-/* Memory that the program can still reach: told, but no leak. */
-static inline bool decode_is_reachable(const struct decode_record *r)
-{
-	return r->leak.class && strcmp(r->leak.class, "reachable") == 0;
-}
 /* The record's rule, as SARIF, JUnit and GitLab name it: "kasan/slab-out-of-bounds". */
 void decode_rule_name(char *buf, size_t size, const struct decode_record *r);
 void decode_sarif_head(struct decode_writer *w);
