@@ -51,6 +51,9 @@ struct copy_request {
 	 * direct jumps out of other functions (copy_scan_jumps).  In any order; those outside of (start, end) are skipped. */
 	const uintptr_t *targets;
 	size_t nr_targets;
+	/* Further entries, whose 5 bytes the caller has overwritten as those at `start`. */
+	const uintptr_t *entries;
+	size_t nr_entries;
 	/* All text of the module (an entry of a jump table leads there), and its readable data (where tables are). */
 	struct copy_range module_text;
 	const struct copy_range *data;
@@ -76,7 +79,7 @@ enum copy_status {
 	COPY_DONE,
 	COPY_UNKNOWN,    /* an instruction that the decoder does not know, at `where` */
 	COPY_UNMOVABLE,  /* one that cannot be copied, at `where` */
-	COPY_ENTRY_BUSY, /* the entry's springboard cannot stay: control may arrive inside of its 5 bytes, at `where` */
+	COPY_ENTRY_BUSY, /* an entry's springboard cannot stay: control may arrive inside of its 5 bytes, at `where` */
 	COPY_TOO_FAR,    /* something is not within 2 GB of the copy */
 	COPY_NO_ROOM     /* code_size or work_size is too small */
 };
@@ -129,7 +132,7 @@ enum copy_status copy_function(const struct copy_request *request, struct copy_r
  * module's text at a distance of more than 127 bytes.  Any byte may start an instruction here, so it finds too much.
  * Calls found(context, from, to) for each. */
 void copy_scan_jumps(const uint8_t *text, size_t size, uintptr_t pc, struct copy_range module_text,
-		     void (*found)(void *context, uintptr_t from, uintptr_t to), void *context);
+                     void (*found)(void *context, uintptr_t from, uintptr_t to), void *context);
 
 /* ---- the slow path --------------------------------------------------------------------------- */
 
