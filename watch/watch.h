@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch/watch.h - loads and stores of plain code, checked: functions run as copies that have the checks in line.
  *
- *   arch/              instructions: decoded, described
+ *   arch/              instructions, decoded
  *   watch_internal.h   shared between the files of watch/
  */
 #ifndef MEMSAN_WATCH_H
