@@ -153,7 +153,8 @@ static volatile unsigned long all_steps;
 static void begin_steps(void)
 {
 	all_steps = 0;
-	__asm__ volatile("sub $128,%%rsp\n\tpushfq\n\torl $0x100,(%%rsp)\n\tpopfq\n\tadd $128,%%rsp" ::: "memory", "cc");
+	__asm__ volatile("sub $128,%%rsp\n\tpushfq\n\torl $0x100,(%%rsp)\n\tpopfq\n\tadd $128,%%rsp" ::
+	                         : "memory", "cc");
 }
 
 /* The arena lies at the same place in all runs. */
@@ -239,6 +240,8 @@ static void each_sample(void (*test)(const struct sample *s, unsigned flags))
 {
 	for (unsigned l = 0; l < ARRAY_SIZE(levels); l++)
 		for (const struct sample *s = levels[l]; s->name; s++) {
+			if (!strcmp(s->level, "AVX2") && !__builtin_cpu_supports("avx2"))
+				continue;
 			if (getenv("SAMPLE") && strcmp(getenv("SAMPLE"), s->name))
 				continue;
 			run(s, expected);
@@ -280,8 +283,8 @@ static void all_bad(const struct sample *s, unsigned flags)
 	unwatch(&watched);
 	compare_outcomes(s, flags);
 	if (nr_wrong)
-		print_message("%s at %s, flags %x: %u of %u accesses wrong; last pc +%lx\n", s->name, s->level, flags, nr_wrong,
-		              nr_bad, (unsigned long)(last_bad.pc - (uintptr_t)watched.start));
+		print_message("%s at %s, flags %x: %u of %u accesses wrong; last pc +%lx\n", s->name, s->level, flags,
+		              nr_wrong, nr_bad, (unsigned long)(last_bad.pc - (uintptr_t)watched.start));
 	assert_int_equal(nr_wrong, 0);
 	if (!(flags & (COPY_NO_CHECKS | COPY_WRITES_ONLY)) && watched.result.counts.checked)
 		assert_true(nr_bad > 0);
@@ -355,7 +358,7 @@ static void stepped(const struct sample *s, unsigned flags)
 		return;
 	watch(&watched, s->start, s->end, flags);
 	step_to_undo = (step_to_undo + 1) % 61;
-	nr_undone = nr_bad_pcs = 0;
+	nr_bad_pcs = 0;
 	steps = 0;
 	stepping = true;
 	run(s, seen);
@@ -363,7 +366,6 @@ static void stepped(const struct sample *s, unsigned flags)
 	unwatch(&watched);
 	compare_outcomes(s, flags);
 	assert_int_equal(nr_bad_pcs, 0);
-	assert_true(nr_undone > 0);
 }
 
 static void test_stepped(void **state)
@@ -373,6 +375,7 @@ static void test_stepped(void **state)
 	(void)state;
 	sigaction(SIGTRAP, &action, NULL);
 	each_sample(stepped);
+	assert_true(nr_undone > 1000);
 	signal(SIGTRAP, SIG_DFL);
 }
 
@@ -403,13 +406,16 @@ static void test_sizes(void **state)
 			sum.unsprung += c->unsprung;
 			sum.short_springs += c->short_springs;
 			if (c->unsprung || c->opaque)
-				print_message("  %s %s: %u unsprung, opaque %d\n", s->level, s->name, c->unsprung, c->opaque);
+				print_message("  %s %s: %u unsprung, opaque %d\n", s->level, s->name, c->unsprung,
+				              c->opaque);
 		}
-		print_message("%-6s text %zu: code %.2f, slow paths %.2f, map %.2f of it; %u insns, %u accesses, %u checks (%u save "
+		print_message("%-6s text %zu: code %.2f, slow paths %.2f, map %.2f of it; %u insns, %u accesses, %u "
+		              "checks (%u save "
 		              "flags, %u registers); %u places, %u short, %u unsprung\n",
 		              levels[l]->level, text_size, (double)code_size / (double)text_size,
-		              (double)slow / (double)text_size, (double)map_size / (double)text_size, sum.insns, sum.accesses,
-		              sum.checks, sum.flags_saved, sum.registers_spilled, sum.places, sum.short_springs, sum.unsprung);
+		              (double)slow / (double)text_size, (double)map_size / (double)text_size, sum.insns,
+		              sum.accesses, sum.checks, sum.flags_saved, sum.registers_spilled, sum.places,
+		              sum.short_springs, sum.unsprung);
 	}
 }
 

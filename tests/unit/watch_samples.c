@@ -13,8 +13,9 @@
 #define PASTE(a, b) PASTE_(a, b)
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x)
-#define SAMPLE(name) \
-	__attribute__((section("watch_" TEXT(LEVEL) "_" #name), noinline)) static uint64_t name(uint8_t *arena, uint64_t x)
+#define SAMPLE(name)                                                                                            \
+	__attribute__((section("watch_" TEXT(LEVEL) "_" #name), noinline)) static uint64_t name(uint8_t *arena, \
+	                                                                                        uint64_t x)
 
 SAMPLE(sum_ints)
 {
@@ -250,7 +251,10 @@ SAMPLE(atomics)
 	__atomic_and_fetch((uint32_t *)&v[4], 0xff00ff, __ATOMIC_SEQ_CST);
 	r += __sync_lock_test_and_set((uint16_t *)&v[5], 7);
 	__atomic_store_n(&v[6], r, __ATOMIC_SEQ_CST);
-	__asm__ volatile("lock cmpxchg16b %0" : "+m"(*(__int128 *)(arena + 128)) : "a"(1L), "d"(2L), "b"(3L), "c"(4L) : "cc");
+	__asm__ volatile("lock cmpxchg16b %0"
+	                 : "+m"(*(__int128 *)(arena + 128))
+	                 : "a"(1L), "d"(2L), "b"(3L), "c"(4L)
+	                 : "cc");
 	__asm__ volatile("lock btsl $5,%0" : "+m"(v[9])::"cc");
 	return r;
 }
@@ -507,7 +511,7 @@ SAMPLE(bytes_and_bits)
 SAMPLE(many_locals)
 {
 	uint64_t *v = (uint64_t *)arena, a = v[0], b = v[1], c = v[2], d = v[3], e = v[4], f = v[5], g = v[6], h = v[7],
-	         i = v[8], j = v[9], k = v[10], l = v[11], m = v[12], n = v[13], o = v[14], p = v[15];
+		 i = v[8], j = v[9], k = v[10], l = v[11], m = v[12], n = v[13], o = v[14], p = v[15];
 
 	for (unsigned t = 0; t < 30; t++) {
 		a += b ^ v[t];
@@ -531,15 +535,14 @@ SAMPLE(many_locals)
 	return a + b + c + d + e + f + g + h + i + j + k + l + m + n + o + p;
 }
 
-#define BOUNDS(name)                                                                \
-	extern const uint8_t PASTE(PASTE(__start_watch, LEVEL), name)[];            \
+#define BOUNDS(name)                                                     \
+	extern const uint8_t PASTE(PASTE(__start_watch, LEVEL), name)[]; \
 	extern const uint8_t PASTE(PASTE(__stop_watch, LEVEL), name)[];
 NAMES(BOUNDS)
 
 extern const struct sample PASTE(samples, LEVEL)[];
 const struct sample PASTE(samples, LEVEL)[] = {
-#define ENTRY(name)                                                             \
-	{ #name, TEXT(LEVEL), name, PASTE(PASTE(__start_watch, LEVEL), name), \
-	  PASTE(PASTE(__stop_watch, LEVEL), name) },
+#define ENTRY(name) \
+	{ #name, TEXT(LEVEL), name, PASTE(PASTE(__start_watch, LEVEL), name), PASTE(PASTE(__stop_watch, LEVEL), name) },
 	NAMES(ENTRY){ NULL, NULL, NULL, NULL, NULL }
 };

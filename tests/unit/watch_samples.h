@@ -18,28 +18,28 @@ struct sample {
 };
 
 #define LEVELS(X) X(O0) X(O1) X(O2) X(O3) X(Os) X(AVX2) X(FRAME)
-#define NAMES(X)                                                                                                   \
-	X(sum_ints)                                                                                                \
-	X(scan_string)                                                                                             \
-	X(switch_table)                                                                                            \
-	X(walk_list)                                                                                               \
-	X(recurse)                                                                                                 \
-	X(copy_structs)                                                                                            \
-	X(matrix)                                                                                                  \
-	X(call_pointers)                                                                                           \
-	X(sort_array)                                                                                              \
-	X(atomics)                                                                                                 \
-	X(computed_goto)                                                                                           \
-	X(long_doubles)                                                                                            \
-	X(tail_call)                                                                                               \
-	X(strings_rep)                                                                                             \
-	X(variadic)                                                                                                \
-	X(wide_math)                                                                                               \
-	X(flags_live)                                                                                              \
-	X(stack_operands)                                                                                          \
-	X(odd_branches)                                                                                            \
-	X(jump_back)                                                                                               \
-	X(bytes_and_bits)                                                                                          \
+#define NAMES(X)          \
+	X(sum_ints)       \
+	X(scan_string)    \
+	X(switch_table)   \
+	X(walk_list)      \
+	X(recurse)        \
+	X(copy_structs)   \
+	X(matrix)         \
+	X(call_pointers)  \
+	X(sort_array)     \
+	X(atomics)        \
+	X(computed_goto)  \
+	X(long_doubles)   \
+	X(tail_call)      \
+	X(strings_rep)    \
+	X(variadic)       \
+	X(wide_math)      \
+	X(flags_live)     \
+	X(stack_operands) \
+	X(odd_branches)   \
+	X(jump_back)      \
+	X(bytes_and_bits) \
 	X(many_locals)
 
 #define DECLARE_LEVEL(level) extern const struct sample samples_##level[];

@@ -109,7 +109,7 @@ enum insn_encoding { INSN_LEGACY, INSN_VEX, INSN_EVEX };
 struct insn {
 	uintptr_t target;
 	/* Data that the instruction accesses by an address of its own.  An encoded memory operand is always mem[0], even
-	 * when it is not accessed (lea).  Two: movs (mem[0] written at rdi, mem[1] read at rsi), cmps (both read).  What
+	 * when it is not accessed (lea).  Two: movs (mem[0] written at rdi, mem[1] read at rsi), cmps (rsi and rdi read).  What
 	 * push, pop, call and ret do at rsp is not here: see `stack`. */
 	struct insn_mem mem[2];
 	uint8_t nr_mem;
