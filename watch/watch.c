@@ -249,8 +249,7 @@ void watch_start(void)
 	watching = true;
 	deep_run(look, NULL);
 	if (!loader_notify())
-		report_line(
-			"watch: modules that are loaded later are not watched: the loader's code cannot be changed");
+		report_line("watch: modules that are loaded later stay unwatched: the loader's code cannot be changed");
 }
 
 /* ---- what was watched ------------------------------------------------------------------------ */
@@ -274,11 +273,9 @@ static void explain_module(const struct watch_module *m)
 
 	report_line("watch: %s: %u functions, %u were called, %u watched", name, m->nr_functions, m->nr_ran,
 	            m->nr_copies);
-	report_line(
-		"watch: %s: in those, %u accesses: %u checked (by %u checks); not checked: %u stack or fixed address, "
-		"%u by segment, %u of uncertain extent",
-		name, c->accesses + c->stack + c->segment + c->uncertain, c->checked, c->checks, c->stack, c->segment,
-		c->uncertain);
+	report_line("watch: %s: their accesses: %u checked (by %u checks), %u on the stack or at fixed addresses, "
+	            "%u by a segment, %u of uncertain extent",
+	            name, c->checked, c->checks, c->stack, c->segment, c->uncertain);
 	report_line("watch: %s: %u places where control comes back: %u without a jump into the copy", name, c->places,
 	            c->unsprung);
 	for (unsigned r = 1; r < LEFT_REASONS; r++)

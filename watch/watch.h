@@ -8,7 +8,7 @@
  *   near.c             address space within 2 GB of a module
  *   filter.c           watch.only
  *   entry.c            jumps at entries, copies at the first call
- *   copy.h             the copier
+ *   copy.h             a function's copy: made, and found again from a place in it
  *   origin.c           from places in copies back to the original: for the unwinder and for signals
  *   report.c           a bad access becomes a report
  *   arch/              instructions: decoded, described; stubs, and changes of running code

@@ -152,6 +152,13 @@ static bool emit_call(struct job *job, struct code *c, const struct node *n, con
 	return true;
 }
 
+/* Goes elsewhere by an address that is found in a register or in memory. */
+static bool flow_is_indirect(const struct insn *x)
+{
+	return x->flow == INSN_RET || x->flow == INSN_STOP || x->flow == INSN_JMP_REG ||
+	       (x->flow == INSN_JMP_MEM && x->mem[0].base != INSN_RIP);
+}
+
 static bool emit_insn(struct job *job, struct code *c, const struct node *n)
 {
 	struct insn x;
@@ -162,7 +169,7 @@ static bool emit_insn(struct job *job, struct code *c, const struct node *n)
 		return unmovable(job, n->offset);
 	if (flow_is_call(n->flow))
 		return emit_call(job, c, n, &x);
-	if (x.movable) {
+	if (x.movable || flow_is_indirect(&x)) {
 		put_bytes(c, job->request->text + n->offset, n->length);
 		return true;
 	}
