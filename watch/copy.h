@@ -42,8 +42,8 @@ struct copy_range {
 };
 
 struct copy_request {
-	/* The function: [start, end) as the dynamic loader placed it.  Bytes from end to padding_end belong to no function
-	 * (padding_end = end when unknown). */
+	/* The function: [start, end) as the dynamic loader placed it.  Bytes from end to padding_end belong to no other known
+	 * function; what of them is padding is found out (padding_end = end when unknown). */
 	uintptr_t start, end, padding_end;
 	/* The original bytes of [start, padding_end), without what was patched there since. */
 	const uint8_t *text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* watch/arch/x86_64/copy.c - the steps by which a function is copied, and memory for them. */
+/* watch/arch/x86_64/copy.c - the steps by which a function is copied. */
 #include "watch/arch/x86_64/copy_internal.h"
 
 size_t copy_work_size(size_t size, size_t nr_targets)
@@ -14,24 +14,6 @@ size_t copy_work_size(size_t size, size_t nr_targets)
 size_t copy_code_size(size_t size)
 {
 	return 256 + size * 32;
-}
-
-void *job_alloc(struct job *job, size_t size)
-{
-	uint8_t *p = job->work;
-
-	size = ALIGN_UP(size, (size_t)16);
-	if (size > (size_t)(job->work_end - p))
-		return NULL;
-	job->work += size;
-	return p;
-}
-
-bool node_decode(const struct job *job, const struct node *n, struct insn *x)
-{
-	const struct copy_request *request = job->request;
-
-	return x86_decode(x, request->text + n->offset, job->size - n->offset, request->start + n->offset);
 }
 
 static enum copy_status failed(struct copy_result *result, enum copy_status status)

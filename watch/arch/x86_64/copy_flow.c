@@ -337,10 +337,29 @@ static void leave_out_frame(struct job *job)
 	}
 }
 
+/* Only nops, int3 and zeroes behind the function are padding: a section without unwind information may follow. */
+static void find_padding(struct job *job)
+{
+	const uint8_t *text = job->request->text;
+	uint32_t at = job->size;
+	struct insn x;
+
+	while (at < job->text_size) {
+		if (text[at] == 0xcc || text[at] == 0)
+			at++;
+		else if (x86_decode(&x, text + at, job->text_size - at, job->request->start + at) && is_nop(&x))
+			at += x.length;
+		else
+			break;
+	}
+	job->text_size = at;
+}
+
 bool flow_decode(struct job *job)
 {
 	if (!decode_all(job) || !find_targets(job))
 		return false;
+	find_padding(job);
 	find_places(job);
 	find_frame_pointer(job);
 	leave_out_frame(job);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch/arch/x86_64/copy_internal.h - shared between the files that copy a function.
  *
- *   copy.c         the order of the steps; memory for them
+ *   copy.c         the order of the steps
+ *   copy_job.c     what all of them use
  *   copy_flow.c    instructions, their targets, the places where control may arrive from outside
  *   copy_live.c    which registers and flags are free where
  *   copy_check.c   which accesses are checked, and which one check serves several
@@ -164,7 +165,7 @@ enum taken {
 	TAKEN_PATCH, /* a springboard, or the entry's */
 };
 
-/* copy.c: scratch memory, or NULL. */
+/* copy_job.c: scratch memory, or NULL. */
 void *job_alloc(struct job *job, size_t size);
 
 bool flow_decode(struct job *job);
