@@ -34,6 +34,7 @@ unit_tests = \
 	tests/unit/test_shadow tests/unit/test_shadow_left tests/unit/test_leak_mark tests/unit/test_leak_left \
 	tests/unit/test_fence_pool tests/unit/test_fence_left tests/unit/test_fence_gate \
 	tests/unit/test_fence_old_kernel tests/unit/test_watch_decode tests/unit/test_watch_copy \
+	tests/unit/test_watch_entry \
 	tests/unit/test_fault_diagnose tests/unit/test_fault_left tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h tests/unit/watch_samples.h
