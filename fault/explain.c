@@ -40,6 +40,8 @@ void fault_gather(const struct fault_origin *origin, const ucontext_t *uc, struc
 	machine_read_context(uc, s->regs);
 	s->tls_base = machine_tls_base();
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
+	if (code_copies)
+		code_copies->original_code(s->regs[MREG_IP], s->code, s->code_len);
 	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) ==
 	                   sizeof(s->top_word);
 	gather_stack(s);
