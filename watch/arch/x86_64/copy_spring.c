@@ -295,7 +295,8 @@ bool spring_place(struct job *job)
 
 			if (!n->place || n->sprung)
 				continue;
-			if (flow_is_call(n->flow) && !n->call_moved) { /* it is made from there */
+			/* A call is made from there, and a return may as well be. */
+			if ((flow_is_call(n->flow) && !n->call_moved) || n->flow == INSN_RET) {
 				n->sprung = !n->size;
 				continue;
 			}
