@@ -63,7 +63,7 @@ struct copy_request {
 	uint8_t *code;
 	uintptr_t code_pc;
 	size_t code_size;
-	/* A near jump to copy_thunk (copy_write_thunk). */
+	/* What copy_write_thunk wrote, within 2 GB. */
 	uintptr_t thunk;
 	/* Scratch memory, 16-byte aligned; what a result points to lies in it. */
 	void *work;
@@ -154,8 +154,8 @@ struct copy_access {
 typedef void copy_bad_access(const struct copy_access *access);
 void copy_set_bad_access(copy_bad_access *handler);
 
-/* Writes the jump to the slow path's common part: COPY_THUNK_SIZE bytes at `code`. */
-#define COPY_THUNK_SIZE 16
+/* Writes the jumps to the slow path's common part: COPY_THUNK_SIZE bytes at `code`. */
+#define COPY_THUNK_SIZE 32
 void copy_write_thunk(uint8_t *code);
 
 /* ---- back from the copy ---------------------------------------------------------------------- */
