@@ -297,6 +297,91 @@ static void test_all_bad(void **state)
 	each_sample(all_bad);
 }
 
+/* ---- at the edges of an object --------------------------------------------------------------- */
+
+/* One access each, at rdi.  Those in `edges` come in the order of their sizes. */
+__asm__(".pushsection watch_edges,\"ax\",@progbits\n"
+        ".globl edge_1, edge_2, edge_4, edge_8, edge_16, edge_10, edge_pair, edge_far, edges_end\n"
+        "edge_1:	movzbl (%rdi),%eax\n	nop\n	nop\n	ret\n"
+        "edge_2:	mov %si,(%rdi)\n	nop\n	nop\n	ret\n"
+        "edge_4:	addl $0,(%rdi)\n	nop\n	nop\n	ret\n"
+        "edge_8:	mov %rsi,(%rdi)\n	nop\n	nop\n	ret\n"
+        "edge_16:	movups (%rdi),%xmm0\n	nop\n	nop\n	ret\n"
+        "edge_10:	fldt (%rdi)\n	fstp %st\n	ret\n"
+        "edge_pair:	mov (%rdi),%eax\n	mov 8(%rdi),%ecx\n	ret\n"
+        "edge_far:	mov (%rdi),%al\n	mov 42(%rdi),%cx\n	ret\n"
+        "edges_end:\n"
+        ".popsection\n");
+extern const uint8_t edge_1[], edge_2[], edge_4[], edge_8[], edge_16[], edge_10[], edge_pair[], edge_far[], edges_end[];
+
+struct edge {
+	const uint8_t *start, *end;
+	unsigned offsets[2], sizes[2];
+};
+
+/* How often must the access be told, and for which bytes? */
+static unsigned bad_members(const struct edge *e, intptr_t at, intptr_t size)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2 && e->sizes[i]; i++)
+		n += at + e->offsets[i] < 0 || at + e->offsets[i] + e->sizes[i] > size;
+	return n;
+}
+
+/* Does only the start of an access that is not aligned lie before the object? */
+static bool starts_before(const struct edge *e, intptr_t at)
+{
+	for (unsigned i = 0; i < 2 && e->sizes[i]; i++)
+		if (at + e->offsets[i] < 0)
+			return (at & 7) != 0;
+	return false;
+}
+
+static void test_edges(void **state)
+{
+	static const struct edge edges[] = {
+		{ edge_1, edge_2, { 0 }, { 1 } },
+		{ edge_2, edge_4, { 0 }, { 2 } },
+		{ edge_4, edge_8, { 0 }, { 4 } },
+		{ edge_8, edge_16, { 0 }, { 8 } },
+		{ edge_16, edge_10, { 0 }, { 16 } },
+		{ edge_10, edge_pair, { 0 }, { 10 } },
+		{ edge_pair, edge_far, { 0, 8 }, { 4, 4 } },
+		{ edge_far, edges_end, { 0, 42 }, { 1, 2 } },
+	};
+	static const unsigned options[] = { 0, COPY_BOTH_ENDS, COPY_NO_MERGE | COPY_NO_LIVENESS };
+	uint8_t *object = arena_memory + ARENA_SIZE;
+
+	(void)state;
+	copy_set_bad_access(bad_access);
+	for (unsigned i = 0; i < ARRAY_SIZE(edges) * ARRAY_SIZE(options); i++) {
+		const struct edge *e = &edges[i / ARRAY_SIZE(options)];
+		unsigned flags = options[i % ARRAY_SIZE(options)];
+
+		watch(&watched, e->start, e->end, flags);
+		for (intptr_t size = 1; size <= 60; size++) {
+			poison(object - 256, 1024, 0xfa);
+			poison(object, (size_t)size & ~7ul, 0);
+			if (size & 7)
+				poison(object + (size & ~7l), 1, (int)(size & 7));
+			for (intptr_t at = -72; at < 72; at++) {
+				nr_bad = nr_wrong = 0;
+				((void (*)(void *))e->start)(object + at);
+				if (!(flags & COPY_BOTH_ENDS) && starts_before(e, at) &&
+				    nr_bad < bad_members(e, at, size))
+					continue; /* what copy_check.c says can go unseen */
+				if (nr_bad != bad_members(e, at, size))
+					print_message("edge %u, flags %x, size %ld, at %ld\n", i, flags, size, at);
+				assert_int_equal(nr_bad, bad_members(e, at, size));
+				assert_int_equal(nr_wrong, 0);
+			}
+		}
+		unwatch(&watched);
+	}
+	poison(object - 256, 1024, 0);
+}
+
 /* ---- a signal at every instruction ----------------------------------------------------------- */
 
 #define TRAP_FLAG 0x100
@@ -422,10 +507,8 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_all_bad),
-		cmocka_unit_test(test_stepped),
-		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_same),    cmocka_unit_test(test_all_bad), cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_stepped), cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
