@@ -3,7 +3,7 @@
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
 	tests/reentry/run tests/harden/run \
-	tests/torture/run tests/published tests/decode tests/wording tests/examples-caches \
+	tests/torture/run tests/watch/run tests/published tests/decode tests/wording tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
@@ -33,8 +33,7 @@ unit_tests = \
 	tests/unit/test_symbolize tests/unit/test_functions tests/unit/test_suppress tests/unit/test_decode \
 	tests/unit/test_shadow tests/unit/test_shadow_left tests/unit/test_leak_mark tests/unit/test_leak_left \
 	tests/unit/test_fence_pool tests/unit/test_fence_left tests/unit/test_fence_gate \
-	tests/unit/test_fence_old_kernel \
-	tests/unit/test_watch_copy \
+	tests/unit/test_fence_old_kernel tests/unit/test_watch_decode tests/unit/test_watch_copy \
 	tests/unit/test_fault_diagnose tests/unit/test_fault_left tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h tests/unit/watch_samples.h
@@ -108,6 +107,12 @@ endif
 else
 check-local:
 	@echo "unit tests are left out: cmocka or libunwind is missing"
+endif
+
+# The decoder of watch/ beside Zydis's; tests/watch/run runs it.
+if HAVE_ZYDIS
+check_PROGRAMS += tests/watch/compare
+tests_watch_compare_LDADD = libcore.la -lZydis
 endif
 
 # All of memsan; the linker wraps the functions that give memsan its own memory.  No cmocka.

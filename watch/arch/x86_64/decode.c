@@ -279,10 +279,6 @@ static uint16_t size_of(uint16_t size, const struct opcode_row *row, const struc
 		return d->vector_size / 8;
 	case SIZE_DUP:
 		return d->vector_size == 16 ? 8 : d->vector_size;
-	case SIZE_FENV:
-		return d->operand16 ? 14 : 28;
-	case SIZE_FSAVE:
-		return d->operand16 ? 94 : 108;
 	case SIZE_CX:
 		return d->w ? 16 : 8;
 	default:
@@ -299,14 +295,17 @@ static bool vectors_fit(const struct opcode_row *row, const struct decoder *d)
 		return true;
 	if (row->vvvv == VVVV_NONE && (d->vvvv || (d->v16 && row->special != SPECIAL_VSIB)))
 		return false;
+	if ((row->mask_register && (d->r || d->r16)) || (row->mask_vvvv && d->vvvv > 7))
+		return false;
 	if (d->encoding == INSN_VEX)
 		return true;
-	/* General registers have no bit for 16 and up. */
-	if ((row->reg_access && d->r16) || (row->vvvv >= VVVV_GPR_READ && d->v16))
+	/* General and mask registers have no bit for 16 and up. */
+	if ((row->mask_result && (d->r || d->r16)) || (row->reg_access && d->r16) ||
+	    (row->vvvv >= VVVV_GPR_READ && d->v16))
 		return false;
 	if (d->evex_b && !(memory ? row->broadcast != 0 : row->rounding))
 		return false;
-	if ((d->mask && row->no_mask) || (d->zeroing && (!d->mask || row->no_zeroing)))
+	if ((d->mask && row->no_mask) || (!d->mask && row->needs_mask) || (d->zeroing && (!d->mask || row->no_zeroing)))
 		return false;
 	return !(d->zeroing && memory && row->rm_access & INSN_WRITE);
 }
@@ -364,6 +363,16 @@ static int64_t disp8_unit(const struct opcode_row *row, const struct decoder *d,
 	return size;
 }
 
+/* The registers of a gather are different ones. */
+static bool gather_fits(const struct opcode_row *row, const struct decoder *d, uint8_t index)
+{
+	uint8_t reg = (d->modrm >> 3 & 7) | d->r | d->r16;
+
+	if (row->rm_access & INSN_WRITE)
+		return true;
+	return reg != index && (d->encoding == INSN_EVEX || (reg != d->vvvv && index != d->vvvv));
+}
+
 /* Reads sib and displacement of a memory operand. */
 static bool read_memory(struct insn *x, const struct opcode_row *row, struct decoder *d)
 {
@@ -385,9 +394,11 @@ static bool read_memory(struct insn *x, const struct opcode_row *row, struct dec
 		m->base = (uint8_t)((sib & 7) | d->b);
 		m->index = (uint8_t)((sib >> 3 & 7) | d->x);
 		m->scale = (uint8_t)(1 << (sib >> 6));
-		if (row->special == SPECIAL_VSIB)
+		if (row->special == SPECIAL_VSIB) {
 			m->index |= d->v16;
-		else if (m->index == INSN_RSP)
+			if (!gather_fits(row, d, m->index))
+				return false;
+		} else if (m->index == INSN_RSP)
 			m->index = INSN_NO_REG;
 		if ((sib & 7) == 5 && mod == 0) {
 			m->base = INSN_NO_REG;

@@ -2,9 +2,9 @@
 /* watch/arch/x86_64/insn.h - one instruction, as the copier must know it: length, memory accesses, registers, flags,
  * where control goes.
  *
- * The decoder never guesses.  An instruction that it does not know for certain is unknown as a whole (x86_decode returns
- * false): the copier stops before it.  Sets of registers and flags err to one side only, so that liveness stays right:
- * `reads` and `writes` may name too many, `kills` too few. */
+ * The decoder never guesses.  An instruction that it does not know for certain is unknown as a whole (x86_decode
+ * returns false), and the copier stops before it.  Sets of registers and flags err to one side only, so that liveness
+ * stays right: `reads` and `writes` may name too many, `kills` too few. */
 #ifndef MEMSAN_WATCH_INSN_H
 #define MEMSAN_WATCH_INSN_H
 
@@ -108,9 +108,9 @@ enum insn_encoding { INSN_LEGACY, INSN_VEX, INSN_EVEX };
 
 struct insn {
 	uintptr_t target;
-	/* Data that the instruction accesses by an address of its own.  An encoded memory operand is always mem[0], even
-	 * when it is not accessed (lea).  Two: movs (mem[0] written at rdi, mem[1] read at rsi), cmps (rsi and rdi read).  What
-	 * push, pop, call and ret do at rsp is not here: see `stack`. */
+	/* Data that the instruction accesses by an address of its own.  An encoded memory operand is always mem[0],
+	 * also when it is not accessed (lea).  Two: movs (mem[0] written at rdi, mem[1] read at rsi), cmps (rsi and
+	 * rdi read).  Accesses of push, pop, call and ret at rsp are not here: see `stack`. */
 	struct insn_mem mem[2];
 	uint8_t nr_mem;
 	uint8_t length;
@@ -132,7 +132,7 @@ struct insn {
 
 	bool lock, rep, repne; /* prefixes that mean something to this instruction */
 	bool rex_w, operand16; /* prefixes */
-	/* movs, cmps, stos, lods, scas (not ins, outs, which are unknown): with rep or repne, rcx times.  The registers in
+	/* movs, cmps, stos, lods, scas (ins and outs are unknown): with rep or repne, rcx times.  The registers in
 	 * mem[] are where the first element lies; the flag DF says whether to go up or down from there. */
 	bool string;
 	/* Accesses memory at rsp by itself: push, pop, call, ret, enter, leave. */
@@ -141,11 +141,11 @@ struct insn {
 	bool movable;
 	bool endbr; /* endbr64 */
 
-	/* General registers by bit.  reads: the result depends on the value.  writes: may change.  kills: is overwritten
-	 * in whole (all 64 bits) in any case. */
+	/* General registers by bit.  reads: the result depends on the value.  writes: may change.  kills: all 64 bits
+	 * are overwritten in any case. */
 	uint16_t reads, writes, kills;
-	/* Flags.  writes: may change; kills: get a defined value in any case; undefined: the manual leaves the value open,
-	 * so that no program may read it afterwards. */
+	/* Flags.  written: may change.  killed: get a defined value in any case.  undefined: the manual leaves the
+	 * value open, so that no program may read it afterwards. */
 	uint16_t flags_read, flags_written, flags_killed, flags_undefined;
 };
 

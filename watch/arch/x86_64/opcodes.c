@@ -107,7 +107,10 @@
 #define BC2 .broadcast = 2
 #define ER .rounding = true
 #define NOK .no_mask = true, .no_zeroing = true
-#define NOZ .no_zeroing = true
+#define KDEST .no_zeroing = true, .mask_result = true
+#define K .mask_register = true
+#define K3 .mask_register = true, .mask_vvvv = true
+#define MASK_NEEDED .no_zeroing = true, .needs_mask = true
 #define UNIT(n) .disp8 = (n)
 
 const struct opcode_row opcode_rows[] = {

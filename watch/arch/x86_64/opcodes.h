@@ -26,11 +26,8 @@ enum row_size {
 	SIZE_VL2,        /* half of it, a quarter, an eighth */
 	SIZE_VL4,
 	SIZE_VL8,
-	SIZE_DUP,   /* movddup: 8 of 16 bytes, else the length of vectors */
-	SIZE_FAR,   /* a far pointer */
-	SIZE_FENV,  /* 28 bytes, 14 with prefix 66 */
-	SIZE_FSAVE, /* 108 bytes, 94 with prefix 66 */
-	SIZE_CX     /* cmpxchg16b, cmpxchg8b */
+	SIZE_DUP, /* movddup: 8 of 16 bytes, else the length of vectors */
+	SIZE_CX   /* cmpxchg16b, cmpxchg8b */
 };
 
 enum row_imm {
@@ -66,8 +63,7 @@ enum row_special {
 	SPECIAL_SCAS, /* reads [rdi] */
 	SPECIAL_LODS,
 	SPECIAL_VSIB, /* index is a vector */
-	SPECIAL_ENDBR,
-	SPECIAL_EACH_WAY = 0xff
+	SPECIAL_ENDBR
 };
 
 /* What `size` and `access` fields mean for a register operand also holds for a memory operand in its place, unless
@@ -108,7 +104,9 @@ struct opcode_row {
 	bool scalar;           /* the length means nothing */
 	uint8_t broadcast;     /* an element's size; ROW_BROADCAST_W: 8 with W, else 4 */
 	bool rounding;         /* the register form may have EVEX.b */
-	bool no_mask, no_zeroing;
+	bool no_mask, no_zeroing, needs_mask;
+	bool mask_register, mask_vvvv; /* modrm.reg, vvvv are mask registers: k0 to k7 */
+	bool mask_result;              /* modrm.reg is, with EVEX */
 	uint8_t disp8; /* the unit of an EVEX displacement of 8 bits, if it is not the access's size (Y: by W) */
 };
 #define ROW_BROADCAST_W 0xff
