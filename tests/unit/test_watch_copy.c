@@ -87,20 +87,23 @@ struct watched {
 	struct copy_result result;
 	uint8_t text[1 << 16];
 	uint8_t map[1 << 16];
-	size_t size;
+	size_t size, whole; /* without and with what stands behind it */
 	uint8_t *start;
 };
 
-static void watch(struct watched *w, const uint8_t *start, const uint8_t *end, unsigned flags)
+/* What stands behind the function, up to `behind`, may be padding. */
+static void watch_with(struct watched *w, const uint8_t *start, const uint8_t *end, const uint8_t *behind,
+                       unsigned flags)
 {
 	struct copy_request request = { .start = (uintptr_t)start, .end = (uintptr_t)end };
 	int32_t distance;
 
 	w->start = (uint8_t *)start;
 	w->size = (size_t)(end - start);
-	assert_true(w->size < sizeof(w->text));
-	memcpy(w->text, start, w->size);
-	request.padding_end = request.end;
+	w->whole = (size_t)(behind - start);
+	assert_true(w->whole < sizeof(w->text));
+	memcpy(w->text, start, w->whole);
+	request.padding_end = (uintptr_t)behind;
 	request.text = w->text;
 	request.module_text = text;
 	request.data = data;
@@ -130,9 +133,14 @@ static void watch(struct watched *w, const uint8_t *start, const uint8_t *end, u
 		memcpy((void *)w->result.patches[i].pc, w->result.patches[i].bytes, w->result.patches[i].length);
 }
 
+static void watch(struct watched *w, const uint8_t *start, const uint8_t *end, unsigned flags)
+{
+	watch_with(w, start, end, end, flags);
+}
+
 static void unwatch(struct watched *w)
 {
-	memcpy(w->start, w->text, w->size);
+	memcpy(w->start, w->text, w->whole);
 	code_end = (uint8_t *)w->result.copy.code;
 }
 
@@ -382,6 +390,36 @@ static void test_edges(void **state)
 	poison(object - 256, 1024, 0);
 }
 
+/* ---- behind a function ----------------------------------------------------------------------- */
+
+/* The return from the call has two bytes of the function for a springboard. */
+__asm__(".pushsection watch_behind,\"ax\",@progbits\n"
+        ".globl tail_code, tail_code_end, tail_nops, tail_nops_end, tails_end\n"
+        "tail_code:	push %rax\n	call 1f\n	pop %rcx\n	ret\n"
+        "tail_code_end:\n"
+        "1:	mov $7,%eax\n	ret\n"
+        "tail_nops:	push %rax\n	call 1b\n	pop %rcx\n	ret\n"
+        "tail_nops_end:	nopl 0(%rax)\n"
+        "tails_end:	nop\n"
+        ".popsection\n");
+extern const uint8_t tail_code[], tail_code_end[], tail_nops[], tail_nops_end[], tails_end[];
+
+/* Springboards may reach into padding, and into nothing else: a section without unwind information may follow. */
+static void test_behind(void **state)
+{
+	(void)state;
+	watch_with(&watched, tail_code, tail_code_end, tail_nops, 0);
+	assert_int_equal(watched.result.counts.unsprung, 1);
+	assert_memory_equal(tail_code_end, watched.text + watched.size, watched.whole - watched.size);
+	assert_int_equal(((int (*)(void))tail_code)(), 7);
+	unwatch(&watched);
+	watch_with(&watched, tail_nops, tail_nops_end, tails_end, 0);
+	assert_int_equal(watched.result.counts.springs, 1);
+	assert_int_equal(watched.result.counts.unsprung, 0);
+	assert_int_equal(((int (*)(void))tail_nops)(), 7);
+	unwatch(&watched);
+}
+
 /* ---- a signal at every instruction ----------------------------------------------------------- */
 
 #define TRAP_FLAG 0x100
@@ -507,8 +545,8 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),    cmocka_unit_test(test_all_bad), cmocka_unit_test(test_edges),
-		cmocka_unit_test(test_stepped), cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_same),   cmocka_unit_test(test_all_bad), cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_behind), cmocka_unit_test(test_stepped), cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

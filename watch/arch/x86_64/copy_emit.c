@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* watch/arch/x86_64/copy_emit.c - the copy itself: instructions in their old order, each behind its checks; then the slow
- * paths.
+/* watch/arch/x86_64/copy_emit.c - the copy itself: instructions in their old order, each behind its checks; then the
+ * slow paths.
  *
  * A check in its plain form, when a register and the flags are free:
  *
@@ -234,8 +234,8 @@ static void emit_jump_to_slow(struct job *job, struct code *c, struct group *g)
 }
 
 /* How many granules a check tests: those from its first byte to its last one when the base is aligned to 8, as it is
- * nearly always.  With another base, an access that lies before an object's start can go unseen when the last one of the
- * check lies in the object; COPY_BOTH_ENDS tests a granule more. */
+ * nearly always.  With another base, an access that lies before an object's start can go unseen when the last one of
+ * the check lies in the object; COPY_BOTH_ENDS tests a granule more. */
 static unsigned granules_of(const struct job *job, const struct group *g)
 {
 	if (job->request->flags & COPY_BOTH_ENDS)

@@ -194,7 +194,8 @@ static void undo_insn(struct undo *u, const struct insn *x, const uint8_t *bytes
 	}
 }
 
-/* Walks from `at` to pc; when `slow` is not 0, to the jump that leads there.  False: the code is not what was written. */
+/* Walks from `at` to pc; when `slow` is not 0, to the jump that leads there.  False: the code is not what was
+ * written. */
 static bool undo_walk(struct undo *u, uintptr_t at, uintptr_t pc, uintptr_t slow)
 {
 	uint8_t first = *(const uint8_t *)at;
@@ -241,14 +242,16 @@ static void undo_body(const struct step *s, struct copy_regs *regs, bool checked
 	uintptr_t into = regs->rip - s->body;
 	uintptr_t length = s->pc_end - s->pc;
 
+	bool loop = (body[0] & 0xfc) == 0xe0 || (body[0] == 0x67 && (body[1] & 0xfc) == 0xe0);
+
 	if (into == 0)
 		return;
 	if (body[0] == 0xe8) {
 		regs->gpr[INSN_RSP] += 8;
 		regs->rip = checked ? s->copy : s->body;
-	} else if (into == length) { /* loop 1f; here: jmp 2f; 1: jmp target; 2: */
+	} else if (loop && into == length) { /* loop 1f; here: jmp 2f; 1: jmp target; 2: */
 		regs->rip = s->copy_end;
-	} else if (into == length + SHORT_JMP_SIZE) {
+	} else if (loop && into == length + SHORT_JMP_SIZE) {
 		regs->rip = jump_target(regs->rip);
 	}
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch/arch/x86_64/copy_slow.c - what a check does whose first test failed.
  *
- * copy_thunk saves the general registers and the flags and asks slow_test(), which uses nothing else, whether the access
- * is really bad: the shadow byte of an object's last granule is rarely 0.  Only for a bad access all other state is saved
- * as well (xsave), and the runtime's handler is called. */
+ * copy_thunk saves the general registers and the flags and asks slow_test(), which uses nothing else, whether the
+ * access is really bad: the shadow byte of an object's last granule is rarely 0.  Only for a bad access all other state
+ * is saved as well (xsave), and the runtime's handler is called. */
 #include "shadow/shadow.h"
 #include "watch/arch/x86_64/copy_internal.h"
 
@@ -28,8 +28,8 @@ bool slow_has_xsave __attribute__((visibility("hidden"))); /* read by copy_thunk
 bool slow_test(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 
-/* Flags come back by sahf and an addition that sets the overflow flag: popfq takes ten times as long.  It is needed when
- * the direction flag was set. */
+/* Flags come back by sahf and an addition that sets the overflow flag: popfq takes ten times as long.  It is needed
+ * when the direction flag was set. */
 #define THUNK(name, leave)                                                                       \
 	__asm__(".text\n"                                                                        \
 	        ".globl " #name "\n"                                                             \
@@ -207,8 +207,8 @@ GENERAL_ONLY static uint64_t element(uintptr_t at, unsigned size)
 	return *(const volatile uint64_t *)at;
 }
 
-/* How many elements does a repeated comparison (scas, cmps) access?  It looks at them as the instruction will, up to the
- * first one that is not addressable; that one counts. */
+/* How many elements does a repeated comparison (scas, cmps) access?  It looks at them as the instruction will, up to
+ * the first one that is not addressable; that one counts. */
 GENERAL_ONLY static uint64_t compared(const struct thunk_frame *f, const struct slow *s)
 {
 	unsigned size = s->members[0].size;
