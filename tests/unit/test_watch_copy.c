@@ -358,14 +358,14 @@ static void test_edges(void **state)
 		{ edge_pair, edge_far, { 0, 8 }, { 4, 4 } },
 		{ edge_far, edges_end, { 0, 42 }, { 1, 2 } },
 	};
-	static const unsigned options[] = { 0, COPY_BOTH_ENDS, COPY_NO_MERGE | COPY_NO_LIVENESS };
+	static const unsigned choices[] = { 0, COPY_BOTH_ENDS, COPY_NO_MERGE | COPY_NO_LIVENESS };
 	uint8_t *object = arena_memory + ARENA_SIZE;
 
 	(void)state;
 	copy_set_bad_access(bad_access);
-	for (unsigned i = 0; i < ARRAY_SIZE(edges) * ARRAY_SIZE(options); i++) {
-		const struct edge *e = &edges[i / ARRAY_SIZE(options)];
-		unsigned flags = options[i % ARRAY_SIZE(options)];
+	for (unsigned i = 0; i < ARRAY_SIZE(edges) * ARRAY_SIZE(choices); i++) {
+		const struct edge *e = &edges[i / ARRAY_SIZE(choices)];
+		unsigned flags = choices[i % ARRAY_SIZE(choices)];
 
 		watch(&watched, e->start, e->end, flags);
 		for (intptr_t size = 1; size <= 60; size++) {
