@@ -88,8 +88,9 @@ tests_unit_libwatch_samples_AVX2_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=AVX
 check_LTLIBRARIES += tests/unit/libwatch_samples_FRAME.la
 tests_unit_libwatch_samples_FRAME_la_SOURCES = tests/unit/watch_samples.c
 tests_unit_libwatch_samples_FRAME_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=FRAME -O2 -fno-omit-frame-pointer
-tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la \
-	tests/unit/libwatch_samples_Os.la tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
+tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la \
+	tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la tests/unit/libwatch_samples_Os.la \
+	tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
 
 # lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
 tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) \
