@@ -33,7 +33,7 @@ bool form_harmless(const struct form *form);
 /* Random registers and memory (data and stack, which have these bytes). */
 void form_registers(struct state *state);
 void form_memory(void);
-/* Sets the registers (or the displacement) so that the first operand in memory lies at `address`.  False: impossible. */
+/* Sets the registers, or the displacement, so that the first operand in memory is at `address`.  False: impossible. */
 bool form_aim(struct form *form, struct state *state, uintptr_t address);
 /* Writes the code. */
 void form_place(const struct form *form);
