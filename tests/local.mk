@@ -33,10 +33,10 @@ unit_tests = \
 	tests/unit/test_symbolize tests/unit/test_functions tests/unit/test_suppress tests/unit/test_decode \
 	tests/unit/test_shadow tests/unit/test_shadow_left tests/unit/test_leak_mark tests/unit/test_leak_left \
 	tests/unit/test_fence_pool tests/unit/test_fence_left tests/unit/test_fence_gate \
-	tests/unit/test_fence_old_kernel tests/unit/test_watch_decode \
+	tests/unit/test_fence_old_kernel tests/unit/test_watch_decode tests/unit/test_watch_copy \
 	tests/unit/test_fault_diagnose tests/unit/test_fault_left tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
-noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h
+noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h tests/unit/watch_samples.h
 
 TEST_CFLAGS = $(AM_CFLAGS)
 tool_test_cflags = $(TEST_CFLAGS) $(DW_CFLAGS) $(ELF_CFLAGS) -DMEMSAN_TOOL -DTEST_CC='"$(CC)"' -DTEST_CXX='"$(CXX)"'
@@ -62,6 +62,32 @@ tests_unit_test_unwind_reuse_CFLAGS = $(unwind_test_cflags)
 check_LTLIBRARIES += tests/unit/module_helper.la
 tests_unit_module_helper_la_SOURCES = tests/unit/module_helper.c
 tests_unit_module_helper_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere -Wl,--build-id
+
+# Functions that test_watch_copy copies, compiled at several levels.  Without what a sanitizer or coverage would add.
+watch_samples_cflags = -std=gnu11 -fPIE -fcf-protection=none
+check_LTLIBRARIES += tests/unit/libwatch_samples_O0.la
+tests_unit_libwatch_samples_O0_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_O0_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=O0 -O0
+check_LTLIBRARIES += tests/unit/libwatch_samples_O1.la
+tests_unit_libwatch_samples_O1_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_O1_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=O1 -O1
+check_LTLIBRARIES += tests/unit/libwatch_samples_O2.la
+tests_unit_libwatch_samples_O2_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_O2_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=O2 -O2
+check_LTLIBRARIES += tests/unit/libwatch_samples_O3.la
+tests_unit_libwatch_samples_O3_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_O3_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=O3 -O3
+check_LTLIBRARIES += tests/unit/libwatch_samples_Os.la
+tests_unit_libwatch_samples_Os_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_Os_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=Os -Os
+check_LTLIBRARIES += tests/unit/libwatch_samples_AVX2.la
+tests_unit_libwatch_samples_AVX2_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_AVX2_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=AVX2 -O3 -mavx2
+check_LTLIBRARIES += tests/unit/libwatch_samples_FRAME.la
+tests_unit_libwatch_samples_FRAME_la_SOURCES = tests/unit/watch_samples.c
+tests_unit_libwatch_samples_FRAME_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=FRAME -O2 -fno-omit-frame-pointer
+tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la \
+	tests/unit/libwatch_samples_Os.la tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
 
 # lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
 tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) \

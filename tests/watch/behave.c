@@ -9,8 +9,8 @@
  *     says.
  *   - Run again with other values in all registers and flags that it does not read, it does the same: `kills` get the
  *     same values, memory and vectors too.
- *   - An operand in memory of `size` bytes fits exactly before memory that cannot be accessed, and exactly behind it; one
- *     byte further it does not.  In memory that cannot be written it faults when it writes.
+ *   - An operand in memory of `size` bytes fits exactly before memory that cannot be accessed, and exactly behind it;
+ *     one byte further it does not.  In memory that cannot be written it faults when it writes.
  *
  * Prints what was wrong, with the bytes, and the rows of which no instruction ran, for instance because this processor
  * does not have them. */

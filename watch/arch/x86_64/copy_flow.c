@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* watch/arch/x86_64/copy_flow.c - the instructions of a function, where they jump, and the places where control may
+ * arrive from outside of the copy.
+ *
+ * Such places are over-approximated: what the caller knows of (code pointers in data, jumps from other functions),
+ * entries of jump tables, the instruction behind each call, and whatever follows an instruction that does not fall
+ * through and is no direct target (landing pads, cases of tables that were not found). */
+#include "watch/arch/x86_64/copy_internal.h"
+
+#define TABLE_MAX 8192
+
+/* ---- instructions ---------------------------------------------------------------------------- */
+
+static bool is_nop(const struct insn *x)
+{
+	if (x->flow != INSN_PLAIN || x->lock || x->rep || x->repne)
+		return false;
+	if (x->map == INSN_MAP_1 && x->encoding == INSN_LEGACY)
+		return x->opcode == 0x90 && x->length <= 3 && !x->reads && !x->writes;
+	return x->map == INSN_MAP_0F && x->encoding == INSN_LEGACY && x->opcode == 0x1f;
+}
+
+/* Which access of the instruction a check can be made for. */
+static void choose_access(struct job *job, struct node *n, const struct insn *x)
+{
+	struct copy_counts *counts = &job->result->counts;
+
+	for (unsigned i = 0; i < x->nr_mem; i++) {
+		const struct insn_mem *m = &x->mem[i];
+
+		if (m->access == INSN_NO_ACCESS)
+			continue;
+		if (m->fs || m->gs) {
+			counts->segment++;
+			continue;
+		}
+		if (m->base == INSN_RIP || m->base == INSN_RSP || (m->base == INSN_NO_REG && m->index == INSN_NO_REG)) {
+			counts->stack++;
+			continue;
+		}
+		if (m->extent != INSN_EXACT || m->address32 || m->size == 0 || m->size > 64 ||
+		    m->disp > INT32_MAX - 128 || m->disp < INT32_MIN + 128) {
+			counts->uncertain++;
+			continue;
+		}
+		n->base = m->base;
+		n->index = m->index;
+		n->scale = m->scale;
+		n->disp = (int32_t)m->disp;
+		n->size = m->size;
+		n->access |= m->access;
+		n->string = x->string;
+	}
+}
+
+static void describe(struct job *job, struct node *n, const struct insn *x, uint32_t offset)
+{
+	mem_set(n, 0, sizeof(*n));
+	n->offset = offset;
+	n->length = x->length;
+	n->flow = x->flow;
+	n->target = NO_NODE;
+	n->reads = x->reads;
+	n->writes = x->writes;
+	n->kills = x->kills;
+	n->flags_read = x->flags_read;
+	n->flags_written = x->flags_written;
+	n->flags_dead = x->flags_killed | x->flags_undefined;
+	n->nop = is_nop(x);
+	/* cmp, test, bt, stc, clc, cmc, sahf, popf: made for their flags alone. */
+	n->flags_kept = x->flow == INSN_PLAIN && (x->flags_written & INSN_CF) && !x->writes &&
+	                !(x->nr_mem && (x->mem[0].access & INSN_WRITE));
+	choose_access(job, n, x);
+}
+
+static bool refuse(struct job *job, enum copy_status status, uint32_t offset)
+{
+	job->result->status = status;
+	job->result->where = job->request->start + offset;
+	return false;
+}
+
+static bool decode_all(struct job *job)
+{
+	const struct copy_request *request = job->request;
+	uint32_t nr = 0;
+	struct insn x;
+
+	for (uint32_t at = 0; at < job->size; at += x.length, nr++)
+		if (!x86_decode(&x, request->text + at, job->size - at, request->start + at))
+			return refuse(job, COPY_UNKNOWN, at);
+	job->nodes = job_alloc(job, nr * sizeof(*job->nodes));
+	job->node_at = job_alloc(job, (size_t)job->size * sizeof(*job->node_at));
+	if (!job->nodes || !job->node_at)
+		return false;
+	mem_set(job->node_at, 0xff, (size_t)job->size * sizeof(*job->node_at));
+	for (uint32_t at = 0; at < job->size; at += x.length) {
+		if (!x86_decode(&x, request->text + at, job->size - at, request->start + at))
+			return refuse(job, COPY_UNKNOWN, at);
+		job->node_at[at] = job->nr_nodes;
+		describe(job, &job->nodes[job->nr_nodes++], &x, at);
+	}
+	return true;
+}
+
+/* ---- direct targets -------------------------------------------------------------------------- */
+
+static bool has_target(const struct node *n)
+{
+	return n->flow == INSN_JCC || n->flow == INSN_JMP || n->flow == INSN_LOOP || n->flow == INSN_XBEGIN;
+}
+
+static bool find_targets(struct job *job)
+{
+	struct insn x;
+
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		struct node *n = &job->nodes[i];
+		uintptr_t offset;
+
+		if (!has_target(n) || !node_decode(job, n, &x))
+			continue;
+		offset = x.target - job->request->start;
+		if (offset >= job->size)
+			continue;
+		n->target = job->node_at[offset];
+		if (n->target == NO_NODE) /* into the middle of an instruction */
+			return refuse(job, COPY_UNMOVABLE, n->offset);
+		job->nodes[n->target].is_target = true;
+	}
+	return true;
+}
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+/* The node at an address, or NULL; the entry is not one that others must find. */
+static struct node *node_of(struct job *job, uintptr_t pc)
+{
+	uintptr_t offset = pc - job->request->start;
+
+	return offset < job->size && job->node_at[offset] != NO_NODE ? &job->nodes[job->node_at[offset]] : NULL;
+}
+
+static bool in_range(const struct copy_range *range, uintptr_t addr, size_t size)
+{
+	return addr >= range->start && addr <= range->end && range->end - addr >= size;
+}
+
+static void mark_table_target(struct job *job, uintptr_t pc, unsigned *found)
+{
+	struct node *n = node_of(job, pc);
+
+	if (!n)
+		return;
+	n->place = n->table_target = true;
+	++*found;
+}
+
+/* A table of distances from its own start (gcc's and clang's switch in position-independent code), or of addresses.
+ * Entries go on as long as they lead into the module's text: too many are found rather than too few. */
+static void read_table(struct job *job, uintptr_t table, unsigned *found)
+{
+	const struct copy_request *request = job->request;
+	const struct copy_range *data = NULL;
+	int32_t distance;
+	uintptr_t address;
+
+	for (size_t i = 0; i < request->nr_data && !data; i++)
+		if (in_range(&request->data[i], table, sizeof(distance)))
+			data = &request->data[i];
+	if (!data)
+		return;
+	for (uintptr_t p = table; in_range(data, p, sizeof(distance)) && p < table + TABLE_MAX * sizeof(distance);
+	     p += sizeof(distance)) {
+		mem_copy(&distance, (const void *)p, sizeof(distance));
+		if (!in_range(&request->module_text, table + (uintptr_t)(intptr_t)distance, 1))
+			break;
+		mark_table_target(job, table + (uintptr_t)(intptr_t)distance, found);
+	}
+	for (uintptr_t p = table; in_range(data, p, sizeof(address)) && p < table + TABLE_MAX * sizeof(address);
+	     p += sizeof(address)) {
+		mem_copy(&address, (const void *)p, sizeof(address));
+		if (!in_range(&request->module_text, address, 1))
+			break;
+		mark_table_target(job, address, found);
+	}
+}
+
+/* Every address that the function makes for itself could be a table's, and every one within it a place. */
+static void find_tables(struct job *job, unsigned *found)
+{
+	struct insn x;
+
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		const struct node *n = &job->nodes[i];
+
+		if (!node_decode(job, n, &x))
+			continue;
+		if (x.nr_mem && x.mem[0].base == INSN_RIP) {
+			uintptr_t addr = job->request->start + n->offset + n->length + (uintptr_t)x.mem[0].disp;
+
+			if (x.mem[0].access == INSN_NO_ACCESS && !n->nop) {
+				mark_table_target(job, addr, found);
+				read_table(job, addr, found);
+			}
+		} else if (x.nr_mem && x.mem[0].base == INSN_NO_REG && x.mem[0].disp > 0) {
+			read_table(job, (uintptr_t)x.mem[0].disp, found);
+		}
+		if (x.imm_size >= 4 && x.imm > 0 && n->flow == INSN_PLAIN) { /* mov $table,%reg */
+			mark_table_target(job, (uintptr_t)x.imm, found);
+			read_table(job, (uintptr_t)x.imm, found);
+		}
+	}
+}
+
+/* pop, leave, add $n,%rsp, lea n(%rsp),%rsp */
+static bool frees_stack(const struct insn *x)
+{
+	if (x->map != INSN_MAP_1 || x->encoding != INSN_LEGACY)
+		return false;
+	return (x->opcode & 0xf8) == 0x58 || x->opcode == 0xc9 || x->opcode == 0x8d ||
+	       ((x->opcode == 0x81 || x->opcode == 0x83) && (x->modrm & 0x38) == 0 && x->imm > 0);
+}
+
+/* Has the stack frame just gone?  Then an indirect jump leads to another function. */
+static bool ends_frame(const struct job *job, uint32_t i)
+{
+	struct insn x;
+
+	for (uint32_t back = i; back-- > 0 && i - back < 4;) {
+		const struct node *n = &job->nodes[back];
+
+		if (!flow_falls_through(n->flow) || n[1].is_target)
+			return false;
+		if (n->writes & (1u << INSN_RSP))
+			return node_decode(job, n, &x) && frees_stack(&x);
+	}
+	return false;
+}
+
+static bool has_frame(const struct job *job)
+{
+	for (uint32_t i = 0; i < job->nr_nodes; i++)
+		if ((job->nodes[i].writes & (1u << INSN_RSP)) && job->nodes[i].flow == INSN_PLAIN)
+			return true;
+	return false;
+}
+
+/* An indirect jump is understood when a table or pointers into the function were found, or when it leaves it. */
+static void judge_jumps(struct job *job, unsigned found)
+{
+	struct insn x;
+
+	if (found)
+		return;
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		const struct node *n = &job->nodes[i];
+
+		if (n->flow != INSN_JMP_REG && n->flow != INSN_JMP_MEM)
+			continue;
+		if (!node_decode(job, n, &x) ||
+		    !((x.nr_mem && x.mem[0].base == INSN_RIP) || ends_frame(job, i) || !has_frame(job)))
+			job->opaque = true;
+	}
+}
+
+static void find_places(struct job *job)
+{
+	const struct copy_request *request = job->request;
+	bool indirect = false;
+	unsigned found = 0, outside = 0;
+
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		struct node *n = &job->nodes[i];
+		struct node *next = i + 1 < job->nr_nodes ? n + 1 : NULL;
+
+		indirect |= n->flow == INSN_JMP_REG || n->flow == INSN_JMP_MEM;
+		if (!next)
+			continue;
+		if (flow_is_call(n->flow) || (!flow_falls_through(n->flow) && !next->is_target && !next->nop))
+			next->place = true;
+		next->undefined_after = !flow_falls_through(n->flow);
+	}
+	/* Behind padding: a landing pad may be aligned. */
+	for (uint32_t i = 1; i + 1 < job->nr_nodes; i++)
+		if (job->nodes[i].nop && job->nodes[i].undefined_after && !job->nodes[i].is_target) {
+			if (job->nodes[i + 1].nop)
+				job->nodes[i + 1].undefined_after = true;
+			else if (!job->nodes[i + 1].is_target)
+				job->nodes[i + 1].place = true;
+		}
+	for (size_t i = 0; i < request->nr_targets; i++)
+		mark_table_target(job, request->targets[i], &outside);
+	if (indirect) {
+		find_tables(job, &found);
+		judge_jumps(job, found);
+	}
+}
+
+/* ---- the stack ------------------------------------------------------------------------------- */
+
+/* rbp is a frame pointer when nothing but a prologue and an epilogue writes it, and the prologue comes first. */
+static void find_frame_pointer(struct job *job)
+{
+	bool set = false;
+	struct insn x;
+
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		const struct node *n = &job->nodes[i];
+
+		if (n->size && !n->string && (n->base == INSN_RBP || n->index == INSN_RBP) && !set)
+			return;
+		if (!(n->writes & (1u << INSN_RBP)) || flow_is_call(n->flow) || n->flow == INSN_SYSCALL)
+			continue;
+		if (!node_decode(job, n, &x) || x.encoding != INSN_LEGACY || x.map != INSN_MAP_1)
+			return;
+		if ((x.opcode == 0x89 && x.rex_w && x.modrm == 0xe5 && x.reg == INSN_RSP) ||
+		    (x.opcode == 0x8b && x.rex_w && x.modrm == 0xec && x.rm == INSN_RSP))
+			set = true;                            /* mov %rsp,%rbp */
+		else if (x.opcode != 0x5d && x.opcode != 0xc9) /* pop %rbp, leave */
+			return;
+	}
+	job->frame_pointer = set;
+}
+
+static void leave_out_frame(struct job *job)
+{
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		struct node *n = &job->nodes[i];
+
+		if (job->frame_pointer && n->size && !n->string && n->base == INSN_RBP && n->index == INSN_NO_REG) {
+			n->size = 0;
+			job->result->counts.stack++;
+		}
+		if (n->size)
+			job->result->counts.accesses++;
+	}
+}
+
+/* Only nops, int3 and zeroes behind the function are padding: a section without unwind information may follow. */
+static void find_padding(struct job *job)
+{
+	const uint8_t *text = job->request->text;
+	uint32_t at = job->size;
+	struct insn x;
+
+	while (at < job->text_size) {
+		if (text[at] == 0xcc || text[at] == 0)
+			at++;
+		else if (x86_decode(&x, text + at, job->text_size - at, job->request->start + at) && is_nop(&x))
+			at += x.length;
+		else
+			break;
+	}
+	job->text_size = at;
+}
+
+bool flow_decode(struct job *job)
+{
+	if (!decode_all(job) || !find_targets(job))
+		return false;
+	find_padding(job);
+	find_places(job);
+	find_frame_pointer(job);
+	leave_out_frame(job);
+	return true;
+}
+
+/* ---- other functions' jumps ------------------------------------------------------------------ */
+
+void copy_scan_jumps(const uint8_t *text, size_t size, uintptr_t pc, struct copy_range module_text,
+                     void (*found)(void *context, uintptr_t from, uintptr_t to), void *context)
+{
+	int32_t distance;
+
+	for (size_t i = 0; i + 5 <= size; i++) {
+		uintptr_t from, to;
+
+		if (text[i] != 0xe9 && !((text[i] & 0xf0) == 0x80 && i && text[i - 1] == 0x0f))
+			continue;
+		mem_copy(&distance, text + i + 1, sizeof(distance));
+		from = pc + i;
+		to = from + 5 + (uintptr_t)(intptr_t)distance;
+		if (to >= module_text.start && to < module_text.end && (distance > 127 || distance < -128))
+			found(context, from, to);
+	}
+}

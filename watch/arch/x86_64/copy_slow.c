@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* watch/arch/x86_64/copy_slow.c - what a check does whose first test failed.
+ *
+ * copy_thunk saves the general registers and the flags and asks slow_test(), which uses nothing else, whether the access
+ * is really bad: the shadow byte of an object's last granule is rarely 0.  Only for a bad access all other state is saved
+ * as well (xsave), and the runtime's handler is called. */
+#include "shadow/shadow.h"
+#include "watch/arch/x86_64/copy_internal.h"
+
+/* Only general registers: the program's vector registers are not saved here. */
+#define GENERAL_ONLY __attribute__((target("general-regs-only")))
+
+static copy_bad_access *bad_access;
+
+/* What copy_thunk has pushed. */
+struct thunk_frame {
+	uint64_t gpr[16]; /* rsp's place is not filled */
+	uint64_t flags;
+	uint64_t back; /* the return address, in the slow path */
+	uint64_t stack[];
+};
+
+/* Components that are saved: x87, SSE, AVX, AVX-512. */
+#define XSAVE_MASK 0xe7
+#define XSAVE_SIZE 2752 /* in the standard format these end at 2688 */
+
+bool slow_has_xsave __attribute__((visibility("hidden"))); /* read by copy_thunk */
+bool slow_test(struct thunk_frame *frame) __attribute__((visibility("hidden")));
+void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden")));
+
+__asm__(".text\n"
+        ".globl copy_thunk\n"
+        ".hidden copy_thunk\n"
+        ".type copy_thunk,@function\n"
+        "copy_thunk:\n"
+        "	pushfq\n"
+        "	push %r15\n"
+        "	push %r14\n"
+        "	push %r13\n"
+        "	push %r12\n"
+        "	push %r11\n"
+        "	push %r10\n"
+        "	push %r9\n"
+        "	push %r8\n"
+        "	push %rdi\n"
+        "	push %rsi\n"
+        "	push %rbp\n"
+        "	push %rsp\n"
+        "	push %rbx\n"
+        "	push %rdx\n"
+        "	push %rcx\n"
+        "	push %rax\n"
+        "	cld\n"
+        "	mov %rsp,%rbx\n"
+        "	mov %rsp,%rdi\n"
+        "	and $-64,%rsp\n"
+        "	call slow_test\n"
+        "	test %al,%al\n"
+        "	jz 2f\n"
+        "	sub $2752,%rsp\n"
+        "	cmpb $0,slow_has_xsave(%rip)\n"
+        "	je 1f\n"
+        "	xor %eax,%eax\n"
+        "	mov $8,%ecx\n" /* the header, 64 bytes at 512, must be 0 before xsave */
+        "	lea 512(%rsp),%rdi\n"
+        "	rep stosq\n"
+        "	mov $0xe7,%eax\n"
+        "	xor %edx,%edx\n"
+        "	xsave64 (%rsp)\n"
+        "	mov %rbx,%rdi\n"
+        "	call slow_report\n"
+        "	mov $0xe7,%eax\n"
+        "	xor %edx,%edx\n"
+        "	xrstor64 (%rsp)\n"
+        "	jmp 2f\n"
+        "1:	fxsave64 (%rsp)\n"
+        "	mov %rbx,%rdi\n"
+        "	call slow_report\n"
+        "	fxrstor64 (%rsp)\n"
+        "2:	mov %rbx,%rsp\n"
+        "	pop %rax\n"
+        "	pop %rcx\n"
+        "	pop %rdx\n"
+        "	pop %rbx\n"
+        "	lea 8(%rsp),%rsp\n"
+        "	pop %rbp\n"
+        "	pop %rsi\n"
+        "	pop %rdi\n"
+        "	pop %r8\n"
+        "	pop %r9\n"
+        "	pop %r10\n"
+        "	pop %r11\n"
+        "	pop %r12\n"
+        "	pop %r13\n"
+        "	pop %r14\n"
+        "	pop %r15\n"
+        "	popfq\n"
+        "	ret\n"
+        ".size copy_thunk,.-copy_thunk\n"
+        ".previous\n");
+
+void copy_set_bad_access(copy_bad_access *handler)
+{
+	unsigned a = 1, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	slow_has_xsave = c & 1u << 27; /* OSXSAVE: the kernel uses it */
+	STORE_RELEASE(bad_access, handler);
+}
+
+void copy_write_thunk(uint8_t *code)
+{
+	uintptr_t thunk = (uintptr_t)copy_thunk;
+
+	/* jmp *0(%rip), and the address */
+	code[0] = 0xff;
+	code[1] = 0x25;
+	mem_set(code + 2, 0, 4);
+	mem_copy(code + 6, &thunk, sizeof(thunk));
+}
+
+/* ---- which bytes the access touches ---------------------------------------------------------- */
+
+/* The registers before the check. */
+GENERAL_ONLY static uint64_t register_of(const struct thunk_frame *f, const struct slow *s, unsigned reg)
+{
+	unsigned scratch_slot = 0;
+	unsigned rax_slot = s->shape & SHAPE_REG_PUSHED ? 1 : 0;
+
+	if (reg == INSN_RSP)
+		return (uintptr_t)(f->stack + (s->shape & SHAPE_RAX_PUSHED ? 1 : 0) +
+		                   (s->shape & SHAPE_REG_PUSHED ? 1 : 0)) +
+		       RED_ZONE;
+	if (reg == s->scratch && (s->shape & SHAPE_REG_PUSHED))
+		return f->stack[scratch_slot];
+	if (reg == INSN_RAX && (s->shape & SHAPE_RAX_PUSHED))
+		return f->stack[rax_slot];
+	return f->gpr[reg];
+}
+
+struct bytes {
+	uintptr_t first;
+	size_t size;
+};
+
+#define USER_LAST (((uintptr_t)1 << 47) - 1)
+
+/* The first byte that is not addressable, or 0. */
+GENERAL_ONLY static uintptr_t first_bad(struct bytes b)
+{
+	uintptr_t last = b.first + b.size - 1, g = b.first >> 3;
+
+	if (b.size == 0 || b.first > USER_LAST) /* not a user's address: the access itself will fault */
+		return 0;
+	if (last < b.first || last > USER_LAST)
+		last = USER_LAST;
+	while (g <= last >> 3) {
+		const volatile int8_t *shadow = (const volatile int8_t *)(g + SHADOW_OFFSET);
+		uintptr_t from = MAX(g << 3, b.first), end = MIN(g << 3 | 7, last);
+
+		if ((g & 7) == 0 && last >> 3 >= g + 7 && *(const volatile uint64_t *)shadow == 0) {
+			g += 8;
+			continue;
+		}
+		if (*shadow < 0)
+			return from;
+		if (*shadow && (int)(end & 7) >= *shadow)
+			return MAX(from, (g << 3) + (uintptr_t)*shadow);
+		g++;
+	}
+	return 0;
+}
+
+GENERAL_ONLY static uint64_t element(uintptr_t at, unsigned size)
+{
+	switch (size) {
+	case 1:
+		return *(const volatile uint8_t *)at;
+	case 2:
+		return *(const volatile uint16_t *)at;
+	case 4:
+		return *(const volatile uint32_t *)at;
+	}
+	return *(const volatile uint64_t *)at;
+}
+
+/* How many elements does a repeated comparison (scas, cmps) access?  It looks at them as the instruction will, up to the
+ * first one that is not addressable; that one counts. */
+GENERAL_ONLY static uint64_t compared(const struct thunk_frame *f, const struct slow *s)
+{
+	unsigned size = s->members[0].size;
+	int64_t step = f->flags & INSN_DF ? -(int64_t)size : (int64_t)size;
+	uint64_t mask = size == 8 ? ~0ul : (1ul << (size * 8)) - 1;
+	uint64_t n;
+
+	for (n = 0; n < f->gpr[INSN_RCX]; n++) {
+		uint64_t other = f->gpr[INSN_RAX] & mask;
+		bool equal;
+
+		for (unsigned i = 0; i < s->nr_members; i++)
+			if (first_bad((struct bytes){ f->gpr[s->members[i].disp] + (uint64_t)step * n, size }))
+				return n + 1;
+		if (s->nr_members == 2)
+			other = element(f->gpr[s->members[1].disp] + (uint64_t)step * n, size);
+		equal = element(f->gpr[s->members[0].disp] + (uint64_t)step * n, size) == other;
+		if (equal == (s->members[0].string == SLOW_COMPARE_REPNE))
+			return n + 1;
+	}
+	return n;
+}
+
+/* The bytes of one access; `count` elements of a repeated string instruction. */
+GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const struct slow *s,
+                                          const struct slow_member *m, uint64_t count)
+{
+	struct bytes b = { (uintptr_t)(int64_t)m->disp, m->size };
+
+	if (m->string == SLOW_PLAIN) {
+		if (s->base != INSN_NO_REG)
+			b.first += register_of(f, s, s->base);
+		if (s->index != INSN_NO_REG)
+			b.first += register_of(f, s, s->index) * s->scale;
+		return b;
+	}
+	b.first = f->gpr[m->disp];
+	if (m->string == SLOW_STRING)
+		return b;
+	b.size = count * m->size;
+	if ((f->flags & INSN_DF) && b.size)
+		b.first -= b.size - m->size;
+	return b;
+}
+
+/* Is there a bad access?  `count` gets how many elements a repeated instruction accesses. */
+GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow *s, uint64_t *count)
+{
+	bool bad = false;
+
+	*count = f->gpr[INSN_RCX];
+	for (unsigned i = 0; i < s->nr_members && !bad; i++)
+		bad = s->members[i].access && first_bad(accessed(f, s, &s->members[i], *count));
+	if (bad && s->members[0].string >= SLOW_COMPARE_REPE)
+		*count = compared(f, s);
+	else
+		return bad;
+	for (unsigned i = 0; i < s->nr_members; i++)
+		if (s->members[i].access && first_bad(accessed(f, s, &s->members[i], *count)))
+			return true;
+	return false;
+}
+
+GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
+{
+	uintptr_t jmp_back;
+	uint64_t count;
+
+	return any_bad(frame, slow_behind_call(frame->back, &jmp_back), &count);
+}
+
+/* ---- a bad access ---------------------------------------------------------------------------- */
+
+static void registers_before(const struct thunk_frame *f, const struct slow *s, struct copy_regs *regs)
+{
+	uint64_t rax = f->gpr[INSN_RAX];
+
+	for (unsigned i = 0; i < 16; i++)
+		regs->gpr[i] = register_of(f, s, i);
+	regs->flags = f->flags;
+	if (s->shape & SHAPE_FLAGS)
+		regs->flags = (regs->flags & ~(uint64_t)INSN_ARITHMETIC) | ((rax >> 8) & (INSN_ARITHMETIC & ~INSN_OF)) |
+		              (rax & 1 ? INSN_OF : 0);
+}
+
+void slow_report(struct thunk_frame *frame)
+{
+	uintptr_t jmp_back;
+	const struct slow *s = slow_behind_call(frame->back, &jmp_back);
+	copy_bad_access *handler = LOAD_ACQUIRE(bad_access);
+	struct copy_regs regs;
+	uint64_t count;
+
+	registers_before(frame, s, &regs);
+	any_bad(frame, s, &count);
+	for (unsigned i = 0; i < s->nr_members; i++) {
+		const struct slow_member *m = &s->members[i];
+		struct bytes b = accessed(frame, s, m, count);
+		struct copy_access access = { (uintptr_t)s + (uintptr_t)(intptr_t)m->pc, b.first, b.size,
+			                      m->access & INSN_WRITE, &regs };
+
+		if (!m->access || !first_bad(b) || !handler)
+			continue;
+		regs.rip = access.pc;
+		handler(&access);
+	}
+}
