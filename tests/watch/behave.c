@@ -26,8 +26,7 @@
 #define FAILURES_SHOWN 60
 
 static unsigned nr_ran, nr_failed, nr_sizes, nr_faulted;
-#define MEMORY_SIZE (FORM_DATA_SIZE + FORM_STACK_SIZE)
-static uint8_t memory_before[MEMORY_SIZE], memory_first[MEMORY_SIZE], memory_second[MEMORY_SIZE];
+static uint8_t memory_before[FORM_MEMORY_SIZE], memory_first[FORM_MEMORY_SIZE], memory_second[FORM_MEMORY_SIZE];
 
 static void complain(const struct form *form, const char *what, uint64_t got, uint64_t expected)
 {
@@ -39,31 +38,13 @@ static void complain(const struct form *form, const char *what, uint64_t got, ui
 	printf("\n");
 }
 
-static void save_memory(uint8_t *to)
-{
-	memcpy(to, (void *)(uintptr_t)FORM_DATA, FORM_DATA_SIZE);
-	memcpy(to + FORM_DATA_SIZE, (void *)(uintptr_t)FORM_STACK, FORM_STACK_SIZE);
-}
-
-static void restore_memory(const uint8_t *from)
-{
-	memcpy((void *)(uintptr_t)FORM_DATA, from, FORM_DATA_SIZE);
-	memcpy((void *)(uintptr_t)FORM_STACK, from + FORM_DATA_SIZE, FORM_STACK_SIZE);
-}
-
-/* The processor notes where the last x87 instruction and its operand were; that is no result. */
-static void forget_places(struct state *s)
-{
-	memset(s->vectors + 6, 0, 18);
-}
-
 static struct ending run(const struct form *form, struct state *s)
 {
 	struct ending e;
 
 	form_place(form);
 	e = processor_run(s);
-	forget_places(s);
+	form_forget_places(s);
 	return e;
 }
 
@@ -87,7 +68,7 @@ static void check_memory_kept(const struct form *form, const struct state *befor
 {
 	static uint8_t now[sizeof(memory_before)];
 
-	save_memory(now);
+	form_save_memory(now);
 	if (memcmp(now, memory_before, sizeof(now)) == 0)
 		return;
 	for (size_t i = 0; i < sizeof(now); i++) {
@@ -171,7 +152,7 @@ static void check_same(const struct form *form, const struct state *a, const str
 	if (memcmp(a->vectors, b->vectors, 464) ||
 	    memcmp(a->vectors + 576, b->vectors + 576, processor_vectors_size - 576))
 		complain(form, "vectors depend on what is not read", 0, form->insn.reads);
-	save_memory(memory_second);
+	form_save_memory(memory_second);
 	if (memcmp(memory_first, memory_second, sizeof(memory_first)))
 		complain(form, "memory depends on what is not read", 0, form->insn.reads);
 }
@@ -185,7 +166,7 @@ static bool faults(struct form *form, const struct state *start, uintptr_t addre
 	if (!form_aim(form, &s, address))
 		return false;
 	*e = run(form, &s);
-	restore_memory(memory_before);
+	form_restore_memory(memory_before);
 	return true;
 }
 
@@ -244,73 +225,29 @@ static bool is_checked_twice(const struct form *form)
 	return form_repeats(form) && form->insn.flow != INSN_STOP;
 }
 
-/* Where control goes by memory or a register, it goes to the pad. */
-static bool set_goal(struct form *form, struct state *s, uintptr_t address)
-{
-	uint64_t pad = FORM_PAD;
-
-	if (form->insn.stack && s->gpr[INSN_RSP] != FORM_STACK + FORM_STACK_SIZE / 2)
-		return false;
-	memcpy((void *)(uintptr_t)(FORM_STACK + FORM_STACK_SIZE / 2), &pad, 8);
-	if (form->insn.flow == INSN_JMP_MEM || form->insn.flow == INSN_CALL_MEM)
-		memcpy((void *)address, &pad, 8);
-	if (form->insn.flow == INSN_JMP_REG || form->insn.flow == INSN_CALL_REG) {
-		if (form->insn.rm == INSN_RSP)
-			return false;
-		s->gpr[form->insn.rm] = pad;
-	}
-	return true;
-}
-
-/* ldmxcsr and fxrstor refuse most values. */
-static void set_operand(const struct form *form, uintptr_t address)
-{
-	const struct insn *x = &form->insn;
-	uint32_t mxcsr = 0x1f80;
-
-	if (x->map != INSN_MAP_0F || x->opcode != 0xae || !(x->mem[0].access & INSN_READ))
-		return;
-	if (x->mem[0].size == 4)
-		memcpy((void *)address, &mxcsr, 4);
-	else if (x->mem[0].size == 512)
-		memcpy((void *)address, processor_host.vectors, 512);
-}
-
 /* Returns whether it ran. */
 static bool try(struct form *form)
 {
 	static struct state start, first, second;
-	uintptr_t address = FORM_DATA + FORM_DATA_SIZE / 2;
 	struct ending e, again;
 
-	form_registers(&start);
-	form_memory();
-	if (form->insn.nr_mem && !form_aim(form, &start, address))
+	if (!form_prepare(form, &start))
 		return false;
-	if (form->insn.stack && form->insn.nr_mem && form->insn.mem[0].base == INSN_RSP)
-		return false;
-	if (form->insn.writes >> INSN_RSP & 1 && !form->insn.stack && form->insn.kills >> INSN_RSP & 1)
-		return false;
-	if (!set_goal(form, &start, address))
-		return false;
-	set_operand(form, address);
-	if (form->insn.stack && !form->insn.nr_mem)
-		start.gpr[INSN_RBP] = start.gpr[INSN_RSP];
-	save_memory(memory_before);
+	form_save_memory(memory_before);
 	first = start;
 	e = run(form, &first);
 	if (e.signo == SIGILL)
 		return false;
 	if (e.signo != SIGTRAP) {
 		nr_faulted++;
-		restore_memory(memory_before);
+		form_restore_memory(memory_before);
 		return false;
 	}
 	nr_ran++;
 	check_flow(form, &first);
 	check_kept(form, &start, &first);
-	save_memory(memory_first);
-	restore_memory(memory_before);
+	form_save_memory(memory_first);
+	form_restore_memory(memory_before);
 	if (is_checked_twice(form)) {
 		second = start;
 		change_unread(form, &second);
@@ -320,7 +257,7 @@ static bool try(struct form *form)
 			         first.rip);
 		else
 			check_same(form, &first, &second);
-		restore_memory(memory_before);
+		form_restore_memory(memory_before);
 	}
 	check_size(form, &start);
 	return true;

@@ -54,6 +54,23 @@ bool form_set_up(void)
 	return true;
 }
 
+void form_save_memory(uint8_t *to)
+{
+	memcpy(to, (void *)(uintptr_t)FORM_DATA, FORM_DATA_SIZE);
+	memcpy(to + FORM_DATA_SIZE, (void *)(uintptr_t)FORM_STACK, FORM_STACK_SIZE);
+}
+
+void form_restore_memory(const uint8_t *from)
+{
+	memcpy((void *)(uintptr_t)FORM_DATA, from, FORM_DATA_SIZE);
+	memcpy((void *)(uintptr_t)FORM_STACK, from + FORM_DATA_SIZE, FORM_STACK_SIZE);
+}
+
+void form_forget_places(struct state *s)
+{
+	memset(s->vectors + 6, 0, 18);
+}
+
 static void random_bytes(uint8_t *to, size_t n)
 {
 	for (size_t i = 0; i < n; i += 8) {
@@ -337,5 +354,59 @@ bool form_aim(struct form *form, struct state *state, uintptr_t address)
 	if (form->insn.disp_size < 4)
 		return false;
 	set_disp(form, (int64_t)address);
+	return true;
+}
+
+/* Where control goes by memory or a register, it goes to the pad. */
+static bool set_goal(struct form *form, struct state *s, uintptr_t address)
+{
+	uint64_t pad = FORM_PAD;
+
+	if (form->insn.stack && s->gpr[INSN_RSP] != FORM_STACK + FORM_STACK_SIZE / 2)
+		return false;
+	memcpy((void *)(uintptr_t)(FORM_STACK + FORM_STACK_SIZE / 2), &pad, 8);
+	if (form->insn.flow == INSN_JMP_MEM || form->insn.flow == INSN_CALL_MEM)
+		memcpy((void *)address, &pad, 8);
+	if (form->insn.flow == INSN_JMP_REG || form->insn.flow == INSN_CALL_REG) {
+		if (form->insn.rm == INSN_RSP)
+			return false;
+		s->gpr[form->insn.rm] = pad;
+	}
+	return true;
+}
+
+/* ldmxcsr and fxrstor refuse most values. */
+static void set_operand(const struct form *form, uintptr_t address)
+{
+	const struct insn *x = &form->insn;
+	uint32_t mxcsr = 0x1f80;
+
+	if (x->map != INSN_MAP_0F || x->opcode != 0xae || !(x->mem[0].access & INSN_READ))
+		return;
+	if (x->mem[0].size == 4)
+		memcpy((void *)address, &mxcsr, 4);
+	else if (x->mem[0].size == 512)
+		memcpy((void *)address, processor_host.vectors, 512);
+}
+
+bool form_prepare(struct form *form, struct state *state)
+{
+	const struct insn *x = &form->insn;
+	uintptr_t address = FORM_DATA + FORM_DATA_SIZE / 2;
+
+	form_registers(state);
+	form_memory();
+	if (x->nr_mem && !form_aim(form, state, address))
+		return false;
+	if (x->stack && x->nr_mem && x->mem[0].base == INSN_RSP)
+		return false;
+	/* Nothing that sets rsp to anything. */
+	if (!x->stack && x->kills >> INSN_RSP & 1)
+		return false;
+	if (!set_goal(form, state, address))
+		return false;
+	set_operand(form, address);
+	if (x->stack && !x->nr_mem)
+		state->gpr[INSN_RBP] = state->gpr[INSN_RSP];
 	return true;
 }

@@ -35,7 +35,16 @@ void form_registers(struct state *state);
 void form_memory(void);
 /* Sets the registers, or the displacement, so that the first operand in memory is at `address`.  False: impossible. */
 bool form_aim(struct form *form, struct state *state, uintptr_t address);
+/* All of that, for a run that does something useful where it can: the operand is in the middle of the data, and jumps by
+ * memory or register lead to the pad.  False: not this time. */
+bool form_prepare(struct form *form, struct state *state);
 /* Writes the code. */
 void form_place(const struct form *form);
+/* All memory that a form may change. */
+#define FORM_MEMORY_SIZE (FORM_DATA_SIZE + FORM_STACK_SIZE)
+void form_save_memory(uint8_t *to);
+void form_restore_memory(const uint8_t *from);
+/* The processor notes where the last x87 instruction and its operand were; that is no result. */
+void form_forget_places(struct state *state);
 
 #endif
