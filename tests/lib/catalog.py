@@ -34,7 +34,7 @@ RUNNERS = {
     "reentry": ("reentry/run", [], ""),
     "harden": ("harden/run", [], ""),
     "torture": ("torture/run", [], ""),
-    "watch": ("watch/run", [], "tests/watch/compare tests/watch/behave"),
+    "watch": ("watch/run", [], "tests/watch/compare tests/watch/behave tests/watch/copies"),
     "races": ("races", [], "tests/unit/races"),
     "examples-caches": ("examples-caches", [], ""),
     "examples-shadow": ("examples-shadow", [], "install"),

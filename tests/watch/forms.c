@@ -43,10 +43,10 @@ bool form_set_up(void)
 
 	if (fd < 0 || ftruncate(fd, FORM_DATA_SIZE))
 		return false;
-	if (!map(FORM_CODE, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, -1) ||
+	if (!map(FORM_CODE - 4096, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, -1) ||
 	    !map(FORM_DATA, FORM_DATA_SIZE, PROT_READ | PROT_WRITE, fd) ||
 	    !map(FORM_READ_ONLY, FORM_DATA_SIZE, PROT_READ, fd) ||
-	    !map(FORM_STACK, FORM_STACK_SIZE, PROT_READ | PROT_WRITE, -1) ||
+	    !map(FORM_STACK - FORM_STACK_BELOW, FORM_STACK_BELOW + FORM_STACK_SIZE, PROT_READ | PROT_WRITE, -1) ||
 	    !map(FORM_PAD & ~4095u, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, -1))
 		return false;
 	memset((void *)(uintptr_t)(FORM_PAD & ~4095u), 0xcc, 4096);
@@ -276,7 +276,7 @@ void form_registers(struct state *state)
 			state->gpr[i] = 0;
 	}
 	state->gpr[INSN_RCX] %= 16;
-	state->gpr[INSN_RSP] = FORM_STACK + FORM_STACK_SIZE / 2;
+	state->gpr[INSN_RSP] = FORM_RSP;
 	state->flags = FLAGS_FIXED | (form_random() & INSN_ARITHMETIC) | (chance(8) ? INSN_DF : 0);
 	state->rip = FORM_CODE;
 	/* x87 (valid numbers, or mmx), then xmm and up. */
@@ -362,9 +362,9 @@ static bool set_goal(struct form *form, struct state *s, uintptr_t address)
 {
 	uint64_t pad = FORM_PAD;
 
-	if (form->insn.stack && s->gpr[INSN_RSP] != FORM_STACK + FORM_STACK_SIZE / 2)
+	if (form->insn.stack && s->gpr[INSN_RSP] != FORM_RSP)
 		return false;
-	memcpy((void *)(uintptr_t)(FORM_STACK + FORM_STACK_SIZE / 2), &pad, 8);
+	memcpy((void *)(uintptr_t)(FORM_RSP), &pad, 8);
 	if (form->insn.flow == INSN_JMP_MEM || form->insn.flow == INSN_CALL_MEM)
 		memcpy((void *)address, &pad, 8);
 	if (form->insn.flow == INSN_JMP_REG || form->insn.flow == INSN_CALL_REG) {

@@ -7,12 +7,14 @@
 #include "watch/arch/x86_64/opcodes.h"
 
 /* Below 4 GB, so that each form of address reaches it. */
-#define FORM_CODE 0x30000000u /* a page of code: the instruction, then int3 */
+#define FORM_CODE 0x30000000u /* the instruction, then int3; code may be before it as well */
 #define FORM_DATA 0x30100000u /* memory for operands; no memory lies around it */
 #define FORM_DATA_SIZE 0x1000u
 #define FORM_READ_ONLY 0x30200000u /* the same memory, that may not be written here */
 #define FORM_STACK 0x30300000u
 #define FORM_STACK_SIZE 0x1000u
+#define FORM_STACK_BELOW 0x10000u /* more stack below it, of which nobody looks at the bytes */
+#define FORM_RSP (FORM_STACK + FORM_STACK_SIZE / 2)
 /* Where a ret or an indirect jump leads: int3.  As flags, the address means nothing special. */
 #define FORM_PAD 0x30400200u
 
