@@ -39,6 +39,7 @@ struct fault {
 	bool above_theirs; /* the frame lies on the program's signal stack, which the handler has left */
 	uintptr_t enter;   /* the program's handler, to run in the frame of `uc`; 0: none */
 	uint64_t enter_mask;
+	uint64_t copy_pc; /* the interrupted code is a copy (struct code_copies), which goes on here; 0: it is none */
 };
 
 /* ---- signals that somebody sent -------------------------------------------------------------- */
@@ -111,6 +112,9 @@ static void handle_sent(struct fault *f)
 		explain_raised(f);
 	if (!signals_give_up(f->sig))
 		os_exit_group(128 + f->sig); /* the signal would come back to this handler, for ever */
+	if (f->copy_pc)
+		code_copies->show_original(ARCH_CONTEXT_PC(f->uc));
+	f->copy_pc = 0;
 	send_again(f);
 }
 
@@ -171,6 +175,8 @@ void (*fault_hook_dying)(void);
  * need not allow rt_sigaction. */
 static void die_of(const struct fault *f)
 {
+	if (f->copy_pc)
+		code_copies->show_original(ARCH_CONTEXT_PC(f->uc));
 	if (os_filter_set() || !signals_give_up(f->sig))
 		context_set_mask(f->uc, context_mask(f->uc) | SIGNAL_BIT(f->sig));
 }
@@ -315,6 +321,13 @@ static bool answer_in_object(const struct fault *f, bool changed)
 	return !changed && !answer_repeats(f, ANSWER_OBJECT) && answer_note(f, ANSWER_OBJECT);
 }
 
+static bool answered_by_hook(const struct fault *f)
+{
+	return machine_trap(f->uc) == TRAP_PAGE && fault_hook &&
+	       fault_hook((uintptr_t)f->info->si_addr, ARCH_CONTEXT_PC(f->uc)) && !answer_repeats(f, ANSWER_SHADOW) &&
+	       answer_note(f, ANSWER_SHADOW);
+}
+
 static bool answered(const struct fault *f)
 {
 	uintptr_t addr = (uintptr_t)f->info->si_addr;
@@ -322,12 +335,17 @@ static bool answered(const struct fault *f)
 
 	if (machine_trap(f->uc) != TRAP_PAGE)
 		return false;
-	if (fault_hook && fault_hook(addr, ARCH_CONTEXT_PC(f->uc)))
-		return !answer_repeats(f, ANSWER_SHADOW) && answer_note(f, ANSWER_SHADOW);
 	if (fence_contains((void *)addr) && fence_is_data(addr, &changed))
 		return answer_in_object(f, changed);
 	/* A JIT may fault a thousand times a second, so the state is gathered only for a report. */
 	return maybe_own(f) && !answer_repeats(f, ANSWER_GUARD) && reported_own(f) && answer_note(f, ANSWER_GUARD);
+}
+
+/* From here on everybody sees the original's registers in place of a copy's. */
+static void see_original(struct fault *f, bool check)
+{
+	if (code_copies)
+		f->copy_pc = code_copies->origin((uint64_t *)f->uc->uc_mcontext.gregs, check);
 }
 
 /* Was this fault reported when it came for the first time? */
@@ -343,9 +361,13 @@ static void handle(void *arg)
 	bool handles, reported;
 
 	if (f->info->si_code <= 0) {
+		see_original(f, true);
 		handle_sent(f);
 		return;
 	}
+	if (answered_by_hook(f))
+		return;
+	see_original(f, false);
 	if (answered(f))
 		return;
 	reported = was_reported(f);
@@ -365,6 +387,7 @@ static void handle(void *arg)
 	report_begins(f);
 	handle_nobodys(f, reported);
 	report_is_over(f);
+	f->copy_pc = 0;
 }
 
 /* The program sent itself the signal that is going to end it, inside its handler of a fault. If the handler blocked the
@@ -459,10 +482,14 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	}
 	fault_busy = false;
 	if (f.enter) {
+		if (f.copy_pc)
+			machine_frame_return_to(f.uc, machine_return_to_copy);
 		/* The interrupted context keeps its own mask; this is the mask of the program's handler. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);
 		machine_frame_enter(f.uc, f.sig, f.enter);
 	}
+	if (f.copy_pc)
+		f.uc->uc_mcontext.gregs[REG_RIP] = (greg_t)f.copy_pc;
 }
 
 void fault_init(signals_sigaction_fn real)

@@ -308,13 +308,11 @@ struct hdr_row {
 	int32_t start, fde;
 };
 
-static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
+/* The table behind .eh_frame_hdr's head; NULL: its form is not understood. */
+static const struct hdr_row *hdr_rows(const uint8_t *hdr, size_t *count)
 {
 	struct cursor c = { hdr, hdr + 64, false };
 	uint8_t frame_encoding, count_encoding, table_encoding;
-	size_t count, lo, hi;
-	const struct hdr_row *rows;
-	intptr_t key;
 
 	if (take(&c, 1) != 1)
 		return NULL;
@@ -324,10 +322,17 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 	if (table_encoding != (PE_DATAREL | PE_SDATA4) || count_encoding == PE_OMIT)
 		return NULL;
 	take_encoded(&c, frame_encoding, (uintptr_t)hdr);
-	count = take_encoded(&c, count_encoding, (uintptr_t)hdr);
-	rows = (const struct hdr_row *)c.p;
-	key = (intptr_t)(pc - (uintptr_t)hdr);
-	if (c.bad || count == 0 || key < rows[0].start)
+	*count = take_encoded(&c, count_encoding, (uintptr_t)hdr);
+	return c.bad ? NULL : (const struct hdr_row *)c.p;
+}
+
+static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
+{
+	size_t count, lo, hi;
+	const struct hdr_row *rows = hdr_rows(hdr, &count);
+	intptr_t key = (intptr_t)(pc - (uintptr_t)hdr);
+
+	if (!rows || count == 0 || key < rows[0].start)
 		return NULL;
 	/* rows[lo].start <= key < rows[hi].start */
 	lo = 0;
@@ -605,6 +610,47 @@ bool unwind_function_at(uintptr_t pc, uintptr_t *start, size_t *size)
 	const uint8_t *fde;
 
 	return fde_find(pc, &fde) && fde && fde_range(fde, start, size) && pc - *start < *size;
+}
+
+/* Is the entry at p, with the bytes that its length promises, inside [lo, hi)? */
+static bool entry_inside(const uint8_t *p, uintptr_t lo, uintptr_t hi)
+{
+	uintptr_t at = (uintptr_t)p;
+	struct cursor c;
+
+	return at >= lo && at < hi && hi - at >= 12 && entry_open(p, &c) && (uintptr_t)c.end <= hi && c.end - c.p >= 4;
+}
+
+/* The CIE of an FDE inside [lo, hi) is inside as well. */
+static bool fde_inside(const uint8_t *fde, uintptr_t lo, uintptr_t hi)
+{
+	struct cursor c;
+	const uint8_t *at;
+
+	if (!entry_inside(fde, lo, hi) || !entry_open(fde, &c))
+		return false;
+	at = c.p;
+	return entry_inside(at - (uint32_t)take(&c, 4), lo, hi);
+}
+
+bool cfi_each_function(const void *hdr_start, uintptr_t lo, uintptr_t hi,
+                       bool (*each)(void *ctx, uintptr_t start, size_t size), void *ctx)
+{
+	const uint8_t *hdr = hdr_start;
+	const struct hdr_row *rows;
+	uintptr_t start, size;
+	size_t count;
+
+	if ((uintptr_t)hdr < lo || (uintptr_t)hdr >= hi || hi - (uintptr_t)hdr < 64)
+		return false;
+	rows = hdr_rows(hdr, &count);
+	if (!rows || count > (hi - (uintptr_t)rows) / sizeof(*rows))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (fde_inside(hdr + rows[i].fde, lo, hi) && fde_range(hdr + rows[i].fde, &start, &size) && size &&
+		    !each(ctx, start, size))
+			break;
+	return true;
 }
 
 enum cfi_found cfi_find_row(uintptr_t pc, struct cfi_row *row)

@@ -310,6 +310,9 @@ int os_withdraw(void *p, size_t size, bool only_holes);
  * nothing changed. */
 bool os_retire(void *p, size_t size);
 bool os_protect_read(void *p, size_t size); /* read-only, as a file's constants are */
+/* Makes code that can be run and changed. False: the system forbids memory that is both (SELinux, systemd). */
+bool os_protect_code(void *p, size_t size);
+bool os_protect_plain_code(void *p, size_t size); /* back to readable and executable, as a file's code is */
 /* Guard regions (MADV_GUARD_INSTALL, Linux 6.13+), probed once; false means "use os_protect_none". */
 bool os_guard_install(void *p, size_t size);
 bool os_guard_remove(void *p, size_t size);
@@ -370,6 +373,7 @@ enum cost_centre {
 	COST_SHADOW,
 	COST_FENCE,
 	COST_LEAK,
+	COST_WATCH,
 	COST_NR,
 };
 /* Never freed; zeroed; 16-byte aligned; NULL when the system has no more. */
@@ -485,6 +489,7 @@ enum lock_rank {
 	LOCK_RANK_VMALLOC,    /* vmalloc areas */
 	LOCK_RANK_BUDDY,      /* page allocator free lists */
 	LOCK_RANK_ARENA,      /* arena growth */
+	LOCK_RANK_WATCH,      /* copies of functions, the modules that they belong to */
 	LOCK_RANK_REPORT,     /* one report at a time; never waits on an allocator lock */
 	LOCK_RANK_MODULES,    /* the history of unloaded modules; reports read it */
 	LOCK_RANK_LEAK,       /* annotations of objects */
@@ -711,6 +716,24 @@ bool unwind_passes(const struct unwind_regs *regs, uintptr_t from_sp, uintptr_t 
 /* The code range of the function that pc lies in, as its call frame information tells; a part that the compiler moved
  * elsewhere is a function of its own here. False: not known. */
 bool unwind_function_at(uintptr_t pc, uintptr_t *start, size_t *size);
+/* Visits the code ranges of the functions in the table at `hdr` (.eh_frame_hdr), in order of address, until `each`
+ * returns false. Reads only inside [lo, hi), which is readable. False: there is no such table, or it is malformed. */
+bool cfi_each_function(const void *hdr, uintptr_t lo, uintptr_t hi,
+                       bool (*each)(void *ctx, uintptr_t start, size_t size), void *ctx);
+/* Functions may run as copies (watch/). Only the innermost frame of a thread, or of code that a signal interrupted, can
+ * be in a copy. All functions are signal-safe and do nothing when the pc is in no copy. */
+struct code_copies {
+	/* Gives the registers that the original would have. */
+	void (*unwind)(struct unwind_regs *regs);
+	/* The same for the registers of a signal's context. Returns the pc at which the copy can go on with these
+	 * registers, or 0. `check`: with the check of the instruction there, else behind that check. */
+	uint64_t (*origin)(uint64_t *gregs, bool check);
+	/* A handler returns to this pc in an original: the pc to return to instead, or 0. */
+	uint64_t (*resume)(uint64_t pc);
+	/* The process is about to die at this pc of an original: puts the function's own bytes back. */
+	void (*show_original)(uint64_t pc);
+};
+extern const struct code_copies *code_copies __attribute__((visibility("hidden"))); /* NULL: none; written once */
 /* The frame of the walk from regs that holds addr. Its function is at pc (for a caller: pc lies inside its call), its
  * bytes are [lo, hi), where hi is its CFA. False: addr is below regs->sp, or the walk ends before it comes to addr. */
 struct unwind_frame {

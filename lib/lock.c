@@ -55,6 +55,8 @@ static const char *lock_name(const struct ranked_lock *l)
 		return "buddy";
 	case LOCK_RANK_ARENA:
 		return "arena";
+	case LOCK_RANK_WATCH:
+		return "watch";
 	case LOCK_RANK_REPORT:
 		return "report";
 	case LOCK_RANK_MODULES:

@@ -83,6 +83,7 @@ static const char *const meta_names[] = {
 	[COST_THREADS] = "threads", [COST_QUARANTINE] = "quarantine", [COST_REPORTS] = "reports",
 	[COST_OPTIONS] = "options", [COST_SHADOW] = "shadow",         [COST_FENCE] = "fence",
 	[COST_LEAK] = "leak",
+	[COST_WATCH] = "watch",
 };
 _Static_assert(ARRAY_SIZE(meta_names) == COST_NR, "every cost centre has a name");
 

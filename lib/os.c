@@ -678,6 +678,16 @@ bool os_protect_read(void *p, size_t size)
 	return os_protect(p, size, PROT_READ);
 }
 
+bool os_protect_code(void *p, size_t size)
+{
+	return os_protect(p, size, PROT_READ | PROT_WRITE | PROT_EXEC);
+}
+
+bool os_protect_plain_code(void *p, size_t size)
+{
+	return os_protect(p, size, PROT_READ | PROT_EXEC);
+}
+
 size_t os_memory_size(void)
 {
 	struct sysinfo info;

@@ -190,6 +190,23 @@ static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *
 #define KNOWN(regs, reg) ((regs)->known & 1u << (reg))
 #define ALL_KNOWN ((1u << ARCH_DWARF_REGS) - 1)
 
+const struct code_copies *code_copies;
+
+/* A signal may have interrupted a copy of a function, which has no call frame information of its own. */
+static void interrupted_origin(struct cfi_regs *regs)
+{
+	struct unwind_regs r = { .pc = regs->r[ARCH_DWARF_RA],
+		                 .sp = regs->r[ARCH_DWARF_SP],
+		                 .fp = regs->r[ARCH_DWARF_FP] };
+
+	if (!code_copies)
+		return;
+	code_copies->unwind(&r);
+	regs->r[ARCH_DWARF_RA] = r.pc;
+	regs->r[ARCH_DWARF_SP] = r.sp;
+	regs->r[ARCH_DWARF_FP] = r.fp;
+}
+
 /* A step by any row, from the known registers to the caller's. */
 static bool step_whole_row(struct walk *w, const struct frame *in, struct frame *out)
 {
@@ -209,6 +226,8 @@ static bool step_whole_row(struct walk *w, const struct frame *in, struct frame 
 	}
 	if (!KNOWN(&next, ARCH_DWARF_RA) || !KNOWN(&next, ARCH_DWARF_SP) || next.r[ARCH_DWARF_RA] == 0)
 		return false;
+	if (row.signal_frame)
+		interrupted_origin(&next);
 	/* A signal handler may run on another stack, above or below the interrupted one. Every other caller's frame is
 	 * shallower. */
 	if (!row.signal_frame && next.r[ARCH_DWARF_SP] <= in->sp)

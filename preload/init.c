@@ -159,4 +159,6 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	/* The shared library does this once it knows libc's own sigaction. */
 	if (!&runtime_is_shared)
 		fault_init(sigaction);
+	if (runtime_state_now == RUNTIME_READY)
+		watch_start();
 }

@@ -30,6 +30,7 @@
 #include "shadow/abi.h"
 #include "shadow/shadow.h"
 #include "slab/slab.h"
+#include "watch/watch.h"
 
 /* ---- init.c ---------------------------------------------------------------------------------- */
 enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKEN };

@@ -169,6 +169,7 @@ static void exit_last(int status, void *unused)
 	if (runtime_state_now == RUNTIME_READY) {
 		fence_only_summary();
 		shadow_summary();
+		watch_explain();
 	}
 	report_summary();
 	/* os_exit_group and a panic do not flush stdio, as exit would do after this last handler. */

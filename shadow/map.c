@@ -262,6 +262,13 @@ void shadow_give_up(const char *why)
 	report_line("shadow off: %s", why);
 }
 
+static void everywhere(void)
+{
+	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
+	slab_accesses_checked = shadow_on && options.quarantine_size;
+	tell_change();
+}
+
 /* The full shadow is mapped, because there is instrumented code.  shadow_init does the rest if it has not run yet. */
 static void full_in_use(void)
 {
@@ -270,9 +277,7 @@ static void full_in_use(void)
 		return;
 	if (!map_gave_up)
 		shadow_on = true;
-	__atomic_store_n(&shadow_everywhere, shadow_on, __ATOMIC_RELEASE);
-	slab_accesses_checked = shadow_on && options.quarantine_size;
-	tell_change();
+	everywhere();
 }
 
 void map_require_full(void)
@@ -325,6 +330,21 @@ void shadow_limit_space(void)
 		arena_shadow_size = end - arena_shadow;
 	}
 	lock_release(&map_lock);
+}
+
+bool shadow_want_all(void)
+{
+	int r;
+
+	if (map_other_runtime || !shadow_on)
+		return false;
+	lock_acquire(&map_lock);
+	r = map_full();
+	lock_release(&map_lock);
+	if (r < 0)
+		return false;
+	everywhere();
+	return true;
 }
 
 /* ---- instrumented code that dlopen brings to a program without ------------------------------- */

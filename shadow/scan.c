@@ -182,6 +182,13 @@ struct scan scan_module(const struct link_map *l)
 	return s;
 }
 
+bool shadow_is_instrumented(uintptr_t bias, const void *dynamic)
+{
+	const struct link_map l = { .l_addr = bias, .l_ld = (Elf64_Dyn *)dynamic };
+
+	return scan_module(&l).result == SCAN_INSTRUMENTED;
+}
+
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
 struct scan scan_modules(void)

@@ -138,6 +138,11 @@ void shadow_describe(struct report_record *r, uintptr_t addr, const struct unwin
  * in check mode.  If an instrumented module is loaded but its shadow cannot be mapped, prints one line and ends the
  * process.  If libasan is loaded, prints one line. */
 void shadow_init(void);
+/* Plain code is going to be checked, and its pointers may lead anywhere: maps the shadow of all memory.  False: that
+ * cannot be done. */
+bool shadow_want_all(void);
+/* Was the module with this load address and dynamic section compiled with the checks of a sanitizer? */
+bool shadow_is_instrumented(uintptr_t bias, const void *dynamic);
 /* The program limits its address space, and slab has shortened the arena: unmaps the shadow of the part that is gone.
  * The full shadow stays, since instrumented code needs it. */
 void shadow_limit_space(void);

@@ -137,13 +137,14 @@ static void plan_set_pair(struct run_plan *plan, const char *pair)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH };
+enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH, OPT_WATCH };
 static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "option", required_argument, NULL, 'o' },
 	{ "report", required_argument, NULL, OPT_REPORT },
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "fail-each", no_argument, NULL, OPT_FAIL_EACH },
+	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "help-options", no_argument, NULL, OPT_HELP_OPTIONS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -190,6 +191,9 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 			break;
 		case OPT_REPORT:
 			plan->report = optarg;
+			break;
+		case OPT_WATCH:
+			plan_set(plan, "watch", strlen("watch"), optarg ? optarg : "on");
 			break;
 		case OPT_HELP_OPTIONS:
 			plan->list_options = true;
@@ -495,6 +499,9 @@ const struct tool_command command_run = {
 		"  -o, --option NAME=VALUE  set an option (see memsan options); may be repeated\n"
 		"  --report=FILE            write the reports to FILE instead of standard error\n"
 		"  --format=text|json       text, or one JSON object a line\n"
+		"  --watch[=LIST]           check every load and store of PROG and its own libraries,\n"
+		"                           without a recompile. LIST: all, names of modules (main,\n"
+		"                           libfoo.so), !NAME, explain\n"
 		"  --fail-each              run PROG again and again; the first time its 1st allocation\n"
 		"                           fails, then its 2nd, and so on; list the allocations whose\n"
 		"                           failure makes PROG crash, hang, leak or corrupt memory\n"

@@ -80,3 +80,39 @@ _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler)
 	                 : "memory");
 	__builtin_unreachable();
 }
+
+/* ---- back from a handler of the program's, into a copy --------------------------------------- */
+
+__attribute__((used)) void machine_back_to_copy(ucontext_t *uc);
+
+/* The handler may have changed the registers, the pc too. */
+void machine_back_to_copy(ucontext_t *uc)
+{
+	uint64_t pc = code_copies->resume((uint64_t)uc->uc_mcontext.gregs[REG_RIP]);
+
+	if (pc)
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+}
+
+/* The handler's `ret` leaves the stack pointer at the context. Unwinders find the interrupted registers there, as they do
+ * at libc's own code for this purpose; they look one byte in front of a return address. */
+#define AT(reg, offset) ".cfi_escape 0x10, " #reg ", 3, 0x77, (" #offset ") & 0x7f | 0x80, (" #offset ") >> 7\n"
+__asm__(".pushsection .text\n"
+        ".hidden machine_return_to_copy\n"
+        ".globl machine_return_to_copy\n"
+        ".cfi_startproc simple\n"
+        ".cfi_signal_frame\n"
+        ".cfi_escape 0x0f, 4, 0x77, 0xa0, 1, 0x06\n" /* the CFA: the word at rsp + 160 */
+        AT(8, 40) AT(9, 48) AT(10, 56) AT(11, 64) AT(12, 72) AT(13, 80) AT(14, 88) AT(15, 96) AT(5, 104) AT(4, 112)
+                AT(6, 120) AT(3, 128) AT(1, 136) AT(0, 144) AT(2, 152) AT(7, 160)
+                        AT(16, 168) "nop\n"
+                                    "machine_return_to_copy:\n"
+                                    "movq %rsp, %rbx\n"
+                                    "movq %rsp, %rdi\n"
+                                    "andq $-16, %rsp\n"
+                                    "call machine_back_to_copy\n"
+                                    "movq %rbx, %rsp\n"
+                                    "movl $15, %eax\n" /* __NR_rt_sigreturn */
+                                    "syscall\n"
+                                    ".cfi_endproc\n"
+                                    ".popsection\n");

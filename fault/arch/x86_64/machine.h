@@ -122,6 +122,13 @@ size_t machine_frame_room(const ucontext_t *uc);
 siginfo_t *machine_frame_info(ucontext_t *uc);
 /* Switches to the frame and enters the handler as the kernel does. Does not return. */
 _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler);
+/* Replaces the code to which the handler returns, before the handler is entered. */
+static inline void machine_frame_return_to(const ucontext_t *uc, const char *code)
+{
+	*(uintptr_t *)machine_frame_start(uc) = (uintptr_t)code;
+}
+/* Such code: the interrupted function may run as a copy, and goes on in the copy (struct code_copies). */
+extern const char machine_return_to_copy[] __attribute__((visibility("hidden")));
 /* Bytes below the stack pointer that a function may use. */
 #define MACHINE_RED_ZONE 128
 

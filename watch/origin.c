@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* watch/origin.c - from places in copies back to the original: for the unwinder and for the handler of faults.
+ *
+ * Only the innermost frame of a thread, or of code that a signal interrupted, can be in a copy, since calls are made
+ * from the original. Such a place is in a copied instruction, in its check (which has put registers aside), in a
+ * stub, or in a thunk's far jump.
+ *
+ * A handler of the program's sees the original pc and registers. When it returns, the interrupted code goes on in
+ * the copy: the original bytes at that pc may be under a springboard. */
+#include "watch/watch_internal.h"
+
+#include <ucontext.h>
+
+/* ---- what is at an address ------------------------------------------------------------------- */
+
+static const struct watch_copy *copy_at(const struct watch_module *m, uintptr_t pc)
+{
+	uint32_t lo = 0, hi = LOAD_ACQUIRE(m->nr_copies);
+	const struct watch_copy *c;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (m->copies[mid].copy.code <= pc)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo)
+		return NULL;
+	c = &m->copies[lo - 1];
+	return pc - c->copy.code < c->copy.code_size ? c : NULL;
+}
+
+/* The signal came in a stub: nothing of the function has run. Returns the entry's address, or 0. */
+static uintptr_t stub_origin(const struct watch_module *m, struct copy_regs *regs)
+{
+	size_t off = regs->rip - (uintptr_t)m->stubs;
+
+	if (regs->rip < (uintptr_t)m->stubs || off / STUB_SIZE >= m->nr_entries)
+		return 0;
+	regs->gpr[INSN_RSP] += stub_stack_used(off % STUB_SIZE);
+	return m->start + m->entries[off / STUB_SIZE].at;
+}
+
+/* Puts the original's registers into *regs. regs->rip becomes the place in the copy (or entry) at which the code can go
+ * on. Returns the original pc; 0: regs->rip is in no copy. */
+static uintptr_t origin_of(struct copy_regs *regs, bool checked)
+{
+	const struct watch_module *m = watch_module_of_copy(regs->rip);
+	const struct watch_copy *c = m ? copy_at(m, regs->rip) : NULL;
+	uintptr_t original = 0;
+
+	if (c && copy_undo(&c->copy, regs, checked))
+		return copy_original_pc(&c->copy, regs->rip);
+	if (m)
+		original = stub_origin(m, regs);
+	if (original)
+		regs->rip = original;
+	return original;
+}
+
+/* ---- the unwinder ---------------------------------------------------------------------------- */
+
+static void unwind_origin(struct unwind_regs *r)
+{
+	struct copy_regs regs = { .rip = r->pc };
+	uintptr_t original;
+
+	regs.gpr[INSN_RSP] = r->sp;
+	regs.gpr[INSN_RBP] = r->fp;
+	original = origin_of(&regs, true);
+	if (!original)
+		return;
+	r->pc = original;
+	r->sp = regs.gpr[INSN_RSP];
+	r->fp = regs.gpr[INSN_RBP];
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+static const uint8_t context_place[16] = {
+	REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
+	REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15,
+};
+
+static uint64_t context_origin(uint64_t *gregs, bool checked)
+{
+	struct copy_regs regs = { .rip = gregs[REG_RIP], .flags = gregs[REG_EFL] };
+	uintptr_t original;
+
+	if (!watch_module_of_copy(regs.rip))
+		return 0;
+	for (unsigned i = 0; i < 16; i++)
+		regs.gpr[i] = gregs[context_place[i]];
+	original = origin_of(&regs, checked);
+	if (!original)
+		return 0;
+	for (unsigned i = 0; i < 16; i++)
+		gregs[context_place[i]] = regs.gpr[i];
+	gregs[REG_EFL] = regs.flags;
+	gregs[REG_RIP] = original;
+	return regs.rip;
+}
+
+static struct watch_module *module_at(uintptr_t pc)
+{
+	for (unsigned i = 0; i < WATCH_MODULES; i++) {
+		struct watch_module *m = LOAD_ACQUIRE(watch_modules[i]);
+
+		if (m && pc - m->start < m->end - m->start)
+			return m;
+	}
+	return NULL;
+}
+
+static const struct watch_copy *copy_of(const struct watch_module *m, uintptr_t pc)
+{
+	uint32_t nr = LOAD_ACQUIRE(m->nr_copies);
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (pc - m->copies[i].copy.start < m->copies[i].copy.end - m->copies[i].copy.start)
+			return &m->copies[i];
+	return NULL;
+}
+
+static uint64_t resume_at(uint64_t pc)
+{
+	const struct watch_module *m = module_at(pc);
+	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
+
+	return c ? copy_copied_pc(&c->copy, pc) : 0;
+}
+
+/* Another thread may be at these bytes, but the process is about to end. */
+static void show_original(uint64_t pc)
+{
+	const struct watch_module *m = module_at(pc);
+	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
+	const struct watch_entry *e;
+
+	if (!c)
+		return;
+	for (uint32_t i = 0; i < c->nr_springs; i++)
+		mem_copy((uint8_t *)m->start + c->springs[i].at, c->springs[i].bytes, c->springs[i].length);
+	e = &m->entries[m->functions[c->function].entry];
+	for (unsigned i = 0; i < m->functions[c->function].nr_entries; i++)
+		if (e[i].placed)
+			mem_copy((uint8_t *)m->start + e[i].at, e[i].bytes, STUB_JUMP);
+}
+
+static const struct code_copies copies = {
+	.unwind = unwind_origin,
+	.origin = context_origin,
+	.resume = resume_at,
+	.show_original = show_original,
+};
+
+void origin_start(void)
+{
+	code_copies = &copies;
+}
