@@ -116,6 +116,8 @@ tests_watch_behave_LDADD = libcore.la
 check_PROGRAMS += tests/watch/copies
 tests_watch_copies_SOURCES = tests/watch/copies.c tests/watch/forms.c tests/watch/processor.c
 tests_watch_copies_LDADD = libcore.la -lpthread
+check_PROGRAMS += tests/watch/step
+tests_watch_step_LDADD = libcore.la -lpthread
 noinst_HEADERS += tests/watch/forms.h tests/watch/processor.h
 if HAVE_ZYDIS
 check_PROGRAMS += tests/watch/compare
