@@ -403,6 +403,8 @@ bool form_prepare(struct form *form, struct state *state)
 	/* Nothing that sets rsp to anything. */
 	if (!x->stack && x->kills >> INSN_RSP & 1)
 		return false;
+	if (chance(4))
+		memset((void *)address, 0, 64);
 	if (!set_goal(form, state, address))
 		return false;
 	set_operand(form, address);
