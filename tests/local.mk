@@ -112,7 +112,16 @@ check-local:
 	@echo "unit tests are left out: cmocka or libunwind is missing"
 endif
 
-# The decoder of watch/ beside Zydis's; tests/watch/run runs it.
+# The decoder of watch/ beside the processor, and beside Zydis's; tests/watch/run runs them.
+check_PROGRAMS += tests/watch/behave
+tests_watch_behave_SOURCES = tests/watch/behave.c tests/watch/forms.c tests/watch/processor.c
+tests_watch_behave_LDADD = libcore.la
+check_PROGRAMS += tests/watch/copies
+tests_watch_copies_SOURCES = tests/watch/copies.c tests/watch/forms.c tests/watch/processor.c
+tests_watch_copies_LDADD = libcore.la -lpthread
+check_PROGRAMS += tests/watch/step
+tests_watch_step_LDADD = libcore.la -lpthread
+noinst_HEADERS += tests/watch/forms.h tests/watch/processor.h
 if HAVE_ZYDIS
 check_PROGRAMS += tests/watch/compare
 tests_watch_compare_LDADD = libcore.la -lZydis

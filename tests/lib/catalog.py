@@ -36,7 +36,8 @@ RUNNERS = {
     "reentry": ("reentry/run", [], ""),
     "harden": ("harden/run", [], ""),
     "torture": ("torture/run", [], ""),
-    "watch": ("watch/run", [], "tests/watch/compare"),
+    "watch": ("watch/run", [], "tests/watch/compare tests/watch/behave tests/watch/copies "
+              "tests/watch/step"),
     "races": ("races", [], "tests/unit/races"),
     "examples-caches": ("examples-caches", [], ""),
     "examples-shadow": ("examples-shadow", [], "install"),
