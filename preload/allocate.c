@@ -126,6 +126,8 @@ void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, c
 
 void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
+	if (unlikely(harden_full) && slab_free_full(p))
+		return;
 	if (unlikely(!runtime_enter())) {
 		interrupted_free(p, api, size_given, 0, regs);
 		return;

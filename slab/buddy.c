@@ -30,8 +30,8 @@
  * `kept` follows the program. It is small at first, so what was a peak goes back. If as much is asked for again within
  * a quarter of a second, giving it back was a mistake, and `kept` grows to four times its size. It halves with each
  * quarter of a second in which the program's memory did not go up and down that far. So a program that takes and frees
- * the same memory again and again pays for a few mistakes, and a program that frees its memory for good keeps little. (glibc's malloc likewise raises
- * the size from which it uses mmap when such a block is freed.)
+ * the same memory again and again pays for a few mistakes, and a program that frees its memory for good keeps little.
+ * (glibc's malloc likewise raises the size from which it uses mmap when such a block is freed.)
  *
  * Within a block dirty and clean runs do not merge, but a block whose pages are all free becomes one block.
  * Otherwise a loop that takes and frees a run of two and a half blocks would leave a torn block behind each time.

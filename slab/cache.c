@@ -68,7 +68,7 @@ void (*cache_last_unpin)(struct slab_cache *c);
  *
  * Without checks a program may use one object of each of many classes, such as a buffer that grows by realloc. So slabs
  * of objects of pages are small: two objects are enough, an eighth of the run may be left over (its pages are never
- * touched), and the run is a multiple of four pages, not a power of two, so what the buddy has left fits other slabs. */
+ * touched), and the run is a multiple of four pages, not a power of two: what the buddy has left fits other slabs. */
 static bool run_fits(const struct slab_cache *c, size_t run)
 {
 	size_t n = (run - c->offset) / c->slot_size, rest = run - n * c->slot_size;

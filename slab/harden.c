@@ -112,19 +112,47 @@ static __cold_path void zero_fill(const struct slab_cache *c, void *p)
 	mem_set((char *)p + sizeof(uint64_t), 0, c->slot_size - sizeof(uint64_t));
 }
 
+#define ZERO_INLINE 256u
+
+static inline bool is_zero(const struct slab_cache *c, const void *p)
+{
+	uint64_t any = 0;
+	size_t at;
+
+	if (c->slot_size > ZERO_INLINE)
+		return !mem_find_not((const char *)p + sizeof(uint64_t), 0, c->slot_size - sizeof(uint64_t));
+	for (at = sizeof(uint64_t); at < c->slot_size; at += sizeof(uint64_t))
+		any |= *(const slab_word64 *)((const char *)p + at);
+	return !any;
+}
+
 static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum slab_found_at at)
 {
 	uintptr_t from = (uintptr_t)p + sizeof(uint64_t), to = (uintptr_t)p + c->slot_size;
 	const uint8_t *first = mem_find_not((void *)from, 0, to - from);
 	struct damage d;
 
-	if (likely(!first))
+	if (!first)
 		return true;
 	while (!((uint8_t *)to)[-1])
 		to--;
 	d = (struct damage){ (uintptr_t)first, to - (uintptr_t)first, 0, *first, 0 };
 	report_freed(&d, at);
 	return false;
+}
+
+/* Behind the canary and in front of the word with the size, the slot is zero already. */
+void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key)
+{
+	size_t used = ALIGN_UP(slab_armed_size(p, c->tail, key) + sizeof(slab_word32), sizeof(uint64_t)), at;
+
+	*(slab_word32 *)((char *)p + c->tail) = 0;
+	if (used <= ZERO_INLINE)
+		for (at = sizeof(uint64_t); at < used; at += sizeof(uint64_t))
+			*(slab_word64 *)((char *)p + at) = 0;
+	else
+		mem_set((char *)p + sizeof(uint64_t), 0, used - sizeof(uint64_t));
+	*(slab_word64 *)p = key;
 }
 
 void harden_free(const struct slab_cache *c, void *p, uint64_t key)
@@ -161,7 +189,7 @@ bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key)
 	uint64_t head = *(slab_word64 *)p;
 
 	if (likely(head == key)) {
-		if (harden_full)
+		if (harden_full && unlikely(!is_zero(c, p)))
 			zero_verify(c, p, SLAB_AT_ALLOC);
 		return true;
 	}
@@ -179,7 +207,7 @@ bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab
 	uint64_t head = *(slab_word64 *)p;
 
 	if (likely(head == key))
-		return !harden_full || zero_verify(c, p, at);
+		return !harden_full || likely(is_zero(c, p)) || zero_verify(c, p, at);
 	if (is_key(head) || state_is_live(c, (uintptr_t)p))
 		report_twice(p);
 	else
@@ -196,6 +224,10 @@ void harden_give(const struct slab_cache *c, void *p, size_t size)
 
 void harden_resize(const struct slab_cache *c, void *p, size_t size)
 {
+	size_t end = size + sizeof(slab_word32);
+
+	if (harden_full && end < c->tail)
+		mem_set((char *)p + end, 0, c->tail - end);
 	slab_arm_size(p, size, c->tail, harden_secret);
 }
 

@@ -20,10 +20,9 @@
  *
  * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
  *
- * harden=full, beyond that: a freed object is zero behind its mark, which is verified when it is given out. A bin gives
- * out any of its older objects, at random, and only while it holds many. The inline paths never see such bins
- * (tcache.c). Large areas are unmapped when they are freed (vmalloc.c), and some slabs have a guard page behind them
- * (cache.c).
+ * harden=full, beyond that: a freed object is zero behind its mark, which is verified when it is picked to be given
+ * out. Any of the older objects that wait may be picked, at random, and only while many wait (tcache.c). Large areas
+ * are unmapped when they are freed (vmalloc.c), and some slabs have a guard page behind them (cache.c).
  *
  * Accepted weakness: code that can read freed memory, or memory behind an object, can read the key. */
 #ifndef MEMSAN_SLAB_HARDEN_H
@@ -42,6 +41,8 @@ bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key);
 bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab_found_at at);
 /* An object becomes free for the owner of `key`. */
 void harden_free(const struct slab_cache *c, void *p, uint64_t key);
+/* The same with harden=full for an object whose canary is known to be sound. */
+void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key);
 /* Verifies a live object's canary. Reports damage. */
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs);
 /* An object becomes the program's, with `size` bytes; later its size changes. */

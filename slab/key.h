@@ -7,7 +7,6 @@
 
 #pragma GCC visibility push(hidden)
 extern bool harden_on;         /* this is production, and not harden=off; written once by harden_init */
-extern bool harden_full;       /* and harden=full */
 extern uint64_t harden_secret; /* of the process; written once by harden_init */
 #pragma GCC visibility pop
 

@@ -358,46 +358,130 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 	return true;
 }
 
-/* harden=full. The bins are where the inline paths do not look. The quarter of a bin that was freed last is not given
- * out, and of the others any one may be. A bin takes fresh objects until it holds FULL_LEAST. */
+/* harden=full. Freed objects wait in a pool, where the inline paths do not look. The quarter of a pool that was freed
+ * last is not given out, and of the others any one may be. A pool takes fresh objects until it holds FULL_LEAST.
+ *
+ *     ──free──► pool (ready): zeroed, marked ──picked at random, verified──► bin ──inline path──► the program
+ *
+ * Only a few small objects are picked at once, since the inline path looks at an object's mark alone. The bin has no
+ * room, so the inline path of free refuses it. */
+#define FULL_PICK 8u
+#define FULL_PICK_SIZE 1024u
 
-static void full_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+static inline struct tcache_bin *full_pool(struct tcache_block *b, const struct slab_cache *c)
 {
-	uint32_t want = MIN(MIN(FULL_LEAST, (uint32_t)bin->max) - bin->count, FULL_LEAST);
-
-	tick(b);
-	want = MIN(want, (uint32_t)bin->max - bin->count); /* the program's shrinkers may have run */
-	WRITE_ONCE(bin->count, (uint16_t)(bin->count + take(c, bin->items + bin->count, want, b->fast.key)));
+	return &b->ready[c->number];
 }
 
-static __cold_path void *full_take(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+static void full_refill(struct tcache_block *b, struct tcache_bin *pool, struct slab_cache *c)
 {
-	uint32_t old, i;
+	uint32_t want = MIN(MIN(FULL_LEAST, (uint32_t)pool->max) - pool->count, FULL_LEAST);
+
+	tick(b);
+	want = MIN(want, (uint32_t)pool->max - pool->count); /* the program's shrinkers may have run */
+	WRITE_ONCE(pool->count, (uint16_t)(pool->count + take(c, pool->items + pool->count, want, b->fast.key)));
+}
+
+static bool full_bin_ready(struct tcache_bin *bin, const struct slab_cache *c)
+{
+	if (likely(bin->items))
+		return true;
+	bin->items = meta_alloc(FULL_PICK * sizeof(void *), COST_THREADS);
+	bin->tail = c->tail;
+	return bin->items != NULL;
+}
+
+/* Takes up to FULL_PICK objects at random out of the pool's older ones. */
+static uint32_t full_draw(struct tcache_bin *pool, const struct slab_cache *c, void **drawn)
+{
+	uint32_t count = pool->count, newest = MAX(count / 4u, count > 1u), old = count - newest, n, k, i, random = 0;
+
+	n = c->slot_size <= FULL_PICK_SIZE ? MIN(MAX(old / 2, 1u), FULL_PICK) : 1;
+	/* In this order an interrupted copy loses objects, and never doubles one. */
+	WRITE_ONCE(pool->count, 0);
+	tcache_barrier();
+	for (k = 0; k < n; k++) {
+		random = k % 2 ? random >> 16 : harden_random(UINT32_MAX);
+		i = (random & 0xffff) * (old - k) >> 16;
+		drawn[k] = pool->items[i];
+		pool->items[i] = pool->items[old - 1 - k];
+	}
+	mem_move(pool->items + old - n, pool->items + old, newest * sizeof(void *));
+	tcache_barrier();
+	WRITE_ONCE(pool->count, (uint16_t)(count - n));
+	return n;
+}
+
+/* Fills the empty bin. What is given out at once, the last object, is verified by the caller. */
+static bool full_pick(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	struct tcache_bin *pool = full_pool(b, c);
+	void *drawn[FULL_PICK];
+	uint32_t n, k;
+
+	if (pool->count < FULL_LEAST) {
+		bin_grow(b, pool, c);
+		if (!pool->max || failslab_on)
+			return false;
+		if (pool->count < MIN(FULL_LEAST, (uint32_t)pool->max))
+			full_refill(b, pool, c);
+	}
+	if (!pool->count || bin->count)
+		return bin->count != 0;
+	n = full_draw(pool, c, drawn);
+	for (k = 0; k < n; k++) {
+		if (k < n - 1 && !harden_may_give(c, drawn[k], b->fast.key))
+			continue;
+		/* A report may have run code of the program, which has filled the bin. */
+		if (unlikely(bin->count == FULL_PICK))
+			cache_return(c, &drawn[k], 1);
+		else
+			slab_bin_push(bin, bin->count, drawn[k]);
+	}
+	return true;
+}
+
+static __cold_path void *full_take(struct tcache_block *b, struct slab_cache *c)
+{
+	struct tcache_bin *bin = &b->fast.bins[c->number];
 	void *p;
 
 	do {
-		if (bin->count < FULL_LEAST) {
-			bin_grow(b, bin, c);
-			if (!bin->max || failslab_on)
-				return take_without_block(c);
-			if (bin->count < MIN(FULL_LEAST, (uint32_t)bin->max))
-				full_refill(b, bin, c);
-			if (!bin->count)
-				return NULL;
-		}
-		old = bin->count - MAX(bin->count / 4u, bin->count > 1u);
-		i = harden_random(old);
-		p = bin->items[i];
-		bin->items[i] = bin->items[old - 1];
-		mem_move(bin->items + old - 1, bin->items + old, (bin->count - old) * sizeof(void *));
+		if (bin->count == 0 && (!full_bin_ready(bin, c) || !full_pick(b, bin, c)))
+			return take_without_block(c);
 		WRITE_ONCE(bin->count, (uint16_t)(bin->count - 1));
+		p = bin->items[bin->count];
 	} while (unlikely(!harden_may_give(c, p, b->fast.key)));
 	return p;
 }
 
-static inline struct tcache_bin *full_bin(struct tcache_block *b, const struct slab_cache *c)
+bool slab_free_full(void *p)
 {
-	return &b->ready[c->number];
+	struct tcache *tc = tcache_self;
+	size_t i = arena_state_index(p);
+	struct tcache_bin *pool;
+	unsigned class;
+	uint32_t n;
+
+	if (unlikely(i >= READ_ONCE(arena_state_limit) || !tc))
+		return false;
+	class = READ_ONCE(arena_state[i]);
+	if (!class)
+		class = slab_coarse_class(p);
+	if (unlikely(!class || class > SLAB_NR_CLASSES))
+		return false;
+	pool = full_pool((struct tcache_block *)tc, &malloc_caches[class]);
+	tcache_shut();
+	n = pool->count;
+	if (unlikely(n >= pool->max || !slab_is_sound(p, pool->tail, tc->key))) {
+		tcache_open(tc);
+		return false;
+	}
+	harden_free_sound(&malloc_caches[class], p, tc->key);
+	state_clear(p, class);
+	slab_bin_push(pool, n, p);
+	tcache_open(tc);
+	return true;
 }
 
 void *tcache_malloc(unsigned class)
@@ -411,7 +495,7 @@ void *tcache_malloc(unsigned class)
 	if (unlikely(!b))
 		p = take_without_block(c);
 	else if (harden_full && c->tail)
-		p = full_take(b, full_bin(b, c), c);
+		p = full_take(b, c);
 	else
 		p = bin_take(b, &b->fast.bins[class], c);
 
@@ -428,7 +512,7 @@ void tcache_free(unsigned class, void *p)
 	struct tcache_bin *bin = NULL;
 
 	if (likely(b))
-		bin = harden_full && c->tail ? full_bin(b, c) : &b->fast.bins[class];
+		bin = harden_full && c->tail ? full_pool(b, c) : &b->fast.bins[class];
 	if (c->tail)
 		harden_free(c, p, b ? b->fast.key : harden_key(0));
 	if (unlikely(!bin || !bin_put(b, bin, c, p)))
@@ -662,7 +746,7 @@ void tcache_park(struct tcache_block *b)
 	unsigned i;
 
 	for (i = 1; i <= SLAB_NR_MALLOC; i++)
-		if (*bin_room(&b->fast.bins[i], &malloc_caches[i]))
+		if (b->fast.bins[i].items)
 			bin_park(b, &b->fast.bins[i], &malloc_caches[i], &bytes);
 	flush_others(b);
 	tcache_own = NULL;

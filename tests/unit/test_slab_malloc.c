@@ -697,9 +697,11 @@ static void growing_array_moves_seldom(void)
 		run_child(opts, function);    \
 	}
 CHILD_TEST(production, one_thread, "mode=production")
+CHILD_TEST(full, one_thread, "mode=production:harden=full")
 CHILD_TEST(check, one_thread, "mode=check")
 CHILD_TEST(mixed, one_thread, "mode=check:slab_debug=FZPU;-,malloc-1*;P,malloc-48,malloc-64;ZU,vmalloc")
 CHILD_TEST(threads_production, many_threads, "mode=production")
+CHILD_TEST(threads_full, many_threads, "mode=production:harden=full")
 CHILD_TEST(threads_check, many_threads, "mode=check")
 CHILD_TEST(blocks, blocks_are_used_again, "mode=production")
 CHILD_TEST(ended, ended_threads_keep_little, "mode=production")
@@ -725,9 +727,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_production),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_threads_production),
+		cmocka_unit_test(test_threads_full),
 		cmocka_unit_test(test_threads_check),
 		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_ended),
