@@ -182,7 +182,7 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 /* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
 size_t decode_plain_length(const char *function);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
+/* ---- name.c ---------------------------------------------------------------------------------- */
 
 /* The last part of a function's name, as all compilers and tools agree on it; returns its length.  *weak: many
  * functions have that name. */

@@ -3,7 +3,7 @@
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
 	tests/reentry/run tests/harden/run \
-	tests/torture/run tests/published tests/decode tests/prefixes \
+	tests/torture/run tests/published tests/decode tests/prefixes tests/signatures \
 	tests/report-sql tests/wording tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
