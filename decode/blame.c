@@ -294,8 +294,8 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 /* Is the file a header of the C++ library, or a source of Rust's? */
 static bool is_library_source(const char *file)
 {
-	static const char *const folders[] = { "/include/c++/", "/rustc/", "/library/core/", "/library/std/",
-		                               "/library/alloc/" };
+	static const char *const folders[] = { "/include/c++/", "/rustc/", "library/core/src/", "library/std/src/",
+		                               "library/alloc/src/" };
 	/* without their folder, as Valgrind prints them */
 	static const char *const names[] = {
 		"stl_*",          "*new_allocator.h",  "alloc_traits.h", "allocator.h",      "basic_string.*",
@@ -350,18 +350,38 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 	return false;
 }
 
+/* Allocators that programs write: the leak is their caller's. */
+static bool is_wrapper(const struct decode_frame *f)
+{
+	static const char *const names[] = { "*malloc", "*malloc0", "*calloc",  "*realloc", "*_alloc",   "*_alloc0",
+		                             "*zalloc", "xstrdup",  "xstrndup", "*_strdup", "*_strndup", "*memdup" };
+	char core[200];
+	bool weak;
+	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (pattern_matches(names[i], core, len))
+			return true;
+	return false;
+}
+
 /* The first frame of a program's stack that may be to blame; its function may have no name.  s->nr: there is none. */
 static size_t first_of_program(const struct decode_record *r, const struct decode_stack *s)
 {
+	size_t wrapper = s->nr;
+
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct decode_frame *f = &s->frames[i];
-		bool start = decode_frame_is_start(r, f);
-		if (start)
-			return strcmp(f->function, "main") == 0 ? i : s->nr;
-		if (!f->unreliable && !program_frame_is_plumbing(r, f))
+		if (decode_frame_is_start(r, f) && strcmp(f->function, "main") != 0)
+			break;
+		if (f->unreliable || program_frame_is_plumbing(r, f))
+			continue;
+		if (!r->leak.class || !is_wrapper(f))
 			return i;
+		if (wrapper == s->nr)
+			wrapper = i;
 	}
-	return s->nr;
+	return wrapper;
 }
 
 /* The first frame that is not plumbing; s->nr: there is none.  Inlined functions of the kernel count only when there is

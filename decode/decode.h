@@ -26,6 +26,7 @@
  *
  *   record.c        records and their memory; scanners of numbers and words
  *   blame.c, skip.def   the guilty function, the title; functions that are never guilty
+ *   name.c          the part of a function's name on which all compilers and tools agree
  *   signature.c     the signature by which a bug is known again
  *   symbols.c       frames get functions, files and lines
  *   files.c         which file is the module of that name?

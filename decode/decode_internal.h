@@ -184,7 +184,7 @@ size_t decode_plain_length(const char *function);
 /* Writes the name as people say it: templates shortened, and without what compilers add. */
 void decode_short_name(char *name, size_t size, const char *function);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
+/* ---- name.c ---------------------------------------------------------------------------------- */
 
 /* The last part of a function's name, as all compilers and tools agree on it; returns its length.  *weak: many
  * functions have that name. */

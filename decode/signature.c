@@ -8,17 +8,16 @@
  * line.
  *
  * Which frames count?  In programs only the one to blame, since an optimizing compiler drops frames of functions
- * that end with a call.  Leaks also count its caller, because many leaks come from one constructor, and so do names
- * that say little ("operator()").  In the kernel, which is always optimized, the caller counts too.  Functions of the
- * kernel that are inlined do not count, so that a log has the same signature before and after it was symbolized.  No
- * frame counts behind main or the function of a thread.  A frame without a name counts by module and offset.
+ * that end with a call, and AddressSanitizer often loses an allocation's callers.  Names that say little
+ * ("operator()") also count their caller.  In the kernel, which is always optimized, the caller counts too.  Functions
+ * of the kernel that are inlined do not count, so that a log has the same signature before and after it was
+ * symbolized.  No frame counts behind main or the function of a thread.  A frame without a name counts by module and
+ * offset.
  *
  * Weaknesses accepted: two bugs of one kind in one function of a program have one signature.  Two functions whose
  * names differ in their class only have one, because some tools do not print the class.
  */
 #include "config.h"
-
-#include <ctype.h>
 
 #include "decode/decode_internal.h"
 
@@ -163,102 +162,6 @@ static bool access_counts(const char *kind)
 	return false;
 }
 
-/* ---- names of functions ---------------------------------------------------------------------- */
-
-/* What stands behind the bracket that closes the one at p, or the end. */
-static const char *behind_bracket(const char *p)
-{
-	char open = *p, close = open == '<' ? '>' : open == '(' ? ')' : open == '{' ? '}' : ']';
-	int depth = 0;
-
-	for (; *p; p++) {
-		depth += *p == open;
-		if (*p == close && (close != '>' || p[-1] != '-') && --depth == 0)
-			return p + 1;
-	}
-	return p;
-}
-
-/* "operator" at p, not as a part of another name? */
-static bool is_operator(const char *p, const char *start)
-{
-	return starts(p, "operator") && !isalnum((unsigned char)p[8]) && p[8] != '_' &&
-	       (p == start || !(isalnum((unsigned char)p[-1]) || p[-1] == '_'));
-}
-
-/* A hash of Rust: "h" and 16 digits */
-static bool is_rust_hash(const char *p, size_t len)
-{
-	return len == 17 && *p == 'h' && strspn(p + 1, "0123456789abcdef") >= 16;
-}
-
-/* The last part of a name, without arguments, template arguments, return type and what compilers add.  Returns its
- * length; *weak: many functions have that name. */
-size_t decode_name_core(const char *function, char *core, size_t size, bool *weak)
-{
-	const char *p = function;
-	size_t n = 0;
-
-	*weak = false;
-	if (*p == '<') /* Rust: "<a::B as c::D>::run" */
-		p++;
-	while (*p && n + 2 < size) {
-		if (is_operator(p, function)) {
-			*weak = true;
-			for (n = 0; *p && n + 2 < size && (*p != '(' || n == 8) && !(*p == '<' && n > 9); p++)
-				if (*p != ' ' || isalnum((unsigned char)p[1]))
-					core[n++] = *p;
-			break;
-		}
-		if (starts(p, "::")) {
-			size_t len = strcspn(p + 2, ":<( ");
-			if (!p[2 + len] && is_rust_hash(p + 2, len))
-				break;
-			p += 2;
-			n = 0;
-		} else if (*p == '{' || *p == '$') { /* "{lambda()#1}", "{{closure}}", "$_0" */
-			*weak = true;
-			if (*p == '$')
-				p += 1 + strspn(p + 1, "_0123456789");
-			else
-				p = behind_bracket(p);
-			n = (size_t)snprintf(core, size, "{}");
-		} else if (starts(p, "(anonymous")) {
-			p = behind_bracket(p);
-		} else if (*p == '<') {
-			p = behind_bracket(p);
-		} else if (*p == '(' || *p == '@' || *p == '[') {
-			const char *behind = behind_bracket(p);
-			if (*p == '(' && starts(behind, "::")) { /* a local function's class: "f(int)::C::g" */
-				p = behind;
-				continue;
-			}
-			if (*p == '(' && starts(behind, " const::")) {
-				p = behind + 6;
-				continue;
-			}
-			break;
-		} else if (*p == '.' && n) {
-			break;          /* ".constprop.0" */
-		} else if (*p == ' ') { /* what stood in front was the return type; " as " ends Rust's own type */
-			if (starts(p, " as ")) {
-				p += strcspn(p, ">");
-				p += *p == '>';
-				continue;
-			}
-			n = 0;
-			p++;
-		} else if (*p == '>' || *p == '*' || *p == '&') {
-			p++;
-		} else {
-			core[n++] = *p++;
-		}
-	}
-	core[n] = '\0';
-	*weak |= n == 0;
-	return n;
-}
-
 /* ---- frames ---------------------------------------------------------------------------------- */
 
 static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
@@ -285,8 +188,8 @@ static void set_signature(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
 	const char *kind = kind_of_bug(r);
-	bool kernel = decode_in_kernel(r->detector), weak = false, leak = r->leak.class != NULL;
-	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel || leak ? 2 : 1;
+	bool kernel = decode_in_kernel(r->detector), weak = false;
+	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel ? 2 : 1;
 	uint64_t h = hash_bytes(0xcbf29ce484222325u, kernel ? "kernel" : "program", 6);
 
 	h = hash_bytes(h, kind, strlen(kind));

@@ -3,8 +3,7 @@
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
 	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run tests/torture/run tests/watch/run \
-	tests/published tests/decode tests/prefixes tests/scores tests/wording tests/report-sql \
-	tests/readable tests/debugger tests/examples-caches \
+	tests/published tests/decode tests/wording tests/readable tests/debugger tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
@@ -18,7 +17,7 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/live tests/real tests/soak tests/kernel-real tests/kernel-logs \
-	tests/fuzz tests/mutations tests/reports
+	tests/fuzz tests/mutations tests/reports tests/prefixes tests/scores tests/signatures tests/report-sql
 
 # Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  Tests with further
 # sources or libraries follow.
