@@ -335,8 +335,8 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 {
 	const char *name = f->function;
 
-	if (!name)
-		return !f->module || is_library_module(f->module);
+	if (!name) /* GWP-ASan is a part of the program, and its functions have no names there */
+		return !f->module || is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0;
 	if (f->file && is_library_source(f->file))
 		return true;
 	if (frame_is_plumbing(r, f))
