@@ -385,7 +385,8 @@ bool decode_may_be_headline(const char *text, size_t len)
 		size_t len;
 	} marks[] = {
 		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"),
-		MARK("unreferenced o"), MARK("reachable o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
+		MARK("unreferenced o"),
+		MARK("reachable o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
 		MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
 		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"),
 		MARK("detected buffer"), MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "),
