@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/colour.c - a finished report with the colours of a terminal. The sink asks for it, because only the sink knows
- * that a terminal shows the text; files and other programs get the text as it is. */
+/* reports/colour.c - a finished report with the colours of a terminal. The sink asks for it, because only the sink
+ * knows that a terminal shows the text; files and other programs get the text as it is. */
 #include "config.h"
 
 #include "reports/reports_internal.h"

@@ -318,10 +318,16 @@ static void print_title(struct decoder *d, const char *title)
 			break;
 		s = frame_symbols(d, line, &f, &nr);
 		if (s) {
-			char *place = format_place(&s[nr - 1], line + f.start, f.name_len);
+			char *place = nr > 1 ? tool_format("%s [%.*s]", s[0].function ? s[0].function : "?",
+			                                   (int)f.name_len, line + f.start)
+			                     : format_place(&s[0], line + f.start, f.name_len);
 
 			printf("%.*s", (int)(len - n), title);
 			tool_print("%s", place);
+			if (s[0].file && s[0].line)
+				tool_print(" at %s:%u",
+				           strrchr(s[0].file, '/') ? strrchr(s[0].file, '/') + 1 : s[0].file,
+				           s[0].line);
 			fputs(title + len, stdout);
 			free(place);
 			return;

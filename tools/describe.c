@@ -193,36 +193,14 @@ static void describe_json(const struct image *im, uint64_t addr)
 	fputs("}\n", stdout);
 }
 
-/* Takes --format out of the arguments. */
-static bool take_format(int *argc, char **argv, bool *json)
-{
-	int left = 1;
-
-	for (int i = 1; i < *argc; i++) {
-		const char *format = tool_option_value("--format", argv, *argc, &i);
-
-		if (!format)
-			argv[left++] = argv[i];
-		else if (strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
-			return false;
-		else
-			*json = strcmp(format, "json") == 0;
-	}
-	*argc = left;
-	return true;
-}
-
 static int describe_main(int argc, char **argv)
 {
 	static struct image im;
-	struct image_choice choice = { .pid = 0 };
 	bool json = false;
+	struct image_choice choice = { .json = &json };
 	uint64_t addr;
-	int status;
+	int status = image_arguments("describe", &argc, argv, &choice);
 
-	if (!take_format(&argc, argv, &json))
-		return tool_usage_error("describe", "--format is text or json");
-	status = image_arguments("describe", &argc, argv, &choice);
 	if (status)
 		return status;
 	if (argc < 2)

@@ -3,6 +3,7 @@
  * process or core file in the kernel's formats. */
 #include "config.h"
 
+#include "decode/decode.h"
 #include "reports/reports.h"
 #include "tools/image/image.h"
 
@@ -22,10 +23,126 @@ struct shown {
 	struct slab_show show;
 };
 
+/* ---- lines, or JSON -------------------------------------------------------------------------- */
+
+static bool as_json;          /* --format=json: an object for each line of the table */
+static bool in_trace;         /* the object of a trace is open */
+static unsigned trace_frames; /* of it */
+
+static void json_name(const char *key, const char *text, size_t len)
+{
+	char *copy = strndup(text, len);
+
+	printf("\"%s\":", key);
+	decode_json_string(stdout, copy);
+	free(copy);
+}
+
+/* "malloc-16  0 0 32 511 4 : tunables 0 0 0 : slabdata 0 0 0" */
+static bool json_slabinfo(const char *text)
+{
+	static const char *const keys[] = { "active_objs",  "num_objs",  "objsize",    "objperslab",
+		                            "pagesperslab", NULL,        NULL,         NULL,
+		                            "active_slabs", "num_slabs", "sharedavail" };
+	const char *numbers = strstr(text, " : tunables "), *p = text + strcspn(text, " ");
+	char *end;
+
+	if (!numbers)
+		return false;
+	putchar('{');
+	json_name("name", text, (size_t)(p - text));
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && *p; i++, p = end) {
+		unsigned long long n;
+
+		p += strcspn(p, "0123456789");
+		n = strtoull(p, &end, 10);
+		if (keys[i])
+			printf(",\"%s\":%llu", keys[i], n);
+	}
+	puts("}");
+	return true;
+}
+
+/* "Node 0, zone    Arena      0      1 …": free runs of each order. */
+static bool json_buddyinfo(const char *text)
+{
+	const char *zone = strstr(text, ", zone "), *p;
+	const char *comma = "";
+	char *end;
+
+	if (!zone)
+		return false;
+	zone += 7 + strspn(zone + 7, " ");
+	putchar('{');
+	json_name("zone", zone, strcspn(zone, " "));
+	fputs(",\"free\":[", stdout);
+	for (p = zone + strcspn(zone, " "); p += strspn(p, " "), *p >= '0' && *p <= '9'; p = end, comma = ",")
+		printf("%s%llu", comma, strtoull(p, &end, 10));
+	puts("]}");
+	return true;
+}
+
+/* "0x7e9b-0x7e9c  311296 main+0x2f/0x3f [w] pages=74 size=300000 malloc" */
+static bool json_vmallocinfo(const char *text)
+{
+	char start[24], end[24];
+	unsigned long long size;
+	const char *pages = strstr(text, " pages="), *asked = strstr(text, " size=");
+	int at = 0;
+
+	if (sscanf(text, "%20[0-9a-fx]-%20[0-9a-fx] %llu %n", start, end, &size, &at) != 3 || !at)
+		return false;
+	printf("{\"start\":\"0x%llx\",\"end\":\"0x%llx\",\"bytes\":%llu,", strtoull(start, NULL, 16),
+	       strtoull(end, NULL, 16), size);
+	json_name("caller", text + at, pages ? (size_t)(pages - text - at) : strlen(text + at));
+	if (pages)
+		printf(",\"pages\":%llu", strtoull(pages + 7, NULL, 10));
+	if (asked)
+		printf(",\"size\":%llu", strtoull(asked + 6, NULL, 10));
+	puts("}");
+	return true;
+}
+
+static void json_trace_end(void)
+{
+	if (in_trace)
+		puts("]}");
+	in_trace = false;
+}
+
+/* "     10 main+0x1b/0x3f [w] bytes=1000 age=…", then its frames, each behind eight blanks. */
+static void json_trace(const char *text)
+{
+	const char *p = text + strspn(text, " "), *bytes;
+	char *end;
+	unsigned long long n = strtoull(p, &end, 10);
+
+	if (end == p || *end != ' ') {
+		if (in_trace && *p) {
+			fputs(trace_frames++ ? "," : "", stdout);
+			decode_json_string(stdout, p);
+		}
+		return;
+	}
+	json_trace_end();
+	bytes = strstr(end, " bytes=");
+	printf("{\"objects\":%llu,", n);
+	json_name("place", end + 1, bytes ? (size_t)(bytes - end - 1) : strlen(end + 1));
+	if (bytes)
+		printf(",\"bytes\":%llu", strtoull(bytes + 7, NULL, 10));
+	fputs(",\"frames\":[", stdout);
+	in_trace = true;
+	trace_frames = 0;
+}
+
 static void put_line(void *ctx, const char *text)
 {
 	(void)ctx;
-	puts(text);
+	if (!as_json)
+		puts(text);
+	else if (*text != '#' && strncmp(text, "slabinfo - ", 11) != 0 && !json_slabinfo(text) &&
+	         !json_buddyinfo(text) && !json_vmallocinfo(text))
+		json_trace(text);
 }
 
 static size_t get_stack(void *ctx, uint32_t handle, uint64_t *pcs, size_t max)
@@ -99,7 +216,7 @@ static struct shown shown; /* static, because it has some tens of kilobytes */
 
 static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show *s))
 {
-	struct image_choice choice = { .pid = 0 };
+	struct image_choice choice = { .json = &as_json };
 	int status = image_arguments(argv[0], &argc, argv, &choice);
 
 	if (status)
@@ -139,7 +256,7 @@ static void newest(void *ctx, const struct slab_view_run *r)
 
 static int traces_main(int argc, char **argv, bool freed)
 {
-	struct image_choice choice = { .pid = 0 };
+	struct image_choice choice = { .json = &as_json };
 	int status = image_arguments(argv[0], &argc, argv, &choice);
 	struct slab_show_trace *table;
 	size_t n = 0;
@@ -156,7 +273,8 @@ static int traces_main(int argc, char **argv, bool freed)
 	for (int i = 1; i < argc; i++)
 		n += slab_show_traces(&shown.show, argv[i], freed, table, TRACES_MAX);
 	free(table);
-	if (!n)
+	json_trace_end();
+	if (!n && !as_json)
 		puts("No data");
 	return tool_finish_output(0);
 }
@@ -386,7 +504,7 @@ static int top_arguments(int argc, char **argv, struct image_choice *choice, str
 static int slabinfo_main(int argc, char **argv)
 {
 	static struct top_row rows[SLAB_VIEW_CACHES];
-	struct image_choice choice = { .pid = 0 };
+	struct image_choice choice = { .json = &as_json };
 	int status = image_arguments("slabinfo", &argc, argv, &choice);
 	struct slab_show_cache areas;
 	char key = 0;
@@ -453,6 +571,7 @@ const struct tool_command command_slabinfo = {
 		"objects that there is room for, their size with red zones, objects and pages per slab,\n"
 		"and slabs. The last line counts large areas; memsan vmallocinfo shows each of them.\n"
 		"\n" SORT_KEYS "                       (default: malloc's caches by size, then the program's own)\n"
+		"  --format=FORMAT      text, or json: one object a line\n"
 		"  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
@@ -486,6 +605,7 @@ const struct tool_command command_buddyinfo = {
 		"Shows one line in the columns of the kernel's /proc/buddyinfo: the number of free runs of\n"
 		"1, 2, 4 … 1024 pages of 4 KiB in the part of the heap that is usable so far.\n"
 		"\n"
+		"  --format=FORMAT  text, or json: one object a line\n"
 		"  -h, --help  show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
@@ -502,6 +622,7 @@ const struct tool_command command_vmallocinfo = {
 		"with guard pages, its bytes, who allocated it, its pages of data, the size asked for, and\n"
 		"how it was allocated: malloc, vmalloc, or pages (by order).\n"
 		"\n"
+		"  --format=FORMAT  text, or json: one object a line\n"
 		"  -h, --help  show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
@@ -519,6 +640,7 @@ const struct tool_command command_alloc_traces = {
 		"the number of its objects, their bytes, their ages (least/mean/most, in jiffies of 1/100 s)\n"
 		"and threads; the most objects come first. Needs user tracking: check mode, or slab_debug=U.\n"
 		"\n"
+		"  --format=FORMAT  text, or json: one object a line\n"
 		"  -h, --help  show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
@@ -534,6 +656,7 @@ const struct tool_command command_free_traces = {
 		"Shows who freed the objects that are still in quarantine, by the stacks that freed them,\n"
 		"in the form of memsan alloc_traces.\n"
 		"\n"
+		"  --format=FORMAT  text, or json: one object a line\n"
 		"  -h, --help  show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"

@@ -15,6 +15,9 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 		const char *pid = tool_option_value("--pid", argv, *argc, &i),
 			   *core = pid ? NULL : tool_option_value("--core", argv, *argc, &i);
 		const char *exe = pid || core ? NULL : tool_option_value("--exe", argv, *argc, &i);
+		const char *format = pid || core || exe || !choice->json
+		                             ? NULL
+		                             : tool_option_value("--format", argv, *argc, &i);
 		if (pid) {
 			uint64_t n;
 			if (!tool_number(pid, 1, TOOL_PID_MAX, &n))
@@ -25,6 +28,10 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 			choice->core = core;
 		} else if (exe) {
 			choice->exe = exe;
+		} else if (format) {
+			if (strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
+				return tool_usage_error(command, "'%s' is no format: text or json", format);
+			*choice->json = strcmp(format, "json") == 0;
 		} else if (strcmp(argv[i], "--external") == 0) {
 			choice->external =
 				true; /* without meaning for commands that only look, which do so from outside anyway */

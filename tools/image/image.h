@@ -105,6 +105,7 @@ int ask_command(struct image *im, const struct ask_request *r);
 /* Takes --pid PID, --core FILE and --exe FILE out of a command line; the rest stays in argv[1..].  EXIT_USAGE or 0. */
 /* earlier: the first of two --core */
 struct image_choice {
+	bool *json; /* set if --format=json is given; NULL: the command has no --format, or reads it itself */
 	int pid;
 	const char *core, *exe, *earlier;
 	bool external;
