@@ -185,7 +185,8 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	struct poison_origin holder = { .how = ORIGIN_NONE };
 	struct slab_object beside;
 	struct report_record *r;
-	bool held, near;
+	struct smash smash;
+	bool held, near, smashed = smash_find(s, v, &smash);
 
 	if (v->pointer)
 		poison_origin_find(s, v, &holder);
@@ -207,7 +208,10 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	r->fault.stack_lo = v->stack_lo;
 	r->fault.stack_hi = v->stack_hi;
 	r->detail = report_string(r, v->detail);
-	add_trace(r, s, v);
+	if (smashed)
+		smash_fill(r, v, &smash);
+	else
+		add_trace(r, s, v);
 	if (held) {
 		report_set_object(r, &holder.object);
 		r->bad_addr = holder.word;

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Scripts that check the sources, the documentation and the built files.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
-	tests/reentry/run tests/harden/run \
-	tests/torture/run tests/watch/run tests/watch/watched tests/published tests/decode tests/wording \
-	tests/examples-caches tests/kernel
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
+	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run tests/torture/run tests/watch/run \
+	tests/watch/watched tests/published tests/decode tests/prefixes tests/scores tests/wording tests/report-sql \
+	tests/readable tests/debugger tests/examples-caches \
+	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
@@ -17,7 +18,7 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/live tests/real tests/soak tests/kernel-real tests/kernel-logs \
-	tests/fuzz tests/mutations
+	tests/fuzz tests/mutations tests/reports
 
 # Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  Tests with further
 # sources or libraries follow.
@@ -87,8 +88,9 @@ tests_unit_libwatch_samples_AVX2_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=AVX
 check_LTLIBRARIES += tests/unit/libwatch_samples_FRAME.la
 tests_unit_libwatch_samples_FRAME_la_SOURCES = tests/unit/watch_samples.c
 tests_unit_libwatch_samples_FRAME_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=FRAME -O2 -fno-omit-frame-pointer
-tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la \
-	tests/unit/libwatch_samples_Os.la tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
+tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la \
+	tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la tests/unit/libwatch_samples_Os.la \
+	tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
 
 # lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
 tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) \
@@ -110,7 +112,16 @@ check-local:
 	@echo "unit tests are left out: cmocka or libunwind is missing"
 endif
 
-# The decoder of watch/ beside Zydis's; tests/watch/run runs it.
+# The decoder of watch/ beside the processor, and beside Zydis's; tests/watch/run runs them.
+check_PROGRAMS += tests/watch/behave
+tests_watch_behave_SOURCES = tests/watch/behave.c tests/watch/forms.c tests/watch/processor.c
+tests_watch_behave_LDADD = libcore.la
+check_PROGRAMS += tests/watch/copies
+tests_watch_copies_SOURCES = tests/watch/copies.c tests/watch/forms.c tests/watch/processor.c
+tests_watch_copies_LDADD = libcore.la -lpthread
+check_PROGRAMS += tests/watch/step
+tests_watch_step_LDADD = libcore.la -lpthread
+noinst_HEADERS += tests/watch/forms.h tests/watch/processor.h
 if HAVE_ZYDIS
 check_PROGRAMS += tests/watch/compare
 tests_watch_compare_LDADD = libcore.la -lZydis

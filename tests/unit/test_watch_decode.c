@@ -280,6 +280,7 @@ static void test_unknown(void **state)
 	assert_false(KNOWN("\x8f\xe8\x78\xc2\xec\x0e")); /* XOP */
 	assert_false(KNOWN("\xec"));                     /* in */
 	assert_false(KNOWN("\x66\xe9\x00\x00\x00\x00")); /* processors differ */
+	assert_false(KNOWN("\x66\x63\x0e"));
 	assert_false(KNOWN("\x64\x65\x8b\x00"));         /* two segments */
 	assert_false(KNOWN("\x66\xc5\xfe\x7f\x07"));     /* a prefix before VEX */
 	assert_false(KNOWN("\xc5\xf6\x7f\x07"));         /* vvvv without a use */

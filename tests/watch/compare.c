@@ -37,35 +37,34 @@ static struct kind {
 	char text[160];
 	char example[200];
 	uint64_t count;
-} differences[NR_KINDS], unknown[NR_KINDS];
+} differences[NR_KINDS], unknown[NR_KINDS]; /* unknown: by Zydis's number of the mnemonic */
 static uint64_t nr_same, nr_different, nr_unknown, nr_neither, nr_bytes;
 static bool all_kinds;
 
-static void count(struct kind *kinds, const char *text, const char *example)
+static struct kind *find_kind(struct kind *kinds, const char *text)
 {
 	size_t i = 0;
 
 	while (i < NR_KINDS - 1 && kinds[i].count && strcmp(kinds[i].text, text))
 		i++;
-	if (!kinds[i].count++) {
-		snprintf(kinds[i].text, sizeof(kinds[i].text), "%s", text);
-		snprintf(kinds[i].example, sizeof(kinds[i].example), "%s", example);
-	}
+	return &kinds[i];
 }
 
-static void describe(char *out, size_t size, const struct other *o, const uint8_t *code, size_t length)
+static void count(struct kind *kind, const char *text, const struct other *o, const uint8_t *code, size_t length)
 {
-	size_t at = 0;
+	ZydisFormatter formatter;
+	size_t at = 0, size = sizeof(kind->example);
 
+	if (kind->count++)
+		return;
+	snprintf(kind->text, sizeof(kind->text), "%s", text);
 	for (size_t i = 0; i < length && at + 3 < size; i++)
-		at += (size_t)snprintf(out + at, size - at, "%02x ", code[i]);
-	if (o) {
-		ZydisFormatter formatter;
-
-		ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
-		ZydisFormatterFormatInstruction(&formatter, &o->insn, o->operands, o->insn.operand_count_visible,
-		                                out + at, size - at, 0, NULL);
-	}
+		at += (size_t)snprintf(kind->example + at, size - at, "%02x ", code[i]);
+	if (!o)
+		return;
+	ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_INTEL);
+	ZydisFormatterFormatInstruction(&formatter, &o->insn, o->operands, o->insn.operand_count_visible,
+	                                kind->example + at, size - at, 0, NULL);
 }
 
 /* ---- Zydis's view ---------------------------------------------------------------------------- */
@@ -316,7 +315,7 @@ static size_t compare(const uint8_t *code, size_t size, uintptr_t pc)
 {
 	static struct other o;
 	bool known = ask_zydis(&o, code, size);
-	char text[160], example[200];
+	char text[160];
 	const char *what;
 	struct insn x;
 
@@ -324,9 +323,8 @@ static size_t compare(const uint8_t *code, size_t size, uintptr_t pc)
 		if (known) {
 			nr_unknown++;
 			nr_bytes += o.insn.length;
-			snprintf(text, sizeof(text), "%s", ZydisMnemonicGetString(o.insn.mnemonic));
-			describe(example, sizeof(example), &o, code, o.insn.length);
-			count(unknown, text, example);
+			count(&unknown[o.insn.mnemonic], ZydisMnemonicGetString(o.insn.mnemonic), &o, code,
+			      o.insn.length);
 		} else
 			nr_neither++;
 		return known ? o.insn.length : 0;
@@ -345,8 +343,7 @@ static size_t compare(const uint8_t *code, size_t size, uintptr_t pc)
 		snprintf(text, sizeof(text), "%s: %s", ZydisMnemonicGetString(o.insn.mnemonic), what);
 	else
 		snprintf(text, sizeof(text), "encoding %u, map %u, opcode %02x: %s", x.encoding, x.map, x.opcode, what);
-	describe(example, sizeof(example), known ? &o : NULL, code, known ? o.insn.length : x.length);
-	count(differences, text, example);
+	count(find_kind(differences, text), text, known ? &o : NULL, code, known ? o.insn.length : x.length);
 	return known ? o.insn.length : 0;
 }
 
@@ -461,7 +458,8 @@ static void compare_bytes(uint64_t n)
 			memcpy(pages + 4096 - size, bytes, size);
 			if (x86_decode(&cut, pages + 4096 - size, size, 0x400000)) {
 				nr_different++;
-				count(differences, "known although bytes are missing", "");
+				count(find_kind(differences, "known although bytes are missing"),
+				      "known although bytes are missing", NULL, bytes, x.length);
 			}
 		}
 	}
@@ -478,9 +476,9 @@ static void print_kinds(const char *title, struct kind *kinds, size_t limit)
 {
 	size_t n = 0;
 
+	qsort(kinds, NR_KINDS, sizeof(*kinds), by_count);
 	while (n < NR_KINDS && kinds[n].count)
 		n++;
-	qsort(kinds, n, sizeof(*kinds), by_count);
 	for (size_t i = 0; i < n && i < limit; i++)
 		printf("%s %8lu  %s   %s\n", title, (unsigned long)kinds[i].count, kinds[i].text, kinds[i].example);
 	if (n > limit)

@@ -10,7 +10,7 @@
 # $CC, $CXX, $CFLAGS, $CXXFLAGS and $LIB_FUZZING_ENGINE come from the service.  $FUZZ_TARGETS names some of the targets
 # (default: all).
 top=$SRC/memsan
-targets=${FUZZ_TARGETS:-log json suppress elf options maps loader record heap cfi}
+targets=${FUZZ_TARGETS:-log json suppress elf options maps loader record heap cfi insn}
 jobs=${FUZZ_JOBS:-$(nproc)}
 build=$WORK/memsan-build
 
@@ -49,6 +49,10 @@ make_seeds() {
 		printf 'int f(int x){return x+1;}\nint main(void){return f(2);}\n' >"$WORK/seed.c"
 		"${compiler[@]}" -g -O1 "$WORK/seed.c" -o program
 		"${compiler[@]}" -g -O1 -c "$WORK/seed.c" -o object
+		;;
+	insn)
+		objcopy -O binary --only-section=.text "$(command -v "${compiler[0]}")" "$WORK/text"
+		head -c 4096 "$WORK/text" >code
 		;;
 	maps) cat <(printf '\377') /proc/self/maps >own ;;
 	esac

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/watch/copies.c - instructions and their copies, side by side.
+ *
+ *     copies [SEED [TIMES]]      TIMES instructions of each row of opcodes.def (default: 1 5)
+ *
+ * An instruction runs with random registers and memory, and then its copies, with the same ones: with checks that pass,
+ * with each check on its slow path, with no register and flag taken for free, with all memory bad, and interrupted at
+ * each step.  Each must end as the original: registers, flags, vectors, memory, the pc (brought back to the original),
+ * the signal and its address.  When all memory is bad, exactly the accesses of struct insn are told, with pc, address,
+ * size and kind. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shadow/shadow.h"
+#include "tests/watch/forms.h"
+#include "watch/copy.h"
+
+#define FAILURES_SHOWN 60
+#define START (FORM_CODE - 8) /* of the function: a nop, where the jump to the copy would be, and the instruction */
+#define END (FORM_CODE + 96)
+#define COPIES 0x31000000u
+#define COPIES_SIZE 0x100000u
+#define WORK_SIZE ((size_t)1 << 20)
+#define USER_END ((size_t)1 << 47)
+#define TRAP_FLAG 0x100u
+#define STEPS_MAX 200
+#define TOLD_MAX 16
+
+enum way { PASSING, SLOW, BAD, STEPPED };
+
+static const struct {
+	const char *name;
+	unsigned flags;
+	enum way way;
+} ways[] = {
+	{ "no checks", COPY_NO_CHECKS, PASSING },
+	{ "passing", 0, PASSING },
+	{ "passing, both ends", COPY_BOTH_ENDS, PASSING },
+	{ "passing, nothing for free", COPY_NO_LIVENESS, PASSING },
+	{ "slow", COPY_FORCE_SLOW, SLOW },
+	{ "slow, nothing for free", COPY_FORCE_SLOW | COPY_NO_LIVENESS, SLOW },
+	{ "bad", 0, BAD },
+	{ "bad, nothing for free", COPY_NO_LIVENESS, BAD },
+	{ "interrupted", 0, STEPPED },
+	{ "interrupted, nothing for free", COPY_NO_LIVENESS, STEPPED },
+};
+
+static unsigned nr_ran, nr_runs, nr_failed, nr_told, nr_steps;
+static uint8_t memory_before[FORM_MEMORY_SIZE], memory_after[FORM_MEMORY_SIZE], memory_copy[FORM_MEMORY_SIZE];
+static uint8_t *work;
+static struct copy_access told[TOLD_MAX];
+static unsigned nr_told_now;
+
+static void complain(const struct form *form, const char *way, const char *what, uint64_t got, uint64_t expected)
+{
+	if (nr_failed++ >= FAILURES_SHOWN)
+		return;
+	printf("FAILED: %s: %s: %lx, expected %lx:", way, what, (unsigned long)got, (unsigned long)expected);
+	for (unsigned i = 0; i < form->insn.length; i++)
+		printf(" %02x", form->code[i]);
+	printf("\n");
+}
+
+static void poison(int value)
+{
+	memset((void *)(uintptr_t)((FORM_DATA >> SHADOW_SCALE) + SHADOW_OFFSET), value, FORM_DATA_SIZE >> SHADOW_SCALE);
+}
+
+static void tell(const struct copy_access *access)
+{
+	if (nr_told_now < TOLD_MAX)
+		told[nr_told_now] = *access;
+	nr_told_now++;
+}
+
+/* ---- a copy ---------------------------------------------------------------------------------- */
+
+static bool make_copy(const struct form *form, const char *way, unsigned flags, const uint8_t *text,
+                      struct copy_result *result)
+{
+	struct copy_request r = { .start = START, .end = END, .padding_end = END };
+
+	r.text = text;
+	r.module_text = (struct copy_range){ START, END };
+	r.flags = flags;
+	r.code = (uint8_t *)(uintptr_t)(COPIES + COPY_THUNK_SIZE);
+	r.code_pc = COPIES + COPY_THUNK_SIZE;
+	r.code_size = copy_code_size(END - START);
+	r.thunk = COPIES;
+	r.work = work;
+	r.work_size = copy_work_size(END - START, 0);
+	if (copy_function(&r, result) != COPY_DONE) {
+		complain(form, way, "no copy: status", result->status, COPY_DONE);
+		return false;
+	}
+	for (size_t i = 0; i < result->nr_patches; i++)
+		memcpy((void *)result->patches[i].pc, result->patches[i].bytes, result->patches[i].length);
+	return true;
+}
+
+static bool in_copy(const struct copy *copy, uint64_t pc)
+{
+	return pc - copy->code < copy->code_size;
+}
+
+static void to_regs(const struct state *s, struct copy_regs *regs)
+{
+	memcpy(regs->gpr, s->gpr, sizeof(regs->gpr));
+	regs->rip = s->rip;
+	regs->flags = s->flags;
+}
+
+static void from_regs(struct state *s, const struct copy_regs *regs)
+{
+	memcpy(s->gpr, regs->gpr, sizeof(regs->gpr));
+	s->rip = regs->rip;
+	s->flags = regs->flags;
+}
+
+/* Runs the copy until it ends as the original would: a fault of a check is undone, and the access made without. */
+static struct ending run_copy(const struct copy *copy, struct state *s)
+{
+	struct copy_regs regs;
+	struct ending e;
+
+	for (;;) {
+		e = processor_run(s);
+		if (e.signo == SIGTRAP || !in_copy(copy, s->rip))
+			break;
+		to_regs(s, &regs);
+		if (!copy_undo(copy, &regs, false) || regs.rip == s->rip)
+			break;
+		from_regs(s, &regs);
+	}
+	if (e.signo == SIGTRAP && in_copy(copy, s->rip - 1))
+		s->rip = copy_original_pc(copy, s->rip - 1) + 1;
+	else if (in_copy(copy, s->rip))
+		s->rip = copy_original_pc(copy, s->rip);
+	/* SIGFPE and SIGILL name the instruction. */
+	if (in_copy(copy, e.fault_address))
+		e.fault_address = copy_original_pc(copy, e.fault_address);
+	return e;
+}
+
+/* ---- comparisons ----------------------------------------------------------------------------- */
+
+/* Is memory after the copy as after the original?  A check may write to the stack behind the red zone. */
+static bool same_memory(void)
+{
+	size_t free_stack = FORM_RSP - 128 - FORM_STACK;
+
+	return memcmp(memory_after, memory_copy, FORM_DATA_SIZE) == 0 &&
+	       memcmp(memory_after + FORM_DATA_SIZE + free_stack, memory_copy + FORM_DATA_SIZE + free_stack,
+	              FORM_STACK_SIZE - free_stack) == 0;
+}
+
+static void compare(const struct form *form, const char *way, const struct state *a, const struct ending *ea,
+                    struct state *b, const struct ending *eb)
+{
+	bool calls = form->insn.flow == INSN_CALL || form->insn.flow == INSN_CALL_REG ||
+	             form->insn.flow == INSN_CALL_MEM;
+	/* No flag lives over a call, except the direction. */
+	uint64_t unused = calls ? INSN_ARITHMETIC : form->insn.flags_undefined;
+	uint64_t flags = (a->flags ^ b->flags) & INSN_ALL_FLAGS & ~unused;
+
+	form_forget_places(b);
+	if (ea->signo != eb->signo) {
+		complain(form, way, "signal", (uint64_t)eb->signo, (uint64_t)ea->signo);
+		return;
+	}
+	if (ea->fault_address != eb->fault_address)
+		complain(form, way, "the signal's address", eb->fault_address, ea->fault_address);
+	if (a->rip != b->rip)
+		complain(form, way, "pc", b->rip, a->rip);
+	for (unsigned i = 0; i < 16; i++)
+		if (a->gpr[i] != b->gpr[i])
+			complain(form, way, "a register", b->gpr[i], a->gpr[i]);
+	if (flags)
+		complain(form, way, "flags", b->flags, a->flags);
+	if (memcmp(a->vectors, b->vectors, 464) ||
+	    memcmp(a->vectors + 576, b->vectors + 576, processor_vectors_size - 576))
+		complain(form, way, "vectors", 0, 0);
+	form_save_memory(memory_copy);
+	if (!same_memory())
+		complain(form, way, "memory", 0, 0);
+}
+
+/* Is an access checked?  The stack, and accesses of which the bytes are not certain, are not. */
+static bool is_checked(const struct insn_mem *m)
+{
+	return m->access && !m->fs && !m->gs && m->base != INSN_RIP && m->base != INSN_RSP && m->extent == INSN_EXACT &&
+	       !m->address32 && m->size && m->size <= 64 && (m->base != INSN_NO_REG || m->index != INSN_NO_REG);
+}
+
+static void check_told(const struct form *form, const char *way, const struct state *start)
+{
+	unsigned expected = 0;
+
+	for (unsigned i = 0; i < form->insn.nr_mem; i++) {
+		const struct insn_mem *m = &form->insn.mem[i];
+		uint64_t address = (uint64_t)m->disp;
+		bool found = false;
+
+		if (!is_checked(m))
+			continue;
+		if (m->base < 16)
+			address += start->gpr[m->base];
+		if (m->index < 16)
+			address += start->gpr[m->index] * m->scale;
+		if ((form->insn.rep || form->insn.repne) && start->gpr[INSN_RCX] == 0)
+			continue;
+		expected++;
+		for (unsigned k = 0; k < nr_told_now && k < TOLD_MAX; k++) {
+			const struct copy_access *t = &told[k];
+			bool same = form->insn.rep || form->insn.repne
+			                    ? address >= t->address && address + m->size <= t->address + t->size
+			                    : address == t->address && m->size == t->size;
+
+			found |= same && t->pc == FORM_CODE && t->write == !!(m->access & INSN_WRITE);
+		}
+		if (!found)
+			complain(form, way, "a bad access is not told", address, m->size);
+	}
+	if (nr_told_now != expected)
+		complain(form, way, "told", nr_told_now, expected);
+	nr_told += expected;
+}
+
+/* ---- ways ------------------------------------------------------------------------------------ */
+
+/* A signal after `steps` instructions of the copy: its handler sees the original's registers, and then the copy goes on.
+ * False: it ended before. */
+static bool interrupt(const struct form *form, const char *way, const struct copy *copy, struct state *s,
+                      unsigned steps)
+{
+	struct copy_regs regs;
+
+	for (unsigned i = 0; i < steps; i++) {
+		s->flags |= TRAP_FLAG;
+		if (processor_run(s).signo != SIGTRAP || !in_copy(copy, s->rip) ||
+		    *(const uint8_t *)(uintptr_t)s->rip == 0xcc)
+			return false;
+	}
+	s->flags &= ~(uint64_t)TRAP_FLAG;
+	to_regs(s, &regs);
+	if (!copy_undo(copy, &regs, true))
+		complain(form, way, "cannot be undone", s->rip, 0);
+	from_regs(s, &regs);
+	return true;
+}
+
+static void run_stepped(const struct form *form, const char *way, const struct copy *copy, const struct state *start,
+                        const struct state *after, const struct ending *end)
+{
+	static struct state s;
+
+	for (unsigned steps = 1; steps < STEPS_MAX; steps++) {
+		struct ending e;
+
+		s = *start;
+		s.rip = copy->code;
+		form_restore_memory(memory_before);
+		if (!interrupt(form, way, copy, &s, steps))
+			return;
+		nr_steps++;
+		e = run_copy(copy, &s);
+		compare(form, way, after, end, &s, &e);
+	}
+}
+
+static void run_way(const struct form *form, size_t i, const uint8_t *text, const struct state *start,
+                    const struct state *after, const struct ending *end)
+{
+	static struct state s;
+	struct copy_result result;
+	struct ending e;
+
+	if (!make_copy(form, ways[i].name, ways[i].flags, text, &result))
+		return;
+	nr_runs++;
+	nr_told_now = 0;
+	form_restore_memory(memory_before);
+	if (ways[i].way == STEPPED)
+		run_stepped(form, ways[i].name, &result.copy, start, after, end);
+	else {
+		poison(ways[i].way == BAD ? SHADOW_SLAB_FREED : 0);
+		s = *start;
+		s.rip = result.copy.code;
+		e = run_copy(&result.copy, &s);
+		compare(form, ways[i].name, after, end, &s, &e);
+		if (ways[i].way != BAD)
+			nr_told_now ? complain(form, ways[i].name, "told", nr_told_now, 0) : (void)0;
+		else if (end->signo == SIGTRAP)
+			check_told(form, ways[i].name, start);
+		poison(0);
+	}
+	memcpy((void *)(uintptr_t)START, text, END - START);
+}
+
+/* int3 with a prefix: where it starts cannot be told from its end.  Addresses relative to eip are not copied. */
+static bool is_left_out(const struct form *form)
+{
+	const struct insn *x = &form->insn;
+
+	return (x->flow == INSN_STOP && x->length > 1) ||
+	       (x->nr_mem && x->mem[0].base == INSN_RIP && x->mem[0].address32);
+}
+
+/* Returns whether it ran. */
+static bool try(struct form *form)
+{
+	static const uint8_t nop[8] = { 0x0f, 0x1f, 0x84 };
+	static struct state start, after;
+	static uint8_t text[END - START];
+	struct ending end;
+
+	if (!form_prepare(form, &start) || is_left_out(form))
+		return false;
+	form_save_memory(memory_before);
+	form_place(form);
+	memcpy((void *)(uintptr_t)START, nop, sizeof(nop));
+	memcpy(text, (void *)(uintptr_t)START, sizeof(text));
+	after = start;
+	end = processor_run(&after);
+	form_forget_places(&after);
+	form_save_memory(memory_after);
+	if (end.signo == SIGILL && form->insn.flow != INSN_STOP)
+		return false;
+	nr_ran++;
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		run_way(form, i, text, &start, &after, &end);
+	return true;
+}
+
+static bool set_up(void)
+{
+	int rwx = PROT_READ | PROT_WRITE | PROT_EXEC, flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+
+	if (mmap((void *)(uintptr_t)COPIES, COPIES_SIZE, rwx, flags | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED ||
+	    mmap((void *)SHADOW_OFFSET, USER_END >> SHADOW_SCALE, PROT_READ | PROT_WRITE, flags | MAP_FIXED_NOREPLACE,
+	         -1, 0) == MAP_FAILED)
+		return false;
+	work = mmap(NULL, WORK_SIZE, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (work == MAP_FAILED || copy_work_size(END - START, 0) > WORK_SIZE)
+		return false;
+	copy_write_thunk((uint8_t *)(uintptr_t)COPIES);
+	copy_set_bad_access(tell);
+	return processor_set_up() && form_set_up();
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
+	unsigned times = argc > 2 ? (unsigned)strtoul(argv[2], NULL, 0) : 5, rows = 0;
+	struct form form;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!set_up()) {
+		printf("copies: this system cannot map the memory\n");
+		return 77;
+	}
+	for (size_t i = 0; i < nr_opcode_rows; i++) {
+		unsigned ran = 0;
+
+		form_seed(seed * 1000 + i);
+		for (unsigned tries = 0; ran < times && tries < 50 * times; tries++)
+			if (form_make(&opcode_rows[i], &form) && form_harmless(&form) && form_repeats(&form))
+				ran += try(&form);
+		rows += ran != 0;
+	}
+	printf("%u instructions of %u rows (of %zu) ran beside %u copies; %u bad accesses told; %u interruptions; %u "
+	       "failures\n",
+	       nr_ran, rows, nr_opcode_rows, nr_runs, nr_told, nr_steps, nr_failed);
+	return nr_failed != 0;
+}
