@@ -44,6 +44,13 @@ void decode_junit_put(struct decode_writer *w, const struct decode_record *r)
 		decode_put_xml(w->body, decode_relative(f->file));
 		fprintf(w->body, "\" line=\"%u\"", f->line);
 	}
+	w->failures += !decode_is_reachable(r);
+	if (decode_is_reachable(r)) {
+		fputs(">\n      <system-out>", w->body);
+		put_report(w->body, r);
+		fputs("</system-out>\n    </testcase>\n", w->body);
+		return;
+	}
 	fputs(">\n      <failure type=\"", w->body);
 	decode_put_xml(w->body, rule);
 	fputs("\" message=\"", w->body);
@@ -63,11 +70,11 @@ void decode_junit_tail(struct decode_writer *w)
 	fprintf(w->out,
 	        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"%" PRIu64 "\" failures=\"%" PRIu64
 	        "\">\n",
-	        tests, w->nr);
+	        tests, w->failures);
 	fprintf(w->out,
 	        "  <testsuite name=\"memsan\" tests=\"%" PRIu64 "\" failures=\"%" PRIu64
 	        "\" errors=\"0\" skipped=\"0\">\n",
-	        tests, w->nr);
+	        tests, w->failures);
 	if (w->body_text)
 		fwrite(w->body_text, 1, w->body_len, w->out);
 	else
@@ -98,7 +105,7 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	const struct decode_frame *f = decode_record_location(r);
 	const struct decode_stack *alloc = decode_record_role(r, "alloc");
 
-	fprintf(w->out, "::%s ", r->leak.class ? "warning" : "error");
+	fprintf(w->out, "::%s ", decode_is_reachable(r) ? "notice" : r->leak.class ? "warning" : "error");
 	if (f) {
 		fputs("file=", w->out);
 		put_command(w->out, decode_relative(f->file), true);
@@ -113,11 +120,11 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	if (alloc && !r->leak.class && alloc->nr)
 		for (size_t i = 0; i < alloc->nr; i++)
 			if (alloc->frames[i].file && alloc->frames[i].line && alloc->frames[i].function &&
-			    !decode_function_is_plumbing(alloc->frames[i].function)) {
+			    !decode_function_is_plumbing(r->detector, alloc->frames[i].function)) {
 				fputs("%0Aallocated in ", w->out);
 				put_command(w->out, alloc->frames[i].function, false);
 				fputs(" at ", w->out);
-				put_command(w->out, alloc->frames[i].file, false);
+				put_command(w->out, decode_relative(alloc->frames[i].file), false);
 				fprintf(w->out, ":%u", alloc->frames[i].line);
 				break;
 			}
@@ -125,6 +132,27 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 }
 
 /* ---- GitLab: code quality, an array of issues ------------------------------------------------ */
+
+/* GitLab drops an issue whose fingerprint another one has, so a bug's second report has a fingerprint of its own; the
+ * first has the signature. */
+static uint64_t fingerprint(struct decode_writer *w, uint64_t signature)
+{
+	uint64_t times = 0;
+
+	for (size_t i = 0; i < w->nr_seen; i++)
+		times += w->seen[i] == signature;
+	if (w->nr_seen == w->room_seen) {
+		size_t room = w->room_seen ? w->room_seen * 2 : 64;
+		uint64_t *grown = realloc(w->seen, room * sizeof(*grown));
+		if (grown) {
+			w->seen = grown;
+			w->room_seen = room;
+		}
+	}
+	if (w->nr_seen < w->room_seen)
+		w->seen[w->nr_seen++] = signature;
+	return times ? (signature ^ times * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu : signature;
+}
 
 void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r)
 {
@@ -136,8 +164,11 @@ void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r)
 	decode_json_string(w->out, r->title);
 	fputs(",\"check_name\":", w->out);
 	decode_json_string(w->out, rule);
-	fprintf(w->out, ",\"fingerprint\":\"%016" PRIx64 "\",\"severity\":\"%s\",\"location\":{\"path\":", r->signature,
-	        r->leak.class ? "major" : "critical");
-	decode_json_string(w->out, f ? decode_relative(f->file) : r->file ? r->file : "-");
+	fprintf(w->out, ",\"fingerprint\":\"%016" PRIx64 "\",\"severity\":\"%s\",\"location\":{\"path\":",
+	        fingerprint(w, r->signature),
+	        decode_is_reachable(r) ? "info"
+	        : r->leak.class        ? "major"
+	                               : "critical");
+	decode_json_string(w->out, f ? decode_relative(f->file) : r->file ? decode_relative(r->file) : "-");
 	fprintf(w->out, ",\"lines\":{\"begin\":%" PRIu64 "}}}", f ? f->line : r->first_line ? r->first_line : 1);
 }

@@ -5,20 +5,28 @@
  * From bytes to records:
  *
  *   reader.c        bytes to lines, lines to lanes (a caller each), lanes to records
+ *   bytes.c         UTF-16, NULs, colours and their like out of the bytes
+ *   mark.c          where a headline stands inside of a line or of a block
  *   prefix.c        what loggers put in front of a line: time, level, caller
- *   envelope.c      the formats that wrap lines: journald's JSON and export, Docker's, dmesg --json
+ *   shape.c         the prefix that only a headline shows, found again in the next lines
+ *   strings.c       lines and whole reports inside of strings: JSON of any shape, quotes, services' commands
+ *   envelope.c      the formats that wrap lines: journald's export, dmesg --json, logcat -v long
  *   headline.c      is this the first line of a report, and of which detector?
  *   lines.c         the lines of a kernel report or of memsan's: which are its own, and which is the last
  *   lines_access.c  lines about the access, the task and the stacks
  *   lines_object.c  lines about the object, its memory and the modules
- *   user.c          the lines of AddressSanitizer's, LeakSanitizer's and Valgrind's reports
+ *   user.c          the reports of the compilers' sanitizers in programs
+ *   valgrind.c      Valgrind's reports, text and XML
+ *   runtime.c       glibc's aborts, Scudo, GWP-ASan, FORTIFY, Electric Fence, Android's tombstones
+ *   unread.c        does a line look like a report that nothing here understands?
  *   frame.c         one line of a stack, in every notation
  *   json_read.c     memsan-report/1 back into a record
  *
  * Records:
  *
  *   record.c        records and their memory; scanners of numbers and words
- *   signature.c     the guilty function, the title, the signature
+ *   blame.c, skip.def   the guilty function, the title; functions that are never guilty
+ *   signature.c     the signature by which a bug is known again
  *   symbols.c       frames get functions, files and lines
  *   files.c         which file is the module of that name?
  *   merge.c         each bug once, in bounded memory
@@ -44,6 +52,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "reports/reports.h"
 
@@ -172,9 +181,18 @@ const struct decode_stack *decode_record_role(const struct decode_record *r, con
 /* The guilty function's frame, if its file and line are known; else NULL. */
 const struct decode_frame *decode_record_location(const struct decode_record *r);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
-/* Does the function belong to a detector or an allocator, or does it only act for its caller (memcpy, dump_stack)? */
-bool decode_function_is_plumbing(const char *function);
+/* ---- blame.c, signature.c -------------------------------------------------------------------- */
+
+/* Does the function, in a report of that detector, belong to a detector or an allocator, or does it only act for its
+ * caller (memcpy, dump_stack)? */
+bool decode_function_is_plumbing(const char *detector, const char *function);
+/* A sentence about the kind of bug. */
+const char *decode_record_sentence(const struct decode_record *r);
+/* Memory that the program can still reach: no leak, in spite of Valgrind's list. */
+static inline bool decode_is_reachable(const struct decode_record *r)
+{
+	return r->leak.class && strcmp(r->leak.class, "reachable") == 0;
+}
 /* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
 
@@ -185,6 +203,9 @@ struct decode_reader;
 typedef void (*decode_record_fn)(void *ctx, struct decode_record *r);
 struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx); /* NULL: out of memory */
 void decode_reader_destroy(struct decode_reader *r);
+/* Is called for each line that looks like a part of a report, but was not understood. */
+typedef void (*decode_unread_fn)(void *ctx, const char *log, uint64_t line, const char *text);
+void decode_reader_on_unread(struct decode_reader *r, decode_unread_fn fn, void *ctx);
 /* Begins another log: line numbers start at 1 again, the kernel's address offset is forgotten. */
 void decode_reader_begin(struct decode_reader *r, const char *name);
 /* The next bytes of the log, cut anywhere. */
@@ -240,6 +261,10 @@ enum decode_document { DECODE_SARIF, DECODE_JUNIT, DECODE_HTML, DECODE_GITHUB, D
 struct decode_writer;
 struct decode_writer *decode_writer_create(FILE *out, enum decode_document form); /* NULL: out of memory */
 void decode_writer_put(struct decode_writer *w, const struct decode_record *r);
+/* Paths in documents are relative to the repository, by default the current folder; false: it cannot be read. */
+bool decode_root(const char *folder);
+/* … and to folders of other machines, whose text is taken off.  The string stays the caller's.  False: too many. */
+bool decode_strip(const char *prefix);
 void decode_writer_finish(struct decode_writer *w); /* frees the writer, too */
 
 /* ---- suppressed.c, merge.c ------------------------------------------------------------------- */
@@ -273,6 +298,9 @@ void decode_json_write(FILE *out, const struct decode_record *r);
 
 /* ---- writer.c -------------------------------------------------------------------------------- */
 
+/* Text out of a log or a file must not control the terminal that shows it.  Tabs are left: the layout of a report has
+ * them. */
+void decode_put_clean(FILE *out, const char *s, size_t len);
 /* s as a JSON string with its quotes; NULL as null. */
 void decode_json_string(FILE *out, const char *s);
 

@@ -14,6 +14,20 @@
 #define DECODE_LINES_MAX 20000 /* of one report */
 #define DECODE_LINE_MAX 65536  /* longer lines are cut (JSON lines may be longer) */
 
+/* ---- bytes.c --------------------------------------------------------------------------------- */
+
+enum decode_encoding { ENCODING_UNKNOWN, ENCODING_BYTES, ENCODING_UTF16_LITTLE, ENCODING_UTF16_BIG };
+/* By the log's first bytes, at least 4 if there are so many. */
+enum decode_encoding decode_bytes_encoding(const char *p, size_t len);
+/* To UTF-8, which takes at most 3 bytes for 2; returns its length. */
+size_t decode_bytes_from_utf16(char *to, const char *from, size_t len, enum decode_encoding encoding);
+/* Is there anything that decode_bytes_clean leaves out, or a lone carriage return? */
+bool decode_bytes_odd(const char *p, size_t len);
+/* Copies to a buffer that grows, and terminates the text; NULL: out of memory. */
+const char *decode_bytes_clean(char **to, size_t *room, const char *p, size_t len);
+/* Replaces bytes that are no UTF-8. */
+void decode_bytes_utf8(char *text);
+
 /* ---- prefix.c -------------------------------------------------------------------------------- */
 
 /* What stands in front of a line's text. */
@@ -23,14 +37,78 @@ struct decode_prefix {
 	uint64_t stamp_us; /* seconds since boot, where the line has them */
 	bool have_stamp;
 	size_t stamp_at, stamp_len; /* where the time stands in the line */
+	char stream;                /* 'o', 'e': which stream a container's runtime read; 0: not known */
+	bool partial;               /* the line goes on in the stream's next line */
+	bool goes_on, may_go_on;    /* GitLab: the text continues the stream's last line; it may be continued */
 };
 void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p);
+/* The caller of a line with Valgrind's pid, inside of the lines of another caller (0: there is none). */
+uint64_t decode_caller_valgrind(uint32_t pid, uint64_t within);
+/* Length of "==123== ", Valgrind's, at the line's beginning; 0: there is none.  *caller as in decode_prefix. */
+size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller);
+
+/* ---- mark.c ---------------------------------------------------------------------------------- */
+
+/* The first place at which words of a headline stand, of any tool; NULL: there is none. */
+const char *decode_mark_find(const char *start, const char *end);
+/* The headline inside of a line. */
+struct decode_found {
+	size_t at;       /* the prefix ends here */
+	size_t text;     /* the text begins here, behind Valgrind's pid */
+	uint64_t caller; /* Valgrind's; else 0 */
+};
+bool decode_mark_headline(const char *line, size_t len, struct decode_found *found);
+
+/* ---- shape.c --------------------------------------------------------------------------------- */
+
+/* A prefix that only its headline shows. */
+struct decode_shape {
+	char *bytes;
+	size_t len;
+	bool tagged; /* logcat -v process: "  (tag)" stands behind each line */
+	char quote;  /* the text is a string with such quotes; '{': JSON; 0: it is neither */
+	uint64_t id, caller, plain_caller, used;
+	bool confirmed; /* another line has it */
+	bool exact;     /* … and has the same numbers */
+};
+enum decode_likeness { SHAPE_OTHER, SHAPE_SIMILAR, SHAPE_SAME };
+bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len); /* false: out of memory */
+/* How like the shape is the beginning of a line?  *taken: its length there. */
+enum decode_likeness decode_shape_match(const struct decode_shape *s, const char *raw, size_t len, size_t *taken);
+
+/* ---- strings.c ------------------------------------------------------------------------------- */
+
+/* Takes a text out of a string; it may have several lines.  `partial`: its last line goes on in the next text. */
+struct decode_text_found {
+	const char *text;
+	size_t len;
+	uint64_t caller; /* the process, container or pod that JSON names; 0: none */
+	bool partial;
+};
+typedef void (*decode_text_fn)(void *ctx, const struct decode_text_found *found);
+/* Which strings of this log's JSON hold what was logged? */
+struct decode_strings {
+	uint64_t paths[16]; /* of strings that held a headline */
+	size_t nr_paths;
+	bool newlines; /* "log" ends with a newline, unless it is partial */
+};
+/* Hands over the texts of a JSON value.  False: it is none, or holds no text. */
+bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx);
+/* The beginning of the string around `at` in a line, behind its quote; 0: there is none. */
+size_t decode_strings_quote(const char *line, size_t len, size_t at);
+/* The string that begins at p, behind its quote, without its escapes; malloc.  NULL: out of memory. */
+char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len);
+/* The same for TeamCity's service messages, GitHub's commands and attributes of XML.  NULL: it is none of them. */
+char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len);
+/* Replaces "&lt;" and its like; returns the length, which is smaller. */
+size_t decode_strings_entities(char *text, size_t len);
 
 /* ---- envelope.c ------------------------------------------------------------------------------ */
 
 enum decode_enveloped {
 	ENVELOPE_NOT,   /* the line is not wrapped */
 	ENVELOPE_TEXT,  /* *text is what was logged */
+	ENVELOPE_JSON,  /* *text is JSON */
 	ENVELOPE_OTHER, /* the line belongs to the format, but holds no text */
 };
 struct decode_envelope {
@@ -40,12 +118,13 @@ struct decode_envelope {
 		ENVELOPE_VERBOSE,
 		ENVELOPE_PRETTY,
 		ENVELOPE_EVENTS,
-		ENVELOPE_DMESG
+		ENVELOPE_DMESG,
+		ENVELOPE_LOGCAT
 	} form;
-	bool binary;     /* eight bytes of length stand before the text */
-	uint64_t caller; /* who logged the last text, as in decode_prefix; 0: not known */
-	char *text;      /* malloc; the owner of the struct frees it */
-	size_t len, room;
+	bool first;  /* logcat's: the last line was a head */
+	bool binary; /* eight bytes of length stand before the text */
+	char *text;  /* malloc; the owner of the struct frees it */
+	size_t len;
 };
 /* Unwraps a line. *text is valid until the next call. */
 enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *line, size_t len, const char **text,
@@ -63,6 +142,9 @@ static inline bool decode_may_be_envelope(const struct decode_envelope *w, const
 	case '_':
 	case '\036':
 		return true;
+	case '[':
+		return line[1] == '{' || line[1] == '"' || line[1] == '[' ||
+		       (line[1] == ' ' && (line[4] == '-' || line[6] == '-'));
 	case ' ':
 		return line[3] == '"' || (line[3] == ' ' && (line[4] == '_' || line[4] == 'P'));
 	case '\t':
@@ -83,10 +165,30 @@ bool decode_record_line(struct decode_record *r, const char *text, size_t len); 
 /* NULL: there are too many */
 struct decode_module *decode_record_module(struct decode_record *r);
 
-/* ---- signature.c ----------------------------------------------------------------------------- */
+/* ---- blame.c --------------------------------------------------------------------------------- */
 
+/* Sets the guilty function and the title. */
+void decode_record_blame(struct decode_record *r);
+/* The stack to blame; NULL: there is none. */
+const struct decode_stack *decode_blame_stack(const struct decode_record *r);
+/* Index of the guilty function's frame; s->nr: there is none. */
+size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
+/* Is it a detector of the kernel's reports? */
+bool decode_in_kernel(const char *detector);
+/* main, or where a thread or the process starts: no frame behind it is the program's. */
+bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f);
+/* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
+size_t decode_plain_length(const char *function);
+/* Writes the name as people say it: templates shortened, and without what compilers add. */
+void decode_short_name(char *name, size_t size, const char *function);
+
+/* ---- signature.c ----------------------------------------------------------------------------- */
+
+/* The last part of a function's name, as all compilers and tools agree on it; returns its length.  *weak: many
+ * functions have that name. */
+size_t decode_name_core(const char *function, char *core, size_t size, bool *weak);
 
 /* ---- record.c: scanners ---------------------------------------------------------------------- */
 
@@ -106,10 +208,12 @@ const char *decode_hex(const char *p, uint64_t *value);
 /* The number behind the first `word` in s. */
 bool decode_hex_after(const char *s, const char *word, uint64_t *value);
 bool decode_decimal_after(const char *s, const char *word, uint64_t *value);
+/* How many '=' the line consists of; 0: it is no rule. */
+size_t decode_rule_length(const char *text);
 /* s in lower case, with single hyphens in place of everything but letters and digits. */
 const char *decode_kind(struct decode_record *r, const char *s, size_t len);
 
-/* ---- headline.c, lines.c, user.c ------------------------------------------------------------- */
+/* ---- headline.c, lines.c, user.c, valgrind.c, runtime.c -------------------------------------- */
 
 enum decode_form {
 	FORM_NONE,
@@ -119,7 +223,13 @@ enum decode_form {
 	FORM_OOPS,     /* up to "---[ end trace" */
 	FORM_TRACE,    /* up to the end of the call trace: page poison, bad pages, lists */
 	FORM_ASAN,
+	FORM_TSAN,
+	FORM_UBSAN, /* in programs */
 	FORM_VALGRIND,
+	FORM_VALGRIND_XML,
+	FORM_GWP,
+	FORM_TOMBSTONE,
+	FORM_MESSAGE, /* the headline is the report */
 };
 /* What a line means to an open report. */
 enum decode_answer {
@@ -137,6 +247,7 @@ enum decode_section {
 	SECTION_FRAME,
 	SECTION_OBJECT,
 	SECTION_MEMORY,
+	SECTION_NEXT, /* memsan: what to do next */
 	SECTION_PAGE,
 	SECTION_PLACE,
 	SECTION_HEX,
@@ -149,14 +260,19 @@ struct decode_open {
 	enum decode_section section;
 	struct decode_stack *stack; /* takes the next frames; NULL: frames are not wanted now */
 	uint64_t caller;
-	uint64_t shape_len; /* length of an unknown prefix that all lines of this report have */
-	char *shape;
+	uint64_t shape;   /* the id of the prefix that all lines of this report have; 0: prefix.c knows their prefix */
 	size_t own_lines; /* the record's lines up to the last that is the report's own */
 	unsigned foreign; /* how many lines in a row were not the report's own */
 	bool trace_began, task_began, trace_ended, user_registers, saw_memory, saw_summary;
 	bool printed_leak;             /* DECODE_PRINTED_LEAK stands before each line */
 	bool inner_slub;               /* 4.x: SLUB's description of the object inside of KASAN's report */
 	bool gpf_hint;                 /* the first line was a hint that stands before the fault's own headline */
+	bool frame_open;               /* XML: inside of <frame> */
+	bool vague;                    /* the headline is not whole: its kind may come in a later line */
+	bool other_cpu;                /* what follows is another processor's stack */
+	bool trace_over;               /* the call trace has been left by a line of the report */
+	unsigned pids, headings;       /* lines that a report has only once */
+	bool mixed;                    /* such a line came again: lines of another report are among this one's */
 	bool closed;                   /* a rule came that either closes the report or opens the next one */
 	unsigned rows_behind;          /* rows of memory behind the marked one */
 	size_t mark_column;            /* where the bytes of the marked row begin */
@@ -169,24 +285,48 @@ struct decode_open {
 #define DECODE_PRINTED_LEAK "kmemleak: "
 /* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
+/* A later line that makes a vague headline whole ("paging request at …"); false: it does not. */
+bool decode_headline_completed(struct decode_open *o, const char *text);
 /* May one begin?  False is certain.  Called for every line of a log, so it is quick. */
 bool decode_may_be_headline(const char *text, size_t len);
 enum decode_answer decode_line(struct decode_open *o, const char *text);
 enum decode_answer decode_line_asan(struct decode_open *o, const char *text);
+enum decode_answer decode_line_tsan(struct decode_open *o, const char *text);
+enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text);
 enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text);
-bool decode_headline_valgrind(const char *text, struct decode_open *o);
+enum decode_answer decode_line_valgrind_xml(struct decode_open *o, const char *text);
+enum decode_answer decode_line_gwp(struct decode_open *o, const char *text);
+enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text);
+enum decode_answer decode_line_message(struct decode_open *o, const char *text);
 bool decode_headline_asan(const char *text, struct decode_open *o);
+bool decode_headline_tsan(const char *text, struct decode_open *o);
+bool decode_headline_ubsan(const char *text, struct decode_open *o);
+bool decode_headline_valgrind(const char *text, struct decode_open *o);
+bool decode_headline_valgrind_xml(const char *text, struct decode_open *o);
+bool decode_headline_gwp(const char *text, struct decode_open *o);
+bool decode_headline_tombstone(const char *text, struct decode_open *o);
+bool decode_headline_message(const char *text, struct decode_open *o);
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);
 /* Is the report inside a call trace that has shown only the allocator's own frames so far? */
 bool decode_trace_goes_on(const struct decode_open *o);
-size_t decode_rule_length(const char *text);
+/* Is the line a frame of the open report's call trace? */
+bool decode_goes_on(const struct decode_open *o, const char *text);
+#define DECODE_LEAST_RULE 50 /* KMSAN's has 53 */
 #define DECODE_SHORT_RULE 70 /* KASAN's has 66 and ASan's 65, SLUB's 77, UBSAN's 80 */
+
+/* ---- unread.c -------------------------------------------------------------------------------- */
+
+/* Does a line that no report has taken look like a part of one? */
+bool decode_looks_like_report(const char *text);
+/* … as a stack of Valgrind's does, without an error above it? */
+bool decode_looks_like_valgrind(const char *text, const char *before);
 
 /* ---- lines_access.c, lines_object.c ---------------------------------------------------------- */
 
 /* Readers of single lines, without the blanks in front; false: it is another kind of line. */
 
+bool decode_access_words(const char *t); /* "Read ", "Write ", … at the beginning */
 bool decode_read_access(struct decode_record *r, const char *t);
 bool decode_read_kfence_access(struct decode_open *o, const char *t); /* a stack follows */
 bool decode_read_cpu(struct decode_record *r, const char *t);         /* the task, too */
@@ -211,7 +351,12 @@ bool decode_add_row(struct decode_record *r, uint64_t addr, const char *bytes, c
 /* They add one frame per call; false: the line is no frame.  With `to` NULL they only look. */
 bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const char *text);
+bool decode_frame_tsan(struct decode_record *r, struct decode_stack *to, const char *text);
+bool decode_frame_backtrace(struct decode_record *r, struct decode_stack *to, const char *text);
+bool decode_frame_tombstone(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_valgrind(struct decode_record *r, struct decode_stack *to, const char *text);
+/* "path:12:3", up to `end`: the line and the column, which may be 0. */
+bool decode_location(struct decode_record *r, const char *p, const char *end, uint64_t *line, uint64_t *column);
 /* The function and the module of a place "func+0x1/0x2 [mod]" in running text. */
 bool decode_place(struct decode_record *r, const char *text, struct decode_frame *f, const char **end);
 
@@ -230,7 +375,9 @@ const char *decode_files_find(struct decode_files *f, const char *name, size_t i
 struct decode_writer {
 	FILE *out;
 	enum decode_document form;
-	uint64_t nr; /* records so far */
+	uint64_t nr, failures; /* records so far; JUnit: those that are bugs */
+	uint64_t *seen;        /* GitLab: the signatures so far */
+	size_t nr_seen, room_seen;
 	char *rules; /* SARIF: the kinds so far, "kind\n" each, which are written behind the results */
 	size_t rules_len, rules_room;
 	FILE *body; /* JUnit: the cases, collected because the head counts them */
@@ -250,12 +397,9 @@ void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_head(struct decode_writer *w);
 void decode_html_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_tail(struct decode_writer *w);
-/* Text out of a log or a file must not control the terminal that shows it.  Tabs are left: the layout of a report has
- * them. */
-void decode_put_clean(FILE *out, const char *s, size_t len);
 /* s as text or attribute of XML and HTML; it may hold any bytes.  NULL: writes nothing. */
 void decode_put_xml(FILE *out, const char *s);
-/* The path relative to the working directory if the file is below it, else as it is. */
+/* The path relative to a folder of decode_strip, or to the repository, if the file is below one; else as it is. */
 const char *decode_relative(const char *path);
 
 #endif

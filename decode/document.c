@@ -56,5 +56,6 @@ void decode_writer_finish(struct decode_writer *w)
 	if (w->form == DECODE_GITLAB)
 		fputs(w->nr ? "\n]\n" : "]\n", w->out);
 	free(w->rules);
+	free(w->seen);
 	free(w);
 }

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/envelope.c - logs in formats that wrap each line: takes out what was logged.
  *
- *     {"MESSAGE":"text","_PID":"12",…}       journalctl -o json, json-seq, json-sse; a text with bytes that cannot be
- *                                            printed is an array of numbers
- *     {"log":"text\n","stream":"stderr",…}   Docker's json-file; also "msg", "message"
+ *     {"MESSAGE":"text","_PID":"12",…}       journalctl -o json, json-seq, json-sse, Docker's json-file; strings.c
  *     MESSAGE=text                           journalctl -o export, between other fields; a text with control characters
  *                                            is "MESSAGE", a line with 8 bytes of length and the text
  *         MESSAGE=text                       journalctl -o verbose
  *     "MESSAGE" : "text"                     journalctl -o json-pretty
  *        "msg": "text"                       dmesg --json
+ *     [ 11-21 03:02:16.123  1:  2 E/tag ]    logcat -v long: the lines behind it, up to an empty one
  *
  * A text may hold several lines.  Objects on one line need no state.  The other formats are recognized by a line that
  * only they have, and end at the first line that does not fit them.
@@ -19,7 +18,6 @@
 
 #include "decode/decode_internal.h"
 
-#define DEPTH_MAX 32
 #define VERBOSE_FIELD "    "
 
 struct cut {
@@ -52,180 +50,19 @@ static bool string(struct cut *c, struct cut *text)
 	return letter(c, '"');
 }
 
-/* Skips any JSON value. */
-static bool skip_value(struct cut *c)
-{
-	struct cut text;
-	int depth = 0;
-
-	do {
-		blanks(c);
-		if (c->p >= c->end)
-			return false;
-		switch (*c->p) {
-		case '"':
-			if (!string(c, &text))
-				return false;
-			break;
-		case '{':
-		case '[':
-			if (++depth > DEPTH_MAX)
-				return false;
-			c->p++;
-			break;
-		case '}':
-		case ']':
-			if (--depth < 0)
-				return false;
-			c->p++;
-			break;
-		default:
-			c->p++;
-			while (!depth && c->p < c->end && *c->p != ',' && *c->p != '}')
-				c->p++;
-		}
-	} while (depth);
-	return true;
-}
-
 static bool is(const struct cut *text, const char *wanted)
 {
 	return (size_t)(text->end - text->p) == strlen(wanted) && memcmp(text->p, wanted, strlen(wanted)) == 0;
 }
 
-/* ---- texts ----------------------------------------------------------------------------------- */
-
-static char *room(struct decode_envelope *w, size_t len)
-{
-	char *grown;
-
-	if (w->room < len + 1) {
-		grown = realloc(w->text, len + 1);
-		if (!grown)
-			return NULL;
-		w->text = grown;
-		w->room = len + 1;
-	}
-	w->len = 0;
-	return w->text;
-}
-
-static void put_utf8(struct decode_envelope *w, uint32_t c)
-{
-	char *to = w->text + w->len;
-
-	if (c < 0x80) {
-		*to = (char)c;
-		w->len += 1;
-	} else if (c < 0x800) {
-		to[0] = (char)(0xc0 | c >> 6);
-		to[1] = (char)(0x80 | (c & 0x3f));
-		w->len += 2;
-	} else { /* halves of surrogate pairs stay; the reader replaces them */
-		to[0] = (char)(0xe0 | c >> 12);
-		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-		to[2] = (char)(0x80 | (c & 0x3f));
-		w->len += 3;
-	}
-}
-
-static void put_escaped(struct decode_envelope *w, struct cut *c)
-{
-	static const char names[] = "nrtbf", values[] = "\n\r\t\b\f";
-	const char *name;
-	uint32_t code = 0;
-
-	c->p++;
-	if (c->end - c->p >= 5 && *c->p == 'u') {
-		for (int i = 1; i <= 4; i++) {
-			int digit = number_digit(c->p[i]);
-			code = code << 4 | (uint32_t)(digit < 0 ? 0 : digit);
-		}
-		c->p += 5;
-		put_utf8(w, code);
-		return;
-	}
-	if (c->p >= c->end)
-		return;
-	name = strchr(names, *c->p);
-	w->text[w->len++] = name && *name ? values[name - names] : *c->p;
-	c->p++;
-}
-
-/* Unescapes the inside of a JSON string, which never grows by that. */
-static bool take_string(struct decode_envelope *w, struct cut text)
-{
-	if (!room(w, (size_t)(text.end - text.p)))
-		return false;
-	while (text.p < text.end)
-		if (*text.p == '\\')
-			put_escaped(w, &text);
-		else
-			w->text[w->len++] = *text.p++;
-	return true;
-}
-
-/* An array of bytes: "[66,85,71]". */
-static bool take_bytes(struct decode_envelope *w, struct cut array)
-{
-	if (!room(w, (size_t)(array.end - array.p)))
-		return false;
-	while (array.p < array.end) {
-		unsigned value = 0;
-		const char *start;
-		while (array.p < array.end && (*array.p < '0' || *array.p > '9'))
-			array.p++;
-		for (start = array.p; array.p < array.end && *array.p >= '0' && *array.p <= '9'; array.p++)
-			value = value * 10 + (unsigned)(*array.p - '0');
-		if (array.p > start)
-			w->text[w->len++] = (char)value;
-	}
-	return true;
-}
-
-/* ---- objects --------------------------------------------------------------------------------- */
-
+/* Takes the string at the value's beginning, without the newlines at its end. */
 static bool take_message(struct decode_envelope *w, const struct cut *value)
 {
-	struct cut c = *value, text;
-
-	if (*c.p == '[' ? !take_bytes(w, c) : !string(&c, &text) || !take_string(w, text))
-		return false;
-	while (w->len && (w->text[w->len - 1] == '\n' || w->text[w->len - 1] == '\r'))
+	free(w->text);
+	w->text = decode_strings_unquote(value->p + 1, (size_t)(value->end - value->p - 1), '"', &w->len);
+	while (w->text && w->len && (w->text[w->len - 1] == '\n' || w->text[w->len - 1] == '\r'))
 		w->len--;
-	w->text[w->len] = '\0';
-	return true;
-}
-
-static bool take_object(struct decode_envelope *w, struct cut c)
-{
-	static const char *const names[] = { "MESSAGE", "log", "msg", "message" };
-	struct cut key, value;
-	bool taken = false;
-	uint64_t pid;
-
-	w->caller = 0;
-	if (!letter(&c, '{'))
-		return false;
-	do {
-		blanks(&c);
-		if (!string(&c, &key))
-			break;
-		blanks(&c);
-		if (!letter(&c, ':'))
-			break;
-		blanks(&c);
-		value.p = c.p;
-		if (!skip_value(&c))
-			break;
-		value.end = c.p;
-		for (size_t i = 0; i < ARRAY_SIZE(names) && !taken; i++)
-			taken = is(&key, names[i]) && (*value.p == '"' || *value.p == '[') && take_message(w, &value);
-		if (is(&key, "_PID") && value.end - value.p > 2 && number_decimal(value.p + 1, &pid))
-			w->caller = (uint64_t)'P' << 48 | pid;
-		blanks(&c);
-	} while (letter(&c, ','));
-	return taken;
+	return w->text != NULL;
 }
 
 /* ---- lines ----------------------------------------------------------------------------------- */
@@ -294,6 +131,26 @@ static size_t name_length(const char *p, size_t len)
 	return n;
 }
 
+/* logcat -v long */
+static bool logcat_head(const char *p, size_t len)
+{
+	return len > 24 && begins(p, len, "[ ") && p[len - 1] == ']' && p[len - 2] == ' ' &&
+	       (p[4] == '-' || p[6] == '-') && memchr(p, ':', len) && memchr(p, '/', len);
+}
+
+static enum decode_enveloped logcat_line(struct decode_envelope *w, const char *p, size_t len, const char **text,
+                                         size_t *text_len)
+{
+	bool first = w->first;
+
+	w->first = logcat_head(p, len);
+	if (w->first || (!len && !first))
+		return ENVELOPE_OTHER;
+	*text = p;
+	*text_len = len;
+	return ENVELOPE_TEXT;
+}
+
 /* Does the line fit the format?  If it does not, the log was not in that format, or is no longer. */
 static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 {
@@ -311,6 +168,8 @@ static bool fits(const struct decode_envelope *w, const char *p, size_t len)
 		return *p == '\t' || *p == '{' || *p == '}';
 	case ENVELOPE_EVENTS:
 		return begins(p, len, "data: ");
+	case ENVELOPE_LOGCAT:
+		return true;
 	default:
 		return *p == ' ' || *p == '{' || *p == '}';
 	}
@@ -330,6 +189,8 @@ static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 		w->form = ENVELOPE_DMESG;
 	else if (begins(p, len, "data: {"))
 		w->form = ENVELOPE_EVENTS;
+	else if (logcat_head(p, len))
+		w->form = ENVELOPE_LOGCAT;
 	return w->form != ENVELOPE_PLAIN;
 }
 
@@ -348,6 +209,8 @@ enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char
 			return verbose_line(p, len, text, text_len);
 		case ENVELOPE_PRETTY:
 			return member_line(w, "MESSAGE", p, len, text, text_len);
+		case ENVELOPE_LOGCAT:
+			return logcat_line(w, p, len, text, text_len);
 		case ENVELOPE_EVENTS:
 			if (len)
 				break;
@@ -357,16 +220,15 @@ enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char
 		}
 	p += skip;
 	len -= skip;
-	if (len < 10 || *p != '{' || begins(p, len, "{\"schema\":") || !take_object(w, (struct cut){ p, p + len }))
+	if (len < 10 || (*p != '{' && *p != '[') || begins(p, len, "{\"schema\":"))
 		return ENVELOPE_NOT;
-	*text = w->text;
-	*text_len = w->len;
-	return ENVELOPE_TEXT;
+	*text = p;
+	*text_len = len;
+	return ENVELOPE_JSON;
 }
 
 void decode_envelope_reset(struct decode_envelope *w)
 {
 	w->form = ENVELOPE_PLAIN;
 	w->binary = false;
-	w->caller = 0;
 }

@@ -6,6 +6,8 @@
  *     func+0x1d/0x40 mm/slub.c:123 [inline]      syzbot, symbolized
  *     func (mm/slub.c:123 mm/slab.h:42) mod      scripts/decode_stacktrace.sh
  *     0xffffffffc0123456                         nothing is known
+ *     [<80834d0c>] (func) from [<80835e30>] (caller+0x38/0x80)   ARM; also "func from caller+0x38/0x80"
+ *     [c000000007ab3000] [c0000000009cb0a4] func+0x1d/0x40       PowerPC
  *     prog+0x1d (BuildId 0123ab)                 memsan, without the helper
  *     ns::func(int)+0x1d/0x40 [prog] at a.c:12:3  memsan; an inlined one: "func at a.c:12:3 (inlined)"
  *     #0 0x4011d6 in func a.c:12:3               AddressSanitizer; also (/path/prog+0x1d) (BuildId: 0123ab)
@@ -217,10 +219,47 @@ static bool module_offset(const char *p)
 	return *p == '\0' || starts(p, " (BuildId ") || starts(p, " (unloaded)");
 }
 
+/* ARM: "[<80834d0c>] (foo) from [<80835e30>] (bar+0x38/0x80)", since Linux 6.0 "foo from bar+0x38/0x80".  The line is a
+ * frame of foo; bar has the next one. */
+static bool arm_line(struct decode_record *r, struct decode_stack *to, struct decode_frame *probe, const char *p)
+{
+	bool brackets = *p == '(';
+	const char *name = p + brackets, *end = name;
+	struct decode_frame *f;
+
+	while (symbol_char(*end))
+		end++;
+	if (end == name || !starts(end, brackets ? ") from [<" : " from ") || !strstr(end, "+0x"))
+		return false;
+	f = to ? decode_stack_frame(r, to) : NULL;
+	if (f) {
+		probe->at_line = f->at_line;
+		*f = *probe;
+		f->function = decode_record_string(r, name, (size_t)(end - name));
+	}
+	return true;
+}
+
+/* PowerPC: "[c000000007ab3000] [c0000000009cb0a4] func+0x1/0x2": the stack and the instruction. */
+static const char *powerpc_addresses(const char *p, struct decode_frame *probe)
+{
+	uint64_t sp;
+	const char *behind = *p == '[' ? decode_hex(p + 1, &sp) : NULL;
+
+	if (!behind || !starts(behind, "] ["))
+		return p;
+	behind = decode_hex(behind + 3, &probe->pc);
+	if (!behind || *behind != ']')
+		return p;
+	probe->have_pc = true;
+	return skip_blanks(behind + 1);
+}
+
 bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	struct decode_frame probe = { .inlined = false }, *f;
 	const char *p = skip_blanks(text), *plus, *behind;
+	bool memsan = r->detector && strcmp(r->detector, "memsan") == 0;
 
 	if (p[0] == '[' && p[1] == '<') {
 		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : decode_hex(p + 2, &probe.pc);
@@ -228,7 +267,11 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 			return false;
 		probe.have_pc = probe.pc > UINT32_MAX; /* the kernel prints hashed pointers, which are small */
 		p = skip_blanks(behind + 2);
+	} else {
+		p = powerpc_addresses(p, &probe);
 	}
+	if (!memsan && (*p == '(' || strstr(p, " from ")) && arm_line(r, to, &probe, p))
+		return true;
 	if (p[0] == '?' && p[1] == ' ') {
 		probe.unreliable = true;
 		p = skip_blanks(p + 2);
@@ -245,8 +288,8 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 		}
 	} else {
 		size_t len = (size_t)(plus - p);
-		if (!len || len > FUNCTION_MAX)
-			return false;
+		if (!len || len > FUNCTION_MAX || (!memsan && *p != '<' && memchr(p, ' ', len)))
+			return false; /* only C++ and Rust have names with blanks */
 		behind = parse_offset(plus, &probe.function_offset, &probe.function_size);
 		for (size_t i = 0; i < len; i++)
 			if (!symbol_char(p[i]) && !(probe.function_size && strchr(p, '[')) && !module_offset(behind))
@@ -256,7 +299,7 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 		if (probe.function_size || !module_offset(behind)) {
 			probe.function = decode_record_string(r, p, len);
 			probe.have_function_offset = true;
-		} else if (r->detector && strcmp(r->detector, "memsan") == 0) {
+		} else if (memsan) {
 			probe.module = decode_record_string(r, p, len);
 			probe.offset = probe.function_offset;
 			probe.have_offset = true;
@@ -292,6 +335,54 @@ static void asan_module(struct decode_record *r, struct decode_frame *f, const c
 	parse_build_id(r, f, end);
 }
 
+/* Is the word a path, although it has no line number? */
+static bool is_path(const char *p, const char *end)
+{
+	static const char *const endings[] = { ".c",  ".cc", ".cpp", ".cxx", ".h",  ".hpp", ".hh",
+		                               ".rs", ".go", ".S",   ".m",   ".mm", ".d",   ".swift" };
+
+	if (*p == '/')
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		size_t len = strlen(endings[i]);
+		if ((size_t)(end - p) > len && memcmp(end - len, endings[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "func(int) const /path/a.c:12:3": the location is the last word, or begins with the first " /", since a path may hold
+ * blanks.  Returns the end of the function. */
+static const char *asan_location(struct decode_record *r, struct decode_frame *f, const char *name, const char *end)
+{
+	const char *slash = memmem(name, (size_t)(end - name), " /", 2), *blank = end;
+
+	if (slash && slash > name && set_location(r, f, slash + 1, end))
+		return slash;
+	while (blank > name && *blank != ' ')
+		blank--;
+	if (blank == name)
+		return end;
+	if (set_location(r, f, blank + 1, end))
+		return blank;
+	if (!is_path(blank + 1, end))
+		return slash && slash > name ? slash : end;
+	f->file = decode_record_string(r, blank + 1, (size_t)(end - blank - 1));
+	return blank;
+}
+
+/* "path:12:3", up to `end`: the line and the column, which may be 0. */
+bool decode_location(struct decode_record *r, const char *p, const char *end, uint64_t *line, uint64_t *column)
+{
+	struct decode_frame f = { .line = 0 };
+
+	if (!set_location(r, &f, p, end))
+		return false;
+	*line = f.line;
+	*column = f.column;
+	return true;
+}
+
 bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const char *text)
 {
 	const char *p = skip_blanks(text), *name, *end;
@@ -317,16 +408,125 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 	if (!(name = after(p, "in ")))
 		return true;
 	end = strstr(name, " (/");
-	if (end) {
+	if (end)
 		asan_module(r, f, end + 1);
-	} else {
-		/* "func(int) const /path/a.c:12:3": the location is the last word, if it has a slash or ends in a
-		 * line number */
-		end = strrchr(name, ' ');
-		if (!end || !set_location(r, f, end + 1, end + strlen(end)))
-			end = end && end[1] == '/' ? end : name + strlen(name);
-	}
+	else
+		end = asan_location(r, f, name, name + strlen(name));
 	f->function = decode_record_string(r, name, (size_t)(end - name));
+	return true;
+}
+
+/* ThreadSanitizer: "#0 func /path/a.c:4:62 (prog+0xd02c0) (BuildId: 0123ab)", "#0 malloc <null> (prog+0x4fbf1)" */
+bool decode_frame_tsan(struct decode_record *r, struct decode_stack *to, const char *text)
+{
+	const char *p = skip_blanks(text), *name, *end, *module;
+	struct decode_frame *f;
+	uint64_t number;
+
+	if (*p != '#' || !(p = number_decimal(p + 1, &number)) || *p != ' ')
+		return false;
+	if (starts(skip_blanks(p), "0x"))
+		return decode_frame_asan(r, to, text);
+	f = to ? decode_stack_frame(r, to) : NULL;
+	if (!f)
+		return true;
+	f->exact = number == 0;
+	name = skip_blanks(p);
+	end = name + strlen(name);
+	for (module = name; (module = strstr(module, " (")) != NULL; module += 2) {
+		size_t len = strcspn(module + 2, ")");
+		if (!memmem(module + 2, len, "+0x", 3))
+			continue;
+		asan_module(r, f, module + 1);
+		end = module;
+		break;
+	}
+	if (end - name > 7 && strncmp(end - 7, " <null>", 7) == 0)
+		end -= 7;
+	else
+		end = asan_location(r, f, name, end);
+	f->function = decode_record_string(r, name, (size_t)(end - name));
+	return true;
+}
+
+/* backtrace_symbols, also with a number in front: "./prog(func+0x17) [0x5558]", "/lib/libc.so.6(+0x7ac56)[0x7f12]" */
+bool decode_frame_backtrace(struct decode_record *r, struct decode_stack *to, const char *text)
+{
+	const char *p = skip_blanks(text), *open, *close, *plus;
+	struct decode_frame *f;
+	uint64_t number;
+
+	if (*p == '#') {
+		if (decode_frame_asan(r, NULL, p))
+			return decode_frame_asan(r, to, p);
+		p = number_decimal(p + 1, &number);
+		if (!p || *p != ' ')
+			return false;
+		p = skip_blanks(p);
+	}
+	open = strrchr(p, '[');
+	if (!open || !starts(open, "[0x"))
+		return false;
+	f = to ? decode_stack_frame(r, to) : NULL;
+	if (!f)
+		return true;
+	f->have_pc = decode_hex(open + 1, &f->pc) != NULL;
+	f->exact = to->nr == 1;
+	close = open;
+	open = strchr(p, '(');
+	if (!open || open > close) {
+		while (close > p && close[-1] == ' ')
+			close--;
+		f->module = close > p ? decode_record_string(r, p, (size_t)(close - p)) : NULL;
+		return true;
+	}
+	f->module = open > p ? decode_record_string(r, p, (size_t)(open - p)) : NULL;
+	for (plus = close; plus > open && *plus != '+'; plus--)
+		;
+	if (plus > open + 1)
+		f->function = decode_record_string(r, open + 1, (size_t)(plus - open - 1));
+	if (plus > open && decode_hex(plus + 1, plus > open + 1 ? &f->function_offset : &f->offset)) {
+		f->have_function_offset = plus > open + 1;
+		f->have_offset = plus == open + 1;
+	}
+	return true;
+}
+
+/* Android: "#00 pc 0000000000001234  /system/lib64/libc.so (offset 0x1000) (func(int)+40) (BuildId: 0123ab)" */
+bool decode_frame_tombstone(struct decode_record *r, struct decode_stack *to, const char *text)
+{
+	const char *p = skip_blanks(text), *end, *build;
+	struct decode_frame *f;
+	uint64_t number;
+
+	if (*p != '#' || !(p = number_decimal(p + 1, &number)) || !(p = after(skip_blanks(p), "pc ")))
+		return false;
+	f = to ? decode_stack_frame(r, to) : NULL;
+	if (!f)
+		return true;
+	p = number_hex(p, &f->offset);
+	if (!p)
+		return true;
+	f->have_offset = true;
+	f->exact = number == 0;
+	p = skip_blanks(p);
+	end = strstr(p, " (");
+	end = end ? end : p + strlen(p);
+	f->module = decode_record_string(r, p, (size_t)(end - p));
+	build = strstr(end, " (BuildId: ");
+	if (starts(end, " (offset 0x"))
+		end += strcspn(end, ")") + 1;
+	if (build)
+		parse_build_id(r, f, build);
+	else
+		build = end + strlen(end);
+	if (starts(end, " (") && build > end + 3 && build[-1] == ')') {
+		const char *plus = build - 1;
+		while (plus > end + 2 && *plus != '+')
+			plus--;
+		f->have_function_offset = *plus == '+' && number_decimal(plus + 1, &f->function_offset);
+		f->function = decode_record_string(r, end + 2, (size_t)((*plus == '+' ? plus : build - 1) - end - 2));
+	}
 	return true;
 }
 

@@ -18,11 +18,12 @@ static void set_headline(struct decode_open *o, const char *detector, const char
 static void headline_function(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
-	const char *in = strstr(text, " in ");
+	const char *in = strstr(text, strstr(text, " in: ") ? " in: " : " in ");
 	struct decode_frame f;
 
 	if (!in)
 		return;
+	in += in[3] == ':';
 	if (decode_place(r, in + 4, &f, NULL)) {
 		if (!f.function_size && strcmp(r->detector, "memsan") == 0)
 			return; /* "prog+0x1334" is a place in a module, not a function */
@@ -30,7 +31,8 @@ static void headline_function(struct decode_open *o, const char *text)
 		r->title_module = f.module;
 	} else if (strncmp(in + 4, "(null)", 6) != 0) {
 		size_t len = strcspn(in + 4, " +");
-		r->title_function = len ? decode_record_string(r, in + 4, len) : NULL;
+		bool number = strspn(in + 4, "0123456789abcdefx") == len; /* an address without a name */
+		r->title_function = len && !number ? decode_record_string(r, in + 4, len) : NULL;
 	}
 }
 
@@ -90,6 +92,8 @@ static enum decode_form headline_kasan(const char *text, struct decode_open *o)
 		kasan_kind(o, p);
 		if (strcmp(marks[i].detector, "kfence") == 0)
 			kfence_access(o->record);
+		if (strcmp(marks[i].detector, "kmsan") == 0)
+			decode_open_stack(o, SECTION_TRACE, "access"); /* frames follow at once */
 		return FORM_KASAN;
 	}
 	return headline_kasan_free(text, o);
@@ -189,11 +193,13 @@ static enum decode_form headline_busy_cache(const char *text, struct decode_open
  * front. */
 static enum decode_form headline_kmemleak(const char *text, struct decode_open *o)
 {
-	const char *p = after(text, DECODE_PRINTED_LEAK);
+	const char *p = after(text, DECODE_PRINTED_LEAK), *reachable;
 	struct decode_record *r = o->record;
 
 	o->printed_leak = p != NULL;
-	p = after(p ? p : text, "unreferenced object ");
+	p = p ? p : text;
+	reachable = after(p, "reachable object ");
+	p = reachable ? reachable : after(p, "unreferenced object ");
 	if (!p)
 		return FORM_NONE;
 	if (*p == '(') {
@@ -207,7 +213,9 @@ static enum decode_form headline_kmemleak(const char *text, struct decode_open *
 	r->object.present = true;
 	r->object.state = "allocated";
 	decode_decimal_after(p, "(size ", &r->object.size);
-	r->leak.class = "unreferenced";
+	if (reachable)
+		r->kind = "reachable-object";
+	r->leak.class = reachable ? "reachable" : "unreferenced";
 	r->leak.objects = 1;
 	r->leak.bytes = r->object.size;
 	return FORM_KMEMLEAK;
@@ -224,15 +232,23 @@ struct fault {
 static const struct fault faults[] = {
 	{ "general protection fault", "general-protection-fault", "address ", FORM_OOPS },
 	{ "Oops: general protection fault", "general-protection-fault", "address ", FORM_OOPS },
+	{ "stack segment: ", "stack-segment-fault", "", FORM_OOPS },
 	{ "BUG: kernel NULL pointer dereference", "null-pointer-dereference", "address: ", FORM_OOPS },
+	{ "BUG: Kernel NULL pointer dereference", "null-pointer-dereference", " at ", FORM_OOPS },
 	{ "BUG: unable to handle kernel NULL pointer dereference", "null-pointer-dereference", " at ", FORM_OOPS },
 	{ "BUG: unable to handle kernel paging request", "paging-request", " at ", FORM_OOPS },
 	{ "BUG: unable to handle page fault", "page-fault", "address: ", FORM_OOPS },
+	{ "BUG: Unable to handle kernel data access", "paging-request", " at ", FORM_OOPS },
+	{ "BUG: Unable to handle kernel instruction fetch", "paging-request", "", FORM_OOPS },
+	/* printk's second call may have been lost, or comes in a line of its own */
+	{ "BUG: unable to handle kernel", "kernel-fault", " at ", FORM_OOPS },
+	{ "BUG: Unable to handle kernel", "kernel-fault", " at ", FORM_OOPS },
 	{ "BUG: stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
 	{ "BUG: TASK stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
 	{ "BUG: IRQ stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
 	{ "BUG: NMI stack guard page was hit", "stack-guard-page", " at ", FORM_OOPS },
 	{ "BUG: Bad page state", "bad-page-state", "", FORM_TRACE },
+	{ "BUG: Bad page cache", "bad-page-cache", "", FORM_TRACE },
 	{ "BUG: Bad page map", "bad-page-map", "", FORM_TRACE },
 	{ "BUG: Bad rss-counter state", "bad-rss-counter-state", "", FORM_TRACE },
 	{ "Unable to handle kernel NULL pointer dereference", "null-pointer-dereference", "address ", FORM_OOPS },
@@ -241,10 +257,20 @@ static const struct fault faults[] = {
 	{ "Unable to handle kernel read from unreadable memory", "paging-request", "address ", FORM_OOPS },
 	{ "Unable to handle kernel write to read-only memory", "paging-request", "address ", FORM_OOPS },
 	{ "Unable to handle kernel execute", "paging-request", "address ", FORM_OOPS },
+	{ "Unable to handle kernel pointer dereference", "paging-request", "", FORM_OOPS },
+	{ "Unhandled fault: ", NULL, " at ", FORM_OOPS },
+	{ "Unhandled prefetch abort: ", NULL, " at ", FORM_OOPS },
+	{ "Internal error: synchronous external abort", "synchronous-external-abort", "", FORM_OOPS },
+	{ "Internal error: synchronous tag check fault", "tag-check-fault", "", FORM_OOPS },
+	{ "Internal error: synchronous parity", "synchronous-parity-error", "", FORM_OOPS },
 	{ "Insufficient stack space to handle exception", "stack-overflow", "", FORM_OOPS },
 	{ "kernel stack overflow", "stack-overflow", "", FORM_OOPS },
 	{ "PANIC: double fault", "double-fault", "", FORM_OOPS },
 	{ "Kernel panic - not syncing: stack-protector", "stack-protector", "", FORM_OOPS },
+	{ "Kernel panic - not syncing: corrupted stack end", "corrupted-stack-end", "", FORM_OOPS },
+	{ "Kernel panic - not syncing: kernel stack overflow", "stack-overflow", "", FORM_OOPS },
+	{ "ODEBUG: ", NULL, "object: ", FORM_OOPS },
+	{ "Bad or missing usercopy whitelist? ", "usercopy", "", FORM_OOPS },
 	{ "list_add corruption", "list-add-corruption", "", FORM_OOPS },
 	{ "list_add double add", "list-add-double-add", "", FORM_OOPS },
 	{ "list_del corruption", "list-del-corruption", "", FORM_OOPS },
@@ -254,6 +280,7 @@ static const struct fault faults[] = {
 	{ "detected buffer overflow in ", "fortify-buffer-overflow", "", FORM_OOPS },
 	{ "kernel BUG at lib/list_debug.c", "list-corruption", "", FORM_OOPS },
 	{ "kernel BUG at mm/slub.c", "slub-bug", "", FORM_OOPS },
+	{ "kernel BUG at mm/slab", "slab-bug", "", FORM_OOPS },
 	{ "kernel BUG at mm/usercopy.c", "usercopy", "", FORM_OOPS },
 	{ "pagealloc: single bit error", "page-poison-single-bit-error", "", FORM_TRACE },
 	{ "pagealloc: memory corruption", "page-poison-memory-corruption", "", FORM_TRACE },
@@ -269,7 +296,7 @@ static const char *fault_detector(const struct fault *f)
 		{ "refcount", "refcount" },
 		{ "usercopy", "usercopy" },
 		{ "detected", "fortify" },
-		{ "kernel BUG at mm/slub", "slub" },
+		{ "kernel BUG at mm/sl", "slub" },
 		{ "kernel BUG at mm/user", "usercopy" },
 		{ "pagealloc", "page-poison" },
 		{ "BUG: Bad", "page-alloc" },
@@ -279,7 +306,10 @@ static const char *fault_detector(const struct fault *f)
 		{ "BUG: NMI", "vmap-stack" },
 		{ "Insufficient", "vmap-stack" },
 		{ "kernel stack", "vmap-stack" },
-		{ "Kernel panic", "stack-protector" },
+		{ "Kernel panic - not syncing: stack-protector", "stack-protector" },
+		{ "Kernel panic", "vmap-stack" },
+		{ "ODEBUG: ", "odebug" },
+		{ "Bad or missing usercopy", "usercopy" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -322,25 +352,59 @@ static enum decode_form headline_fortify(const char *text, struct decode_open *o
 	return FORM_OOPS;
 }
 
-/* "refcount_t: underflow; use-after-free." */
-static const char *refcount_kind(struct decode_record *r, const char *p)
+/* "refcount_t: underflow; use-after-free.", "ODEBUG: free active (active state 0) object type: …", "Unhandled fault:
+ * imprecise external abort (0x1406) at 0x…": the words themselves. */
+static const char *fault_kind(struct decode_record *r, const char *p)
 {
-	size_t len = strcspn(p, ".");
-
-	return decode_kind(r, p, len);
+	return decode_kind(r, p, strcspn(p, ".("));
 }
 
-static enum decode_form headline_fault(const char *text, struct decode_open *o)
+/* MIPS and LoongArch name the processor: "CPU 0 Unable to handle kernel paging request at virtual address …". */
+static const char *behind_cpu(const char *text)
+{
+	const char *p = after(text, "CPU ");
+	uint64_t cpu;
+
+	return p && (p = number_decimal(p, &cpu)) && starts(p, " Unable to handle kernel") ? p + 1 : text;
+}
+
+/* "WARNING: CPU: 1 PID: 12 at mm/usercopy.c:78 usercopy_warn+0x1/0x2": warnings that have no line of their own, or
+ * whose own line was lost.  Linux 6.19 writes "WARNING: mm/usercopy.c:78 at usercopy_warn+0x1/0x2, CPU#1: x/12". */
+static enum decode_form headline_warning(const char *text, struct decode_open *o)
+{
+	static const char *const places[][3] = {
+		{ " lib/debugobjects.c:", "odebug", "odebug-bug" },
+		{ " lib/refcount.c:", "refcount", "refcount-bug" },
+		{ " mm/usercopy.c:", "usercopy", "usercopy" },
+	};
+
+	if (!starts(text, "WARNING: "))
+		return FORM_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (strstr(text + 8, places[i][0])) {
+			set_headline(o, places[i][1], text);
+			o->record->kind = places[i][2];
+			o->vague = true;
+			return FORM_OOPS;
+		}
+	return FORM_NONE;
+}
+
+static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 {
 	struct decode_record *r = o->record;
+	const char *text = behind_cpu(whole);
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		const struct fault *f = &faults[i];
 		const char *p = after(text, f->mark);
 		if (!p)
 			continue;
-		set_headline(o, fault_detector(f), text);
-		r->kind = f->kind ? f->kind : refcount_kind(r, p);
+		set_headline(o, fault_detector(f), whole);
+		if (starts(text, "Kernel panic - not syncing: stack-protector"))
+			headline_function(o, text);
+		r->kind = f->kind ? f->kind : fault_kind(r, p);
+		o->vague = strcmp(r->kind, "kernel-fault") == 0;
 		if (*f->address && decode_hex_after(p, f->address, &r->addr))
 			r->have_addr = true;
 		return f->form;
@@ -348,11 +412,40 @@ static enum decode_form headline_fault(const char *text, struct decode_open *o)
 	return FORM_NONE;
 }
 
-/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3"; older: "UBSAN: Undefined behaviour in fs/foo.c:12:3". */
+bool decode_headline_completed(struct decode_open *o, const char *t)
+{
+	struct decode_open probe = { .record = o->record };
+	const char *headline = o->record->headline, *detector = o->record->detector, *kind = o->record->kind;
+	char whole[200];
+
+	if (starts(t, "paging request at ") || starts(t, "NULL pointer dereference at ")) {
+		snprintf(whole, sizeof(whole), "BUG: unable to handle kernel %.100s", t);
+		t = whole;
+	}
+	if (headline_fault(t, &probe) == FORM_NONE || probe.vague ||
+	    (strcmp(detector, "oops") != 0 && strcmp(o->record->detector, detector) != 0)) {
+		o->record->detector = detector;
+		o->record->kind = kind;
+		o->record->headline = headline;
+		return false;
+	}
+	o->record->headline = headline;
+	o->vague = false;
+	return true;
+}
+
+/* "UBSAN: array-index-out-of-bounds in fs/foo.c:12:3"; older: "UBSAN: Undefined behaviour in fs/foo.c:12:3"; a kernel
+ * whose checks trap: "Internal error: UBSAN: array index out of bounds: 00000000f2005512 [#1]". */
 static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 {
-	const char *p = after(text, "UBSAN: "), *in;
+	const char *p = after(text, "Internal error: UBSAN: "), *in;
 
+	if (p) {
+		set_headline(o, "ubsan", text);
+		o->record->kind = decode_kind(o->record, p, strcspn(p, ":"));
+		return FORM_OOPS;
+	}
+	p = after(text, "UBSAN: ");
 	if (!p || !(in = strstr(p, " in ")))
 		return FORM_NONE;
 	set_headline(o, "ubsan", text);
@@ -363,47 +456,80 @@ static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-size_t decode_rule_length(const char *text)
-{
-	size_t n = strspn(text, "=");
-
-	return text[n] == '\0' || text[n] == ' ' ? n : 0;
-}
-
-/* The beginnings of all lines that decode_headline and the reader know; `first` holds their first letters. */
-bool decode_may_be_headline(const char *text, size_t len)
-{
+/* The beginnings of all lines that decode_headline and the reader know. */
 /* clang-format would break the braces. */
 /* clang-format off */
 #define MARK(s) { s, sizeof(s) - 1 }
-	static const struct {
-		const char *text;
-		size_t len;
-	} marks[] = {
-		MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"),
-		MARK("unreferenced o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
-		MARK("refcount_t: "), MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"),
-		MARK("Kernel panic - not syncing: stack-p"), MARK("cache_from_obj: "), MARK("=="), MARK("{"),
-		MARK("detected buffer"), MARK("Kernel Offset: "), MARK("Linux version "), MARK("virt_to_cache: "),
-		MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "), MARK("kmemleak: unreferenced o"),
-		MARK("kasan: GPF could"), MARK("Oops: general prot"), MARK("memcpy: detected "),
-		MARK("memmove: detected "), MARK("memset: detected "), MARK("memcmp: detected "), MARK("memchr"),
-		MARK("memscan: detected "), MARK("str"), MARK("kmemdup: detected "), MARK("sized_strscpy: detected "),
-		MARK("Direct leak of "), MARK("Indirect leak of "),
-	};
-	/* clang-format on */
+static const struct {
+	const char *text;
+	size_t len;
+} marks[] = {
+	MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"),
+	MARK("reachable o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"), MARK("refcount_t: "),
+	MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"), MARK("Kernel panic - not syncing: stack-p"),
+	MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"), MARK("Kernel Offset: "),
+	MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "),
+	MARK("kmemleak: unreferenced o"), MARK("kasan: GPF could"), MARK("Oops: general prot"),
+	MARK("memcpy: detected "), MARK("memmove: detected "), MARK("memset: detected "),
+	MARK("memcmp: detected "), MARK("memchr"), MARK("memscan: detected "), MARK("str"),
+	MARK("kmemdup: detected "), MARK("sized_strscpy: detected "), MARK("Direct leak of "),
+	MARK("Indirect leak of "), MARK("stack segment: "), MARK("Unhandled "), MARK("Internal error: "),
+	MARK("ODEBUG: "), MARK("Kernel panic - not syncing: corrupted s"),
+	MARK("Kernel panic - not syncing: kernel s"), MARK("Bad or missing u"), MARK("CPU "), MARK("WARNING: "),
+	MARK("***"), MARK("free(): "), MARK("malloc(): "), MARK("calloc(): "), MARK("realloc(): "),
+	MARK("munmap_chunk(): "), MARK("mremap_chunk(): "), MARK("malloc_consolidate(): "), MARK("tcache_thread_"),
+	MARK("double free or c"), MARK("corrupted "), MARK("break adjusted"), MARK("invalid fastbin"),
+	MARK("stack corruption d"), MARK("FORTIFY: "), MARK("Scudo ERROR: "), MARK("ElectricFence "),
+	MARK("DUMA "), MARK("<error>"), MARK("<fatal_signal>"),
+	/* no headlines, but perhaps parts of reports that nothing here understands: unread.c */
+	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
+};
+/* clang-format on */
 #undef MARK
-	static const bool first[256] = {
-		['B'] = true, ['g'] = true, ['k'] = true, ['u'] = true, ['U'] = true, ['l'] = true, ['r'] = true,
-		['p'] = true, ['I'] = true, ['P'] = true, ['K'] = true, ['c'] = true, ['='] = true, ['{'] = true,
-		['d'] = true, ['L'] = true, ['v'] = true, ['D'] = true, ['O'] = true, ['m'] = true, ['s'] = true,
-	};
 
-	if (len < 2 || !first[(unsigned char)text[0]])
-		return false;
+/* A bit for each pair of letters with which a mark begins ("{" stands for itself and any letter): nearly all lines of
+ * a log end here.  Then only marks with the same first letter are compared. */
+static struct {
+	uint64_t pairs[65536 / 64];
+	uint8_t begin[257], order[ARRAY_SIZE(marks)];
+	bool filled;
+} firsts;
+
+static void fill_firsts(void)
+{
+	uint8_t nr = 0;
+
+	for (unsigned first = 0; first < 256; first++) {
+		firsts.begin[first] = nr;
+		for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+			if ((unsigned char)marks[i].text[0] == first)
+				firsts.order[nr++] = (uint8_t)i;
+	}
+	firsts.begin[256] = nr;
 	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (marks[i].text[0] == text[0] && len >= marks[i].len &&
-		    memcmp(text, marks[i].text, marks[i].len) == 0)
+		for (unsigned second = 0; second < 256; second++) {
+			unsigned pair = (unsigned)(unsigned char)marks[i].text[0] << 8 | second;
+			if (marks[i].len == 1 || second == (unsigned char)marks[i].text[1])
+				firsts.pairs[pair / 64] |= 1ull << pair % 64;
+		}
+	firsts.filled = true;
+}
+
+bool decode_may_be_headline(const char *text, size_t len)
+{
+	unsigned first, pair;
+
+	if (!firsts.filled)
+		fill_firsts();
+	if (len < 2)
+		return false;
+	first = (unsigned char)text[0];
+	pair = first << 8 | (unsigned char)text[1];
+	if (!(firsts.pairs[pair / 64] >> pair % 64 & 1))
+		return false;
+	for (unsigned i = firsts.begin[first]; i < firsts.begin[first + 1]; i++)
+		if (len >= marks[firsts.order[i]].len &&
+		    memcmp(text, marks[firsts.order[i]].text, marks[firsts.order[i]].len) == 0)
 			return true;
 	return false;
 }
@@ -412,7 +538,19 @@ enum decode_form decode_headline(const char *text, struct decode_open *o)
 {
 	static enum decode_form (*const tries[])(const char *, struct decode_open *) = {
 		headline_kasan, headline_slub,  headline_kmemleak, headline_wrong_cache, headline_busy_cache,
-		headline_fault, headline_ubsan, headline_gpf_hint, headline_fortify,
+		headline_fault, headline_ubsan, headline_gpf_hint, headline_fortify,     headline_warning,
+	};
+	static const struct {
+		bool (*headline)(const char *, struct decode_open *);
+		enum decode_form form;
+	} tools[] = {
+		{ decode_headline_asan, FORM_ASAN },
+		{ decode_headline_tsan, FORM_TSAN },
+		{ decode_headline_message, FORM_MESSAGE },
+		{ decode_headline_gwp, FORM_GWP },
+		{ decode_headline_ubsan, FORM_UBSAN },
+		{ decode_headline_tombstone, FORM_TOMBSTONE },
+		{ decode_headline_valgrind_xml, FORM_VALGRIND_XML },
 	};
 	enum decode_form form;
 
@@ -422,5 +560,8 @@ enum decode_form decode_headline(const char *text, struct decode_open *o)
 	for (size_t i = 0; i < ARRAY_SIZE(tries); i++)
 		if ((form = tries[i](text, o)) != FORM_NONE)
 			return form;
-	return decode_headline_asan(text, o) ? FORM_ASAN : FORM_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++)
+		if (tools[i].headline(text, o))
+			return tools[i].form;
+	return FORM_NONE;
 }

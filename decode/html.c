@@ -128,8 +128,8 @@ static void put_facts(struct decode_writer *w, const struct decode_record *r)
 	put_fact(out, "tags", r->tags);
 	put_fact(out, "variable", r->place);
 	if (r->leak.class)
-		fprintf(out, "<dt>leak</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n", r->leak.bytes,
-		        r->leak.objects);
+		fprintf(out, "<dt>%s</dt><dd>%" PRIu64 " bytes in %" PRIu64 " objects</dd>\n",
+		        decode_is_reachable(r) ? "reachable" : "leak", r->leak.bytes, r->leak.objects);
 	if (r->file) {
 		fputs("<dt>log</dt><dd>", out);
 		decode_put_xml(out, r->file);
@@ -285,8 +285,16 @@ static void put_frame(FILE *out, const struct decode_frame *f)
 static const char *role_title(const char *role)
 {
 	static const char *const names[][2] = {
-		{ "access", "Accessed" }, { "noticed", "Noticed" },  { "alloc", "Allocated" },
-		{ "free", "Freed" },      { "work", "Work queued" }, { "frame", "Variable" },
+		{ "access", "Accessed" },
+		{ "noticed", "Noticed" },
+		{ "alloc", "Allocated" },
+		{ "free", "Freed" },
+		{ "work", "Work queued" },
+		{ "frame", "Variable" },
+		{ "stored", "Stored" },
+		{ "origin", "Made" },
+		{ "other", "Accessed at the same time" },
+		{ "thread", "Thread created" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -307,7 +315,7 @@ static void put_stack(FILE *out, const struct decode_record *r, const struct dec
 	for (size_t i = 0; i < s->nr; i++) {
 		const struct decode_frame *f = &s->frames[i];
 		bool guilty = r->function && f->function == r->function, source,
-		     plumbing = f->function && decode_function_is_plumbing(f->function);
+		     plumbing = f->function && decode_function_is_plumbing(r->detector, f->function);
 		size_t len;
 		source = (guilty || (!plumbing && !f->unreliable)) && f->file && f->line &&
 		         (sources < SOURCES_A_STACK || guilty) && decode_source_line(f->file, f->line, &len);
@@ -335,7 +343,7 @@ void decode_html_put(struct decode_writer *w, const struct decode_record *r)
 	        r->corrupted != NULL);
 	put_attribute(out, "data-detector", r->detector);
 	put_attribute(out, "data-kind", r->kind);
-	if (r->leak.class)
+	if (r->leak.class && !decode_is_reachable(r))
 		put_leak_stack(out, r);
 	fputs(">\n", out);
 	put_summary(out, r);

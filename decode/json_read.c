@@ -222,7 +222,8 @@ static void read_process(struct decode_record *r, json_object *root)
 
 static void read_extras(struct decode_record *r, json_object *root)
 {
-	static const char *const keys[] = { "class", "component", "explanation", "time_ms", "fault", "notes" };
+	static const char *const keys[] = { "class", "component", "explanation", "time_ms",
+		                            "fault", "notes",     "next",        "summary" };
 	json_object *o;
 
 	r->extras = region_alloc(&r->region, ARRAY_SIZE(keys) * sizeof(*r->extras));

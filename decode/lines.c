@@ -6,9 +6,10 @@
  * what a frame or a row of bytes means.  Each form has its own end:
  *
  *     KASAN, KFENCE, memsan    a rule of 60 to 70 '='  (SLUB's rule has 77, and old KASAN reports hold one)
+ *     KMSAN, KCSAN             a rule of 53 or 66 '='
  *     SLUB                     "FIX …", or the first line behind its call trace that is not its own
  *     kmemleak                 the first line that is not indented
- *     oops                     "---[ end trace …", the end of a panic
+ *     oops                     "---[ end trace …", the end of a panic; without these, it is whole when its trace is
  *     page poison and others   the first line behind the call trace that is not the report's own
  *
  * The next report may begin with a rule, too.  So a rule that comes before the report is whole (its last rows of memory
@@ -43,6 +44,8 @@ static bool leak_class(struct decode_record *r, const char *t)
 		return false;
 	r->detector = "memsan";
 	r->leak.class = decode_record_string(r, t, (size_t)(colon - t));
+	if (starts(t, "reachable: ")) /* up to version 0.2 the headline called this unreferenced, too */
+		r->kind = "reachable-object";
 	decode_decimal_after(colon, " of ", &r->leak.bytes);
 	if ((in = strstr(colon, " bytes in ")) != NULL)
 		r->object.cache = decode_record_string(r, in + 10, strcspn(in + 10, ", "));
@@ -87,21 +90,36 @@ static enum decode_answer line_kmemleak(struct decode_open *o, const char *text)
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
+/* The lines that name the instruction of a fault, for each processor.  Those without `own` name another one, or a
+ * program's. */
+static const struct {
+	const char *mark;
+	bool own;
+} instruction_marks[] = {
+	{ "RIP: 0033:", false }, { "RIP: 0023:", false }, { "RIP: 002b:", false }, { "RIP: ", true },
+	{ "IP: ", true },        { "EIP: ", true },       { "pc : ", true },       { "PC is at ", true },
+	{ "lr : ", false },      { "LR is at ", false },  { "NIP [", true },       { "NIP: ", true },
+	{ "LR [", false },       { "epc : ", true },      { "epc   : ", true },    { "ra : ", false },
+	{ "ra    : ", false },   { "Krnl PSW : ", true }, { "ERA: ", true },       { "   ra: ", false },
+};
+
 /* "RIP: 0010:func+0x1/0x2 [mod]", "pc : func+0x1/0x2": the instruction itself. */
 static bool read_rip(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
 	struct decode_frame place, *f;
-	bool kernel = starts(t, "RIP: 0010:") || starts(t, "pc : ") || starts(t, "IP: ") || starts(t, "EIP: ") ||
-	              starts(t, "PC is at ");
+	size_t i;
 
-	if (starts(t, "RIP: ") || starts(t, "lr : "))
+	for (i = 0; i < ARRAY_SIZE(instruction_marks) && !starts(t, instruction_marks[i].mark); i++)
 		;
-	else if (!kernel)
+	if (i == ARRAY_SIZE(instruction_marks))
 		return false;
-	if (starts(t, "RIP: 0010:"))
+	if (starts(t, "RIP: ") && strspn(t + 5, "0123456789abcdef") == 4 && t[9] == ':')
 		t += 10;
-	if (!kernel || r->nr_stacks || !decode_place(r, t, &place, NULL))
+	else
+		t += strlen(instruction_marks[i].mark);
+	t += strcspn(t, "(") < strcspn(t, "+") ? strcspn(t, "(") + 1 : 0; /* s390: in parentheses */
+	if (!instruction_marks[i].own || r->nr_stacks || !decode_place(r, t, &place, NULL))
 		return true;
 	o->stack = decode_record_stack(r, "access");
 	f = o->stack ? decode_stack_frame(r, o->stack) : NULL;
@@ -137,6 +155,12 @@ static bool read_registers(const char *t)
 		"------------[ cut here", "Modules linked in:", "traps: ", "TASK stack guard page: ", "GS: ",
 		"Last level", "note: ", "CPU features:", "Memory Limit:", "lr : ", "BTYPE", "EAX: ", "ESI: ", "DS: ",
 		"CR0: ", "DR6: ", "Tainted: ", "Hardware name:", "Workqueue:", "UBSAN: ", "Unloaded tainted modules:",
+		"[fee", "8<--- cut here", "Faulting instruction address:", "LE PAGE_SIZE=", "BE PAGE_SIZE=", "REGS: ",
+		"MSR: ", "CFAR: ", "GPR0", "GPR1", "GPR2", "XER: ", "Instruction dump:", "--- interrupt: ",
+		"Failing address:", "Fault in ", "AS:", "Krnl ", "R:0 ", "Oops[", "$ ", "Hi ", "Lo ", "Status: ",
+		"Cause : ", "BadVA : ", "PrId ", "status: ", "gp : ", "t0 : ", "s0 : ", "a0 : ", "Flags: ", "Control: ",
+		"Register r", "psr: ", "Segment ", "PC is at", "Last Breaking-Event-Address", "Kernel Offset:",
+		"Rebooting in", "pgd = ", "SMP: failed", "Starting crashdump", "Kernel attempted to ", "kasan: CONFIG_KASAN",
 	};
 	/* clang-format on */
 
@@ -177,6 +201,33 @@ static bool read_page_fault_access(struct decode_record *r, const char *t)
 	return true;
 }
 
+/* Lines that a report has only once.  When one comes again, another report's lines are among this one's. */
+static void watch_mixture(struct decode_open *o, const char *t)
+{
+	static const char *const once[] = { "Allocated by task ",
+		                            "Freed by task ",
+		                            "Memory state around the buggy",
+		                            "The buggy address belongs to the object",
+		                            "Reported by Kernel Concurrency",
+		                            "Bytes " };
+	struct decode_record *r = o->record;
+	uint64_t pid;
+
+	if (starts(t, "CPU: ") && decode_decimal_after(t, " PID: ", &pid)) {
+		o->mixed |= o->pids++ && r->have_pid && r->pid != (uint32_t)pid;
+		return;
+	}
+	if (decode_access_words(t) && strstr(t, " of size ")) {
+		o->mixed |= r->access != NULL && r->have_size;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(once); i++)
+		if (starts(t, once[i])) {
+			o->mixed |= (o->headings >> i & 1) != 0;
+			o->headings |= 1u << i;
+		}
+}
+
 /* Lines that several forms of kernel reports have. */
 static bool read_common(struct decode_open *o, const char *text, const char *t)
 {
@@ -185,6 +236,8 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	uint64_t tid;
 
 	o->user_registers |= starts(t, "RIP: 0033:") || starts(t, "RIP: 0023:");
+	if (o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0)
+		watch_mixture(o, t);
 	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t))
 		return true;
 	if (decode_read_cpu(r, t)) {
@@ -263,23 +316,105 @@ static bool read_inner_slub(struct decode_open *o, const char *t)
 	return o->inner_slub && !o->trace_began && decode_read_slub(o, t);
 }
 
+/* KMSAN: where the value that was not initialised comes from. */
+static bool read_kmsan(struct decode_open *o, const char *t)
+{
+	struct decode_record *r = o->record;
+
+	if (starts(t, "Uninit was stored to memory at:")) {
+		decode_open_stack(o, SECTION_TRACE, "stored");
+	} else if (starts(t, "Uninit was created at:") || starts(t, "Local variable ")) {
+		decode_open_stack(o, SECTION_TRACE, "origin");
+		if (*t == 'L')
+			r->place = decode_record_string(r, t, strlen(t));
+	} else if (starts(t, "Bytes ") || starts(t, "Byte ")) {
+		r->detail = decode_record_string(r, t, strlen(t));
+		o->stack = NULL;
+	} else if (starts(t, "Memory access of size ")) {
+		r->have_size = decode_decimal_after(t, "of size ", &r->access_size);
+		r->have_addr = decode_hex_after(t, "starts at ", &r->addr);
+	} else {
+		return starts(t, "Data copied to user address ");
+	}
+	return true;
+}
+
+/* KCSAN: "write to 0xffff… of 8 bytes by task 12 on cpu 1:", "race at unknown origin, with read to …". */
+static bool read_kcsan(struct decode_open *o, const char *t)
+{
+	struct decode_record *r = o->record;
+	const char *to = strstr(t, " to 0x"), *by = strstr(t, " by ");
+	uint64_t tid;
+
+	if (starts(t, "value changed: ")) {
+		r->detail = decode_record_string(r, t, strlen(t));
+		o->stack = NULL;
+		return true;
+	}
+	if (!to || !by || !strstr(to, " bytes by "))
+		return starts(t, "Reported by Kernel Concurrency") || starts(t, "assert no ");
+	decode_open_stack(o, SECTION_TRACE, o->trace_began ? "other" : "access");
+	if (!o->trace_began) {
+		r->have_addr = decode_hex_after(t, " to ", &r->addr);
+		r->have_size = decode_decimal_after(t, " of ", &r->access_size);
+		r->access = strstr(t, "write") || strstr(t, "read-write") ? "write" : "read";
+	}
+	o->trace_began = true;
+	if (o->stack && decode_decimal_after(by, "by task ", &tid)) {
+		o->stack->tid = (uint32_t)tid;
+		o->stack->have_tid = true;
+	}
+	return true;
+}
+
+static bool kasan_is_whole(const struct decode_open *o)
+{
+	const char *detector = o->record->detector;
+
+	if (strcmp(detector, "memsan") == 0)
+		return true;
+	return strcmp(detector, "kasan") == 0 ? o->saw_memory : o->saw_summary;
+}
+
+/* Lines that only memsan's reports have: remarks in the head, what shadow bytes mean, the next step with its commands,
+ * and the summary. */
+static bool read_memsan(struct decode_open *o, const char *text, const char *t)
+{
+	if (o->section == SECTION_HEAD && (starts(t, "Meaning: ") || starts(t, "The call trace shows ") ||
+	                                   starts(t, "The damage was done ") || decode_read_first_byte(o->record, t)))
+		return true;
+	if (starts(text, "Next: ")) {
+		o->section = SECTION_NEXT;
+		o->stack = NULL;
+		return true;
+	}
+	if (starts(text, "SUMMARY: MEMSAN: ")) {
+		o->section = SECTION_HEAD;
+		o->stack = NULL;
+		return true;
+	}
+	return (o->section == SECTION_NEXT && *text == ' ') ||
+	       (o->section == SECTION_MEMORY && starts(text, "Shadow bytes: "));
+}
+
 static enum decode_answer line_kasan(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
 	size_t rule = decode_rule_length(t);
 
-	if (rule >= 60 && rule <= DECODE_SHORT_RULE) {
-		bool whole = strcmp(r->detector, "kfence") == 0 ? o->saw_summary
-		                                                : o->saw_memory || strcmp(r->detector, "memsan") == 0;
+	if (rule >= DECODE_LEAST_RULE && rule <= DECODE_SHORT_RULE) {
+		bool whole = kasan_is_whole(o);
 		if (whole && r->nr_stacks)
 			return LINE_LAST;
 		o->closed = true;
 		return LINE_TAKEN;
 	}
-	if (strcmp(r->detector, "memsan") == 0 && o->section == SECTION_HEAD &&
-	    (starts(t, "Meaning: ") || decode_read_first_byte(r, t)))
+	if (strcmp(r->detector, "memsan") == 0 && read_memsan(o, text, t))
 		return LINE_TAKEN;
 	if (decode_read_module(o, t))
+		return LINE_TAKEN;
+	if ((strcmp(r->detector, "kmsan") == 0 && read_kmsan(o, t)) ||
+	    (strcmp(r->detector, "kcsan") == 0 && read_kcsan(o, t)))
 		return LINE_TAKEN;
 	if ((o->section == SECTION_OBJECT && decode_read_slub(o, t)) || rule > DECODE_SHORT_RULE ||
 	    read_inner_slub(o, t))
@@ -288,6 +423,10 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 		return LINE_TAKEN;
 	if (read_common(o, text, t) || read_frame(o, text, t) || read_registers(t))
 		return LINE_TAKEN;
+	if (starts(t, "Asynchronous ")) { /* MTE noticed later; the headline names where */
+		r->title_function = NULL;
+		return LINE_TAKEN;
+	}
 	if (!*t) {
 		o->stack = strcmp(r->detector, "kfence") == 0 || o->section != SECTION_TRACE ? NULL : o->stack;
 		o->section = o->section == SECTION_TRACE ? o->section : SECTION_HEAD;
@@ -321,25 +460,76 @@ static enum decode_answer line_slub(struct decode_open *o, const char *text, con
 	               : LINE_FOREIGN;
 }
 
+/* Another processor's registers and stack may follow a fault: "NMI backtrace for cpu 1". */
+static bool begins_other_cpu(const char *t)
+{
+	return starts(t, "NMI backtrace for cpu ") || starts(t, "Sending NMI from CPU ") ||
+	       starts(t, "CPU0: stopping") || starts(t, "CPU1: stopping") || starts(t, "Showing all locks held");
+}
+
+/* The functions at which every trace ends. */
+static bool is_last_function(const char *function)
+{
+	static const char *const last[] = { "entry_SYSCALL",   "ret_from_fork",      "el0",
+		                            "start_secondary", "secondary_startup",  "ret_fast_syscall",
+		                            "system_call",     "start_kernel",       "x86_64_start_kernel",
+		                            "entry_INT80",     "entry_SYSENTER",     "ret_from_kernel_thread",
+		                            "asm_exc_",        "ret_from_exception", "kthread",
+		                            "rest_init",       "tracesys",           "syscall_return" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(last); i++)
+		if (starts(function, last[i]))
+			return true;
+	return false;
+}
+
+/* Does the stack have more than the instruction of the fault? */
+static bool has_callers(const struct decode_stack *s)
+{
+	return s->nr > 1 || (s->nr == 1 && !s->frames[0].exact);
+}
+
+/* Has a fault's call trace been seen to its end? */
+static bool trace_is_whole(const struct decode_open *o)
+{
+	const struct decode_stack *s = decode_record_main_stack(o->record);
+
+	if (!s || !has_callers(s) || trace_open(o))
+		return false;
+	return o->trace_over || o->trace_ended || o->user_registers ||
+	       (s->frames[s->nr - 1].function && is_last_function(s->frames[s->nr - 1].function));
+}
+
 static enum decode_answer line_oops(struct decode_open *o, const char *text, const char *t)
 {
 	struct decode_record *r = o->record;
+	bool in_trace = o->section == SECTION_TRACE && o->trace_began && o->stack && has_callers(o->stack);
 
 	if (starts(t, "---[ end trace") || starts(t, "---[ end Kernel panic"))
 		return LINE_LAST;
 	if (decode_rule_length(t) >= 60)
 		return strcmp(r->detector, "ubsan") == 0 ? LINE_LAST : LINE_BEHIND;
+	o->other_cpu |= begins_other_cpu(t);
+	if (o->other_cpu)
+		return LINE_TAKEN;
 	if (o->gpf_hint && starts(t, "general protection fault")) {
 		o->gpf_hint = false;
+		return LINE_TAKEN;
+	}
+	if (o->vague && decode_headline_completed(o, t))
+		return LINE_TAKEN;
+	if (starts(t, "status: ") && strstr(t, " badaddr: ")) { /* RISC-V has no heading above its trace */
+		decode_read_trace_heading(o, "Call Trace:");
 		return LINE_TAKEN;
 	}
 	if (read_rip(o, t) || read_common(o, text, t))
 		return LINE_TAKEN;
 	if (o->form == FORM_OOPS && strcmp(r->detector, "ubsan") == 0 && o->trace_ended)
 		return *t && !starts(t, "---") ? LINE_BEHIND : LINE_TAKEN;
-	if (read_frame(o, text, t) || read_registers(t) || !*t)
+	if (read_frame(o, text, t) || !*t)
 		return LINE_TAKEN;
-	return LINE_FOREIGN;
+	o->trace_over |= in_trace;
+	return read_registers(t) ? LINE_TAKEN : LINE_FOREIGN;
 }
 
 /* print_hex_dump's "00000010: aa aa aa …", then the stack. */
@@ -380,8 +570,20 @@ enum decode_answer decode_line(struct decode_open *o, const char *text)
 		return line_trace(o, text, t);
 	case FORM_ASAN:
 		return decode_line_asan(o, text);
+	case FORM_TSAN:
+		return decode_line_tsan(o, text);
+	case FORM_UBSAN:
+		return decode_line_ubsan(o, text);
 	case FORM_VALGRIND:
 		return decode_line_valgrind(o, text);
+	case FORM_VALGRIND_XML:
+		return decode_line_valgrind_xml(o, text);
+	case FORM_GWP:
+		return decode_line_gwp(o, text);
+	case FORM_TOMBSTONE:
+		return decode_line_tombstone(o, text);
+	case FORM_MESSAGE:
+		return decode_line_message(o, text);
 	default:
 		return LINE_FOREIGN;
 	}
@@ -406,16 +608,28 @@ const char *decode_missing(const struct decode_open *o)
 	case FORM_KMEMLEAK:
 		return s ? NULL : "its backtrace is missing";
 	case FORM_OOPS:
-		return o->trace_ended && strcmp(r->detector, "ubsan") == 0 ? NULL : "its end of trace is missing";
+		return !s ? "its call trace is missing" : trace_is_whole(o) ? NULL : "its call trace goes on";
 	case FORM_TRACE:
 		return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
 	case FORM_ASAN:
+	case FORM_TSAN:
 		return o->saw_summary ? NULL : "its summary is missing";
+	case FORM_VALGRIND_XML:
+		return o->saw_summary ? NULL : "its closing element is missing";
+	case FORM_GWP:
+		return o->saw_summary ? NULL : "its closing line is missing";
+	case FORM_TOMBSTONE:
+		return s ? NULL : "its backtrace is missing";
 	case FORM_VALGRIND:
 		return s ? NULL : "its stack is missing";
 	default:
 		return NULL;
 	}
+}
+
+bool decode_goes_on(const struct decode_open *o, const char *text)
+{
+	return *text == ' ' && o->section == SECTION_TRACE && o->stack && decode_frame_kernel(o->record, NULL, text);
 }
 
 bool decode_trace_goes_on(const struct decode_open *o)

@@ -33,15 +33,22 @@ static void set_task(struct decode_record *r, const char *p)
 	r->have_pid = true;
 }
 
-/* "Write of size 1 at addr ffff8801f44ec37b by task insmod/2760"; before Linux 4.10: "Read of size 1 by task x/1". */
-bool decode_read_access(struct decode_record *r, const char *t)
+bool decode_access_words(const char *t)
 {
 	static const char *const words[] = { "Read ", "Write ", "Free ", "Access ", "Execute ", "Jump " };
-	const char *by;
 	bool known = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		known |= starts(t, words[i]);
+	return known;
+}
+
+/* "Write of size 1 at addr ffff8801f44ec37b by task insmod/2760"; before Linux 4.10: "Read of size 1 by task x/1". */
+bool decode_read_access(struct decode_record *r, const char *t)
+{
+	bool known = decode_access_words(t);
+	const char *by;
+
 	by = strstr(t, " by task ");
 	if (!by)
 		by = strstr(t, " by thread ");

@@ -39,11 +39,14 @@ static bool digit(char c)
 
 static bool number(struct cursor *c, uint64_t *value)
 {
-	const char *start = c->p;
+	const char *start = c->p, *p = start, *end = c->end - start < 18 ? c->end : start + 18;
+	uint64_t sum = 0;
 
-	for (*value = 0; c->p < c->end && digit(*c->p) && c->p - start < 18; c->p++)
-		*value = *value * 10 + (uint64_t)(*c->p - '0');
-	return c->p > start;
+	for (; p < end && digit(*p); p++)
+		sum = sum * 10 + (uint64_t)(*p - '0');
+	*value = sum;
+	c->p = p;
+	return p > start;
 }
 
 static bool letter(struct cursor *c, char wanted)
@@ -88,7 +91,7 @@ static bool is_month(const char *p, size_t len)
 	bool month = false;
 
 	for (size_t i = 0; len >= 3 && i < 36; i += 3)
-		month |= memcmp(months + i, p, 3) == 0;
+		month |= months[i] == p[0] && months[i + 1] == p[1] && months[i + 2] == p[2];
 	return month;
 }
 
@@ -250,14 +253,50 @@ static bool own_words(const struct cursor *c)
 	return !blank || (blank > c->p && blank[-1] == ':');
 }
 
+static void take_stream(struct decode_prefix *out, char stream)
+{
+	out->stream = stream;
+	if (!out->caller)
+		out->caller = (uint64_t)'K' << 48 | (uint64_t)stream;
+}
+
+/* GitLab's "01E " or "01E+": the stream's number, its kind, and whether the text continues the stream's last line. */
+static bool take_gitlab(struct cursor *c, struct decode_prefix *out)
+{
+	uint64_t n;
+	struct cursor at = *c;
+
+	if (at.end - at.p < 3 || !digit(at.p[0]) || !digit(at.p[1]) || !number(&at, &n) ||
+	    (*at.p != 'O' && *at.p != 'E') || (at.p + 1 < at.end && at.p[1] != ' ' && at.p[1] != '+'))
+		return false;
+	out->may_go_on = true;
+	take_stream(out, *at.p == 'O' ? 'o' : 'e');
+	at.p++;
+	if (letter(&at, '+')) {
+		out->goes_on = true;
+		at.p--; /* no blank belongs to the prefix */
+	}
+	*c = at;
+	return true;
+}
+
 /* Takes what may follow a time: "host tag:", "stderr F" or nothing. */
 static bool behind_time(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
 
-	if (optional_word(c, "stdout ") || optional_word(c, "stderr "))
-		return letter(c, 'F') || letter(c, 'P');
+	if (optional_word(c, "stdout ") || optional_word(c, "stderr ")) {
+		char which = c->p[-4] == 'o' ? 'o' : 'e';
+		if ((letter(c, 'F') || (out->partial = letter(c, 'P'))) && (c->p >= c->end || *c->p == ' ')) {
+			take_stream(out, which);
+			return true;
+		}
+		out->partial = false;
+		*c = began;
+	}
+	if (take_gitlab(c, out))
+		return true;
 	if (!own_words(c) && take_host(c, out))
 		return true;
 	*c = began;
@@ -330,6 +369,45 @@ static bool take_logcat(struct cursor *c, const char *line, struct decode_prefix
 	return true;
 }
 
+/* RFC 5424's structured data: "-", or "[id name="value" …]", one or several. */
+static bool structured_data(struct cursor *c)
+{
+	if (letter(c, '-'))
+		return true;
+	if (c->p >= c->end || *c->p != '[')
+		return false;
+	while (letter(c, '[')) {
+		bool quoted = false;
+		for (; c->p < c->end && (quoted || *c->p != ']'); c->p++)
+			if (*c->p == '\\' && c->p + 1 < c->end)
+				c->p++;
+			else if (*c->p == '"')
+				quoted = !quoted;
+		if (!letter(c, ']'))
+			return false;
+	}
+	return true;
+}
+
+/* "1 TIME HOST TAG PID ID DATA" */
+static bool take_rfc5424(struct cursor *c, const char *line, struct decode_prefix *out)
+{
+	const char *pid;
+	uint64_t n = 0;
+
+	if (!letter(c, '1') || !letter(c, ' ') || !iso_time(c, line, out) || !word(c, 255) || !letter(c, ' ') ||
+	    !word(c, 48) || !letter(c, ' '))
+		return false;
+	pid = c->p;
+	if (!word(c, 128) || !letter(c, ' ') || !word(c, 32) || !letter(c, ' ') || !structured_data(c))
+		return false;
+	if (digit(*pid) && number(&(struct cursor){ pid, c->end }, &n))
+		out->caller = (uint64_t)'P' << 48 | n;
+	if (c->end - c->p >= 4 && memcmp(c->p, " \xef\xbb\xbf", 4) == 0)
+		c->p += 3;
+	return true;
+}
+
 /* "<4>", "<12>"; RFC 5424's "<3>1 TIME HOST TAG PID ID -" */
 static bool take_level(struct cursor *c, const char *line, struct decode_prefix *out)
 {
@@ -339,15 +417,8 @@ static bool take_level(struct cursor *c, const char *line, struct decode_prefix 
 	if (!letter(c, '<') || !number(c, &n) || !letter(c, '>'))
 		return false;
 	began = *c;
-	if (letter(c, '1') && letter(c, ' ') && iso_time(c, line, out)) {
-		int words = 0;
-		while (words < 5 && word(c, 255) && letter(c, ' '))
-			words++;
-		if (words == 5) {
-			c->p--;
-			return true;
-		}
-	}
+	if (take_rfc5424(c, line, out))
+		return true;
 	*c = began;
 	return true;
 }
@@ -380,6 +451,12 @@ static bool take_kmsg(struct cursor *c, const char *line, struct decode_prefix *
 	return letter(c, ';');
 }
 
+/* In two containers, two processes have one pid. */
+uint64_t decode_caller_valgrind(uint32_t pid, uint64_t within)
+{
+	return (uint64_t)'V' << 48 | (within ? (within * 0x9e3779b97f4a7c15u) >> 48 << 32 : 0) | pid;
+}
+
 /* "==123==", "==00:00:00:01.234 123==" */
 static bool take_valgrind(struct cursor *c, struct decode_prefix *out)
 {
@@ -395,8 +472,20 @@ static bool take_valgrind(struct cursor *c, struct decode_prefix *out)
 		return false;
 	if (c->p < c->end && *c->p != ' ')
 		return false;
-	out->caller = (uint64_t)'V' << 48 | pid;
+	out->caller = decode_caller_valgrind((uint32_t)pid, out->caller);
 	return true;
+}
+
+size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller)
+{
+	struct cursor c = { line, line + len };
+	struct decode_prefix p = { .len = 0 };
+
+	if (!take_valgrind(&c, &p))
+		return 0;
+	letter(&c, ' ');
+	*caller = p.caller;
+	return (size_t)(c.p - line);
 }
 
 /* "kern  :warn  :" */
@@ -405,6 +494,8 @@ static bool take_facility(struct cursor *c)
 	static const char *const names[] = { "kern ", "user ", "daemon", "syslog" };
 	bool known = false;
 
+	if (*c->p != 'k' && *c->p != 'u' && *c->p != 'd' && *c->p != 's')
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names) && !known; i++)
 		known = (size_t)(c->end - c->p) > strlen(names[i]) && memcmp(c->p, names[i], strlen(names[i])) == 0;
 	if (!known)
@@ -421,24 +512,32 @@ static bool take_facility(struct cursor *c)
 }
 
 /* "web-1  |" */
-static bool take_compose(struct cursor *c)
+static bool take_compose(struct cursor *c, struct decode_prefix *out)
 {
 	const char *start = c->p;
+	uint64_t name = 0;
 
 	while (c->p < c->end && c->p - start < 64 &&
 	       (digit(*c->p) || (*c->p >= 'a' && *c->p <= 'z') || *c->p == '-' || *c->p == '_' || *c->p == '.'))
 		c->p++;
 	if (c->p == start || c->p >= c->end || *c->p != ' ')
 		return false;
+	for (; start < c->p; start++)
+		name = name * 31 + (unsigned char)*start;
 	spaces(c);
-	return letter(c, '|');
+	if (!letter(c, '|'))
+		return false;
+	if (!out->caller)
+		out->caller = (uint64_t)'N' << 48 | (uint32_t)name;
+	return true;
 }
 
 /* Tokens that begin with a digit. */
 static bool take_number(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	static bool (*const tries[])(struct cursor *, const char *,
-	                             struct decode_prefix *) = { take_kmsg, take_iso, take_epoch, take_logcat };
+	static bool (*const tries[])(struct cursor *, const char *, struct decode_prefix *) = { take_kmsg, take_iso,
+		                                                                                take_epoch, take_logcat,
+		                                                                                take_rfc5424 };
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
 
@@ -487,10 +586,12 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 		}
 		break;
 	case 'a' ... 'z':
+		if (out->have_stamp) /* printk's text begins */
+			return false;
 		taken = take_facility(c);
 		if (!taken) {
 			*c = began;
-			taken = take_compose(c);
+			taken = take_compose(c, out);
 		}
 		break;
 	default:
@@ -586,6 +687,10 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 		    (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
 			behind = c;
 		c = behind;
+		if (p->goes_on) {
+			c.p++;
+			break;
+		}
 		if (p->have_stamp && !stamped) {
 			take_monotonic_host(&c, p);
 			take_vendor(&c, p);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/reader.c - bytes to lines, lines to lanes, lanes to records.
  *
- *     bytes ─▶ line ─▶ prefix off ─┬─ no report is open and none can begin ─▶ next line  (this path must be fast)
- *                                  └─▶ lane of its caller ─▶ lines of the open report ─▶ record, when whole or cut off
+ *     bytes ─▶ line ─▶ out of its string ─▶ prefix off ─┬─ no report is open and none can begin ─▶ next line
+ *                                                       │                                (this path must be fast)
+ *                                                       └─▶ lane of its caller ─▶ lines of the open report ─▶ record,
+ *                                                                                            when whole or cut off
  *
  * A lane belongs to one caller ("[ T123]", "[C0]", a pid), so lines that processors and processes log at the same time
  * are kept apart.  Lines without a caller share a lane.  There, lines of others inside a report are kept with the
@@ -12,8 +14,9 @@
  * machine restarts, when its lane is silent for SILENCE_US by the log's own clock, or after FOREIGN_MAX lines in a row
  * that are not its own.  The record's lines end with the last line that is the report's own.
  *
- * For loggers that prefix.c does not know: a headline of KASAN, KFENCE or memsan, or a JSON report, is found inside a
- * line too.  What stood before it is then taken off the following lines, whose digits may differ.
+ * The headline decides where a line begins.  Where it does not stand behind a prefix that prefix.c knows, what stands
+ * in front of it becomes the lane's prefix (shape.c), and the next lines of that shape are the report's.  When the next
+ * lines have no such words but are the report's, the words were somebody's unfinished line, and are forgotten.
  */
 #include "config.h"
 
@@ -23,18 +26,28 @@
 
 #define LANES_MAX 64
 #define RULES_MAX 8
-#define RULE_MIN 60
 #define RULE_NEAR 64        /* lines of other callers that may stand between a rule and its headline */
 #define STALE_LINES 100000u /* lines of other callers that may come while a caller with an open report is silent */
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
 #define JSON_MARK "\"memsan-report/"
+#define UBSAN_MARK ": runtime error: " /* the line begins with a place */
 #define JSON_LINE_MAX (8u << 20)
+#define SHAPES_MAX 16
+#define SHAPE_LINES 100000u /* so long is a prefix looked for that no headline has shown again */
+#define BEFORE_MAX 4
+#define BEFORE_LEN 120
+#define HELD_MAX 8
+#define HELD_BYTES_MAX (1u << 20)
+#define STRINGS_MAX 4 /* deeper strings in strings are not opened */
 
 struct decode_reader {
 	decode_record_fn fn;
 	void *ctx;
+	decode_unread_fn unread;
+	void *unread_ctx;
+	char valgrind_before[16]; /* the beginning of Valgrind's last line that no report took */
 	char *name;
 	uint64_t line; /* of the log */
 	/* the last rules that no report has taken; line 0: none */
@@ -53,9 +66,31 @@ struct decode_reader {
 	bool have_kaslr;
 	uint64_t kaslr;
 	struct decode_envelope envelope;
+	struct decode_strings strings;
+	enum decode_encoding encoding;
+	char head[4]; /* bytes that wait until the encoding is known; in UTF-16, the half of a letter */
+	size_t head_len;
+	/* prefixes that only headlines have shown; the last ones */
+	struct decode_shape shapes[SHAPES_MAX];
+	size_t nr_shapes;
+	uint64_t shape_ids;
+	/* lines that are not complete, because their next part is another line of the log */
+	struct held {
+		uint64_t key, line, caller;
+		char *bytes;
+		size_t len;
+	} held[HELD_MAX];
+	unsigned depth; /* strings in strings */
+	/* the beginnings of the last lines */
+	struct before {
+		const char *p;
+		size_t len;
+		char copy[BEFORE_LEN];
+	} before[BEFORE_MAX];
+	size_t next_before;
 	char *text; /* the line without its prefix, NUL-terminated */
 	size_t text_room;
-	char *plain; /* a line without its colour codes */
+	char *plain; /* a line without colours and their like */
 	size_t plain_room;
 };
 
@@ -70,11 +105,16 @@ struct decode_reader *decode_reader_create(decode_record_fn fn, void *ctx)
 	return r;
 }
 
+void decode_reader_on_unread(struct decode_reader *r, decode_unread_fn fn, void *ctx)
+{
+	r->unread = fn;
+	r->unread_ctx = ctx;
+}
+
 /* ---- open reports ---------------------------------------------------------------------------- */
 
 static void open_clear(struct decode_reader *l, struct decode_open *o)
 {
-	free(o->shape);
 	*o = l->open[--l->nr_open];
 	memset(&l->open[l->nr_open], 0, sizeof(*o));
 }
@@ -83,10 +123,17 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 {
 	struct decode_record *r = o->record;
 
+	if (o->form == FORM_TOMBSTONE && !r->kind) { /* an end that has nothing to do with memory */
+		open_clear(l, o);
+		decode_record_free(r);
+		return;
+	}
 	r->nr_lines = o->own_lines;
 	r->corrupted = cut;
 	if (!cut && o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0 && !decode_record_main_stack(r))
 		r->corrupted = "it has no call trace";
+	if (!r->corrupted && o->mixed)
+		r->corrupted = "lines of another report are among its lines";
 	if (r->corrupted)
 		r->corrupted = decode_record_string(r, r->corrupted, strlen(r->corrupted));
 	r->have_kaslr = l->have_kaslr;
@@ -109,7 +156,7 @@ static void rule_give_back(struct decode_reader *l, struct decode_open *o)
 {
 	size_t len = o->own_lines > 1 ? decode_rule_length(o->record->lines[o->own_lines - 1]) : 0;
 
-	if (len < RULE_MIN || o->closed)
+	if (len < DECODE_LEAST_RULE || o->closed)
 		return;
 	rule_remember(l, o->caller, o->record->last_line, len);
 	o->own_lines--;
@@ -170,7 +217,7 @@ struct line {
 	size_t raw_len;
 	struct decode_prefix prefix;
 	const char *text; /* NUL-terminated */
-	size_t shape_len; /* of an unknown prefix before a headline; 0: none */
+	uint64_t shape;   /* the id of its prefix, for one that prefix.c does not know; 0: none */
 };
 
 static void keep_line(struct decode_reader *l, struct decode_open *o, const struct line *n)
@@ -217,7 +264,21 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 /* May a report begin here?  False is certain. */
 static bool may_begin(const struct line *n)
 {
-	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V';
+	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V' ||
+	       strstr(n->text, UBSAN_MARK);
+}
+
+/* No report has taken the line. */
+static void not_taken(struct decode_reader *l, const struct line *n)
+{
+	bool valgrind = n->prefix.caller >> 48 == 'V', like;
+
+	like = decode_looks_like_report(n->text) ||
+	       (valgrind && decode_looks_like_valgrind(n->text, l->valgrind_before));
+	if (valgrind)
+		snprintf(l->valgrind_before, sizeof(l->valgrind_before), "%s", n->text);
+	if (like && l->unread)
+		l->unread(l->unread_ctx, l->name, l->line, n->text);
 }
 
 static bool try_begin(struct decode_reader *l, const struct line *n)
@@ -239,13 +300,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	o->record->first_line = rule_before(l, o);
 	if (n->prefix.stamp_len)
 		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
-	if (n->shape_len) {
-		o->shape = malloc(n->shape_len); /* may hold any byte, also NUL */
-		if (o->shape) {
-			memcpy(o->shape, n->raw, n->shape_len);
-			o->shape_len = n->shape_len;
-		}
-	}
+	o->shape = n->shape;
 	o->heard_at = l->line;
 	own_line(l, o, n);
 	return true;
@@ -256,8 +311,11 @@ static void take_json(struct decode_reader *l, const char *text, size_t len)
 	const char *why;
 	struct decode_record *r = decode_json_read(text, len, &why);
 
-	if (!r)
+	if (!r) {
+		if (l->unread)
+			l->unread(l->unread_ctx, l->name, l->line, text);
 		return;
+	}
 	if (!r->file && l->name)
 		r->file = decode_record_string(r, l->name, strlen(l->name));
 	if (!r->first_line)
@@ -305,12 +363,17 @@ static enum decode_form begins_report(const struct line *n)
 /* Gives the line to the open report.  False: that report is finished, and the line is not part of it. */
 static bool lane_take(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
-	bool was_closed = o->closed;
+	bool was_closed;
 
 	if (silent_too_long(o, n)) {
 		report_cut(l, o, "silence");
 		return false;
 	}
+	if (o->closed && decode_goes_on(o, n->text)) { /* that rule was another report's */
+		o->mixed = true;
+		o->closed = false;
+	}
+	was_closed = o->closed;
 	/* The rule before may have been the report's last line.  A headline behind that rule means that the rule is
 	 * the next report's. */
 	if (was_closed && !starts(n->text, "===")) {
@@ -347,6 +410,7 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
+	not_taken(l, n);
 	if (++o->foreign > FOREIGN_MAX)
 		report_cut(l, o, "other messages");
 	return true;
@@ -357,104 +421,132 @@ static void take_text(struct decode_reader *l, const struct line *n)
 	struct decode_open *o = lane(l, n->prefix.caller);
 	size_t rule = decode_rule_length(n->text);
 
-	if (take_news(l, n->text))
+	if (take_news(l, n->text)) {
+		if (o)
+			o->trace_over = true;
 		return;
+	}
 	if (n->text[0] == '{' && strstr(n->text, JSON_MARK)) {
 		take_json(l, n->text, strlen(n->text));
 		return;
 	}
 	if (o && lane_take(l, o, n)) /* a rule inside a report belongs to that report */
 		return;
-	if (!rule)
-		try_begin(l, n);
-	if (rule >= RULE_MIN)
+	if (!rule && !try_begin(l, n))
+		not_taken(l, n);
+	if (rule >= DECODE_LEAST_RULE)
 		rule_remember(l, n->prefix.caller, l->line, rule);
 }
 
-/* Copies without NULs and colour codes, makes the bytes valid UTF-8 and terminates them; NULL: out of memory. */
-static const char *copy_clean(char **to, size_t *room, const char *p, size_t len)
-{
-	size_t n = 0;
+/* ---- prefixes that only headlines show ------------------------------------------------------- */
 
-	if (*room < len + 1) {
-		char *grown = realloc(*to, len + 1);
-		if (!grown)
-			return NULL;
-		*to = grown;
-		*room = len + 1;
+static void shape_forget(struct decode_reader *l, struct decode_shape *s)
+{
+	free(s->bytes);
+	*s = l->shapes[--l->nr_shapes];
+}
+
+static struct decode_shape *shape_by_id(struct decode_reader *l, uint64_t id)
+{
+	for (size_t i = 0; i < l->nr_shapes; i++)
+		if (l->shapes[i].id == id)
+			return &l->shapes[i];
+	return NULL;
+}
+
+/* NULL: out of memory */
+static struct decode_shape *shape_new(struct decode_reader *l, const char *p, size_t len)
+{
+	struct decode_shape *s = &l->shapes[0];
+
+	if (l->nr_shapes == SHAPES_MAX) {
+		for (size_t i = 1; i < l->nr_shapes; i++)
+			if (l->shapes[i].used < s->used)
+				s = &l->shapes[i];
+		shape_forget(l, s);
 	}
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] == '\033' && i + 1 < len && p[i + 1] == '[') {
-			for (i += 2; i < len && (p[i] < '@' || p[i] > '~'); i++)
-				;
-		} else if (p[i] != '\0') {
-			(*to)[n++] = p[i];
+	s = &l->shapes[l->nr_shapes];
+	if (!decode_shape_learn(s, p, len))
+		return NULL;
+	l->nr_shapes++;
+	s->id = ++l->shape_ids;
+	s->caller = (uint64_t)'S' << 48 | s->id;
+	s->used = l->line;
+	/* the lines in front tell whether the numbers stay */
+	for (size_t i = 0, taken; i < BEFORE_MAX && !l->depth; i++)
+		s->exact |= l->before[i].len &&
+		            decode_shape_match(s, l->before[i].p, l->before[i].len, &taken) == SHAPE_SAME;
+	s->confirmed = s->exact;
+	return s;
+}
+
+/* The shape that the line has.  A line with the same numbers belongs to that shape rather than to a similar one; and a
+ * shape that has met its own numbers again belongs to one process, so similar lines are another's. */
+static struct decode_shape *shape_find(struct decode_reader *l, const char *raw, size_t len, size_t *taken,
+                                       enum decode_likeness *like)
+{
+	struct decode_shape *best = NULL;
+	enum decode_likeness best_like = SHAPE_OTHER, this_like;
+
+	for (size_t i = l->nr_shapes; i-- > 0;) {
+		struct decode_shape *s = &l->shapes[i];
+		size_t n;
+		if (l->line - s->used > SHAPE_LINES) {
+			shape_forget(l, s);
+			best = NULL;
+			best_like = SHAPE_OTHER;
+			i = l->nr_shapes;
+			continue;
+		}
+		this_like = decode_shape_match(s, raw, len, &n);
+		if (this_like == SHAPE_SIMILAR && s->exact)
+			continue;
+		if (this_like > best_like || (best && this_like == best_like && n > *taken)) {
+			best = s;
+			best_like = this_like;
+			*taken = n;
 		}
 	}
-	while (n && ((*to)[n - 1] == '\r' || (*to)[n - 1] == '\n'))
-		n--;
-	(*to)[n] = '\0';
-	for (size_t i = 0, len8; i < n; i += len8) {
-		len8 = utf8_length(*to + i);
-		if (!len8) {
-			(*to)[i] = '?';
-			len8 = 1;
-		}
+	if (best && best_like == SHAPE_SAME && len > *taken)
+		best->exact = true;
+	*like = best_like;
+	return best;
+}
+
+static bool shape_is_open(const struct decode_reader *l, const struct decode_shape *s)
+{
+	for (size_t i = 0; i < l->nr_open; i++)
+		if (l->open[i].shape == s->id)
+			return true;
+	return false;
+}
+
+/* Does an open report want lines of this caller? */
+static struct decode_open *listening(struct decode_reader *l, uint64_t caller)
+{
+	return lane(l, caller);
+}
+
+/* The report of a headline that had words in front, such as "login: ", and whose next lines may have none. */
+static struct decode_open *unconfirmed(struct decode_reader *l, uint64_t caller)
+{
+	for (size_t i = 0; i < l->nr_open; i++) {
+		struct decode_shape *s = l->open[i].shape ? shape_by_id(l, l->open[i].shape) : NULL;
+		if (s && !s->confirmed && s->plain_caller == caller)
+			return &l->open[i];
 	}
-	return *to;
+	return NULL;
 }
 
 static const char *copy_text(struct decode_reader *l, const char *p, size_t len)
 {
-	return copy_clean(&l->text, &l->text_room, p, len);
-}
+	const char *text = decode_bytes_clean(&l->text, &l->text_room, p, len);
 
-static const char *strip_colours(struct decode_reader *l, const char *p, size_t len)
-{
-	return copy_clean(&l->plain, &l->plain_room, p, len);
-}
-
-/* Offset of a headline that is trusted anywhere in a line; len: there is none. */
-static size_t find_headline(const char *p, size_t len)
-{
-	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KASan: ", "BUG: KFENCE: ", "BUG: MEMSAN: " };
-	const char *brace = memchr(p, '{', len);
-
-	if (brace && memmem(brace, len - (size_t)(brace - p), JSON_MARK, strlen(JSON_MARK)))
-		return (size_t)(brace - p);
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		const char *at = memmem(p, len, marks[i], strlen(marks[i]));
-		if (at)
-			return (size_t)(at - p);
-	}
-	return len;
-}
-
-/* Does `raw` begin with the same words, apart from digits? */
-static bool shape_matches(const char *shape, const char *raw, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (raw[i] != shape[i] && !(raw[i] >= '0' && raw[i] <= '9' && shape[i] >= '0' && shape[i] <= '9'))
-			return false;
-	return true;
-}
-
-static const struct decode_open *shape_find(const struct decode_reader *l, const char *raw, size_t len)
-{
-	for (size_t i = 0; i < l->nr_open; i++)
-		if (l->open[i].shape_len && l->open[i].shape_len <= len &&
-		    shape_matches(l->open[i].shape, raw, l->open[i].shape_len))
-			return &l->open[i];
-	return NULL;
-}
-
-/* Does an open report want lines of this caller, or have an unknown prefix, so that its caller is not known? */
-static bool listening(struct decode_reader *l, uint64_t caller)
-{
-	for (size_t i = 0; i < l->nr_open; i++)
-		if (l->open[i].caller == caller || l->open[i].shape_len)
-			return true;
-	return false;
+	if (text && l->nr_open && memchr(text, '&', len)) /* XML */
+		l->text[decode_strings_entities(l->text, strlen(l->text))] = '\0';
+	if (text)
+		decode_bytes_utf8(l->text);
+	return text;
 }
 
 /* Cuts off reports whose callers have been silent for very many lines. */
@@ -465,65 +557,333 @@ static void cut_stale(struct decode_reader *l)
 			report_cut(l, &l->open[i], "silence");
 }
 
-/* Takes one line without its wrapping. `caller` is used when the prefix names none. */
-static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool headlines, uint64_t caller)
+/* ---- from a line of the log to its text ------------------------------------------------------ */
+
+static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller);
+
+/* Takes the lines of a text that stood in a string. */
+static void take_string(struct decode_reader *l, const char *text, size_t len, uint64_t caller)
 {
-	struct line n = { .raw = raw, .raw_len = len };
-	const struct decode_open *shaped = NULL;
-	const char *plain;
-	size_t at;
-
-	while (len && raw[len - 1] == '\r')
-		len--;
-	if (memchr(raw, '\033', MIN(len, (size_t)32)) && (plain = strip_colours(l, raw, len)) != NULL) {
-		raw = plain;
-		len = strlen(raw);
-		n.raw = raw;
-		n.raw_len = len;
-	}
-	decode_prefix_parse(raw, len, &n.prefix);
-	if (!n.prefix.caller)
-		n.prefix.caller = caller;
-	if (l->nr_open && l->line % STALE_LOOK == 0)
-		cut_stale(l);
-	if (!headlines && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
-	    !decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len))
-		return;
-	if (l->nr_open && (shaped = shape_find(l, raw, len)) != NULL) {
-		n.prefix.len = shaped->shape_len;
-		n.prefix.caller = shaped->caller;
-	} else if (headlines && (at = find_headline(raw + n.prefix.len, len - n.prefix.len)) &&
-	           at < len - n.prefix.len) {
-		n.shape_len = n.prefix.len + at;
-		n.prefix.len += at;
-	}
-	n.text = copy_text(l, raw + n.prefix.len, len - n.prefix.len);
-	if (n.text)
-		take_text(l, &n);
-}
-
-static bool any_headline(const char *p, size_t len);
-
-/* Takes one line of the log. */
-static void take_line(struct decode_reader *l, const char *raw, size_t len, bool headlines)
-{
-	const char *text, *newline;
-	enum decode_enveloped wrapped;
-	size_t left;
-
-	l->line++;
-	if (!decode_may_be_envelope(&l->envelope, raw, len) ||
-	    (wrapped = decode_envelope_open(&l->envelope, raw, len, &text, &left)) == ENVELOPE_NOT) {
-		take_plain(l, raw, len, headlines, 0);
-		return;
-	}
-	while (wrapped == ENVELOPE_TEXT) {
-		size_t n = (newline = memchr(text, '\n', left)) != NULL ? (size_t)(newline - text) : left;
-		take_plain(l, text, n, any_headline(text, n), l->envelope.caller);
+	l->depth++;
+	while (l->depth <= STRINGS_MAX) {
+		const char *newline = memchr(text, '\n', len);
+		size_t n = newline ? (size_t)(newline - text) : len;
+		take_line(l, text, n, decode_mark_find(text, text + n) != NULL, caller);
 		if (!newline)
 			break;
 		text += n + 1;
-		left -= n + 1;
+		len -= n + 1;
+	}
+	l->depth--;
+}
+
+static struct held *held_find(struct decode_reader *l, uint64_t key)
+{
+	for (size_t i = 0; i < HELD_MAX; i++)
+		if (l->held[i].bytes && l->held[i].key == key)
+			return &l->held[i];
+	return NULL;
+}
+
+/* Appends to a line that is not complete, or begins one. */
+static void hold(struct decode_reader *l, uint64_t key, uint64_t caller, const char *p, size_t len)
+{
+	struct held *h = held_find(l, key);
+	char *grown;
+
+	for (size_t i = 0; !h && i < HELD_MAX; i++)
+		if (!l->held[i].bytes)
+			h = &l->held[i];
+	if (!h || h->len + len > HELD_BYTES_MAX || !(grown = realloc(h->bytes, h->len + len + 1)))
+		return;
+	if (!h->bytes)
+		*h = (struct held){ .key = key, .line = l->line, .caller = caller };
+	h->bytes = grown;
+	memcpy(h->bytes + h->len, p, len);
+	h->len += len;
+}
+
+static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller, bool whole);
+
+/* The line is complete. */
+static void release(struct decode_reader *l, struct held *h)
+{
+	struct held taken = *h;
+	uint64_t line = l->line;
+
+	memset(h, 0, sizeof(*h));
+	l->line = taken.line;
+	take_plain(l, taken.bytes, taken.len, decode_mark_find(taken.bytes, taken.bytes + taken.len) != NULL,
+	           taken.caller, true);
+	l->line = line;
+	free(taken.bytes);
+}
+
+static void release_all(struct decode_reader *l)
+{
+	for (struct held *first; l->depth == 0;) {
+		first = NULL;
+		for (size_t i = 0; i < HELD_MAX; i++)
+			if (l->held[i].bytes && (!first || l->held[i].line < first->line))
+				first = &l->held[i];
+		if (!first)
+			break;
+		release(l, first);
+	}
+}
+
+#define KEY_CRI 'C'
+#define KEY_GITLAB 'G'
+#define KEY_JSON 'J'
+
+/* Lines in pieces.  True: the piece waits for the next one, or was taken with the pieces in front. */
+static bool take_piece(struct decode_reader *l, const char *raw, size_t len, const struct decode_prefix *p,
+                       uint64_t caller)
+{
+	uint64_t key = (uint64_t)(p->may_go_on ? KEY_GITLAB : KEY_CRI) << 8 | (unsigned char)p->stream;
+	struct held *h = held_find(l, key);
+
+	if (p->may_go_on) {
+		if (h && !p->goes_on)
+			release(l, h);
+		if (!h || !p->goes_on)
+			hold(l, key, caller, raw, len);
+		else
+			hold(l, key, caller, raw + p->len, len - p->len);
+		return true;
+	}
+	if (!h && !p->partial)
+		return false;
+	if (h)
+		hold(l, key, caller, raw + p->len, len - p->len);
+	else
+		hold(l, key, caller, raw, len);
+	if (h && !p->partial)
+		release(l, h);
+	return true;
+}
+
+static void take_json_text(void *ctx, const struct decode_text_found *found)
+{
+	struct decode_reader *l = ctx;
+	uint64_t key = (uint64_t)KEY_JSON << 56 | found->caller >> 8;
+	struct held *h = held_find(l, key), taken;
+
+	if (h || found->partial)
+		hold(l, key, found->caller, found->text, found->len);
+	if (found->partial)
+		return;
+	if (!h) {
+		take_string(l, found->text, found->len, found->caller);
+		return;
+	}
+	taken = *h;
+	memset(h, 0, sizeof(*h));
+	take_string(l, taken.bytes, taken.len, found->caller);
+	free(taken.bytes);
+}
+
+/* A headline stands in a string: takes the string's lines.  False: it is not in a string. */
+static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, const struct decode_found *f,
+                        uint64_t caller)
+{
+	const char *brace;
+	size_t quote, text_len;
+	struct decode_shape *s;
+	char *text;
+
+	if (l->depth >= STRINGS_MAX)
+		return false;
+	text = decode_strings_command(raw, len, f->at, &text_len);
+	if (text) {
+		take_string(l, text, text_len, caller);
+		free(text);
+		return true;
+	}
+	quote = decode_strings_quote(raw, len, f->at);
+	if (!quote)
+		return false;
+	for (brace = raw; brace < raw + quote && (brace = memchr(brace, '{', (size_t)(raw + quote - brace))); brace++)
+		if (brace + 1 < raw + len && brace[1] == '"' &&
+		    decode_strings_json(&l->strings, brace, len - (size_t)(brace - raw), take_json_text, l)) {
+			s = shape_new(l, raw, (size_t)(brace - raw));
+			if (s)
+				s->quote = '{';
+			return true;
+		}
+	text = decode_strings_unquote(raw + quote, len - quote, raw[quote - 1], &text_len);
+	if (!text)
+		return true;
+	if (memchr(text, '\n', text_len)) {
+		take_string(l, text, text_len, caller);
+	} else if ((s = shape_new(l, raw, quote)) != NULL) {
+		s->quote = raw[quote - 1];
+		take_string(l, text, text_len, s->caller);
+	}
+	free(text);
+	return true;
+}
+
+/* Without "  (tag)", which logcat -v process puts behind the text. */
+static size_t without_tag(const char *p, size_t len)
+{
+	const char *open = len && p[len - 1] == ')' ? memrchr(p, '(', len) : NULL;
+
+	return open && open - p >= 2 && open[-1] == ' ' && open[-2] == ' ' ? (size_t)(open - 2 - p) : len;
+}
+
+/* Takes a line whose prefix has a shape; the rest begins at `taken`. */
+static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct line *n, size_t taken)
+{
+	const char *p = n->raw + taken;
+	size_t len = n->raw_len - taken, text_len;
+	uint64_t pid = 0;
+	char *text;
+
+	if (s->quote == '{') {
+		decode_strings_json(&l->strings, p, len, take_json_text, l);
+		return;
+	}
+	if (s->quote) {
+		uint64_t caller = s->caller;
+		text = decode_strings_unquote(p, len, s->quote, &text_len);
+		if (text)
+			take_string(l, text, text_len, caller);
+		free(text);
+		return;
+	}
+	n->prefix.len = taken + decode_prefix_valgrind(p, len, &pid);
+	n->prefix.caller = pid ? decode_caller_valgrind((uint32_t)pid, s->caller) : s->caller;
+	if (s->tagged || (taken > 2 && n->raw[1] == '(' && strchr("VDIWEF", n->raw[0])))
+		n->raw_len = taken + without_tag(p, len);
+	n->shape = s->id;
+	n->text = copy_text(l, n->raw + n->prefix.len, n->raw_len > n->prefix.len ? n->raw_len - n->prefix.len : 0);
+	if (n->text)
+		take_text(l, n);
+}
+
+/* A report begins behind words that prefix.c does not know. */
+static void begin_shape(struct decode_reader *l, struct line *n, const struct decode_found *f)
+{
+	struct decode_shape *s = shape_new(l, n->raw, f->at);
+
+	if (!s)
+		return;
+	s->plain_caller = n->prefix.len <= f->at ? n->prefix.caller : 0;
+	if (f->caller)
+		s->plain_caller = decode_caller_valgrind((uint32_t)f->caller, s->plain_caller);
+	if (n->prefix.len > f->at)
+		memset(&n->prefix, 0, sizeof(n->prefix));
+	take_shaped(l, s, n, f->at);
+}
+
+/* Takes a line with the prefix that prefix.c knows. */
+static void take_known(struct decode_reader *l, struct line *n)
+{
+	struct decode_open *o = l->nr_shapes && l->nr_open ? unconfirmed(l, n->prefix.caller) : NULL;
+	struct decode_shape *s = o ? shape_by_id(l, o->shape) : NULL;
+	uint64_t plain = n->prefix.caller, caller = o ? o->caller : 0, line;
+
+	n->text = copy_text(l, n->raw + n->prefix.len, n->raw_len - n->prefix.len);
+	if (!n->text)
+		return;
+	if (!s) {
+		take_text(l, n);
+		return;
+	}
+	line = o->record->last_line;
+	n->prefix.caller = caller;
+	take_text(l, n);
+	o = lane(l, caller);
+	if (o && o->record->last_line != line && *n->text) { /* so the words stood only in front of the headline */
+		o->caller = plain;
+		o->shape = 0;
+		shape_forget(l, s);
+	}
+}
+
+/* Takes one line without its wrapping. `caller` is used when the prefix names none; `whole`: its pieces are joined. */
+static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller, bool whole)
+{
+	struct line n = { .raw = raw };
+	struct decode_shape *s;
+	struct decode_found f;
+	enum decode_likeness like;
+	size_t taken = 0;
+	bool telling;
+
+	while (len && raw[len - 1] == '\r')
+		len--;
+	n.raw_len = len;
+	decode_prefix_parse(raw, len, &n.prefix);
+	if (!n.prefix.caller)
+		n.prefix.caller = caller;
+	else if (n.prefix.caller >> 32 == 'V' << 16 && caller)
+		n.prefix.caller = decode_caller_valgrind((uint32_t)n.prefix.caller, caller);
+	if (l->nr_open && l->line % STALE_LOOK == 0)
+		cut_stale(l);
+	if (!whole && n.prefix.stream && take_piece(l, raw, len, &n.prefix, caller))
+		return;
+	if (!marked && !l->nr_shapes && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
+	    !decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len))
+		return;
+	telling = marked; /* else it may be a part of a report that nothing understands */
+	marked = marked && decode_mark_headline(raw, len, &f);
+	if (marked && f.text == n.prefix.len && !caller) /* prefix.c knows the prefix */
+		marked = false, taken = SIZE_MAX;
+	else if (marked && take_quoted(l, raw, len, &f, caller))
+		return;
+	s = l->nr_shapes && taken != SIZE_MAX ? shape_find(l, raw, len, &taken, &like) : NULL;
+	/* A report's own process does not begin another report inside of it. */
+	if (s && marked && (taken != f.at || (like == SHAPE_SIMILAR && shape_is_open(l, s))))
+		s = NULL;
+	if (s) {
+		s->used = l->line;
+		s->confirmed |= len > taken;
+		take_shaped(l, s, &n, taken);
+	} else if (marked && f.text != n.prefix.len) {
+		begin_shape(l, &n, &f);
+	} else if (telling || listening(l, n.prefix.caller) || n.prefix.caller >> 48 == 'V' ||
+	           unconfirmed(l, n.prefix.caller) || decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len)) {
+		take_known(l, &n);
+	}
+}
+
+/* Takes one line of the log, or of a string in it. */
+static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+{
+	struct decode_envelope none = { .form = ENVELOPE_PLAIN }, *e = l->depth ? &none : &l->envelope;
+	const char *text;
+	size_t text_len;
+
+	if (decode_may_be_envelope(e, raw, len))
+		switch (decode_envelope_open(e, raw, len, &text, &text_len)) {
+		case ENVELOPE_TEXT:
+			take_string(l, text, text_len, caller);
+			return;
+		case ENVELOPE_OTHER:
+			return;
+		case ENVELOPE_JSON:
+			if (decode_strings_json(&l->strings, text, text_len, take_json_text, l))
+				return;
+			break;
+		case ENVELOPE_NOT:
+			break;
+		}
+	take_plain(l, raw, len, marked, caller, false);
+}
+
+/* Takes a line that holds bytes for terminals, or several lines between carriage returns. */
+static void take_odd_line(struct decode_reader *l, const char *raw, size_t len)
+{
+	const char *p = decode_bytes_clean(&l->plain, &l->plain_room, raw, len);
+
+	while (p) {
+		const char *cr = strchr(p, '\r');
+		size_t n = cr ? (size_t)(cr - p) : strlen(p);
+		if (n || !cr)
+			take_line(l, p, n, decode_mark_find(p, p + n) != NULL, 0);
+		p = cr ? cr + 1 : NULL;
 	}
 }
 
@@ -531,7 +891,10 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 
 static size_t line_limit(const char *line, size_t len)
 {
-	return memmem(line, len, JSON_MARK, strlen(JSON_MARK)) ? JSON_LINE_MAX : DECODE_LINE_MAX;
+	return *line == '{' || *line == '[' || memmem(line, len, JSON_MARK, strlen(JSON_MARK)) ||
+	                       memmem(line, len, "\\n", 2)
+	               ? JSON_LINE_MAX
+	               : DECODE_LINE_MAX;
 }
 
 static void carry_add(struct decode_reader *l, const char *p, size_t len)
@@ -562,68 +925,119 @@ static void carry_add(struct decode_reader *l, const char *p, size_t len)
 	l->carry[l->carry_len] = '\0';
 }
 
-/* memmem for a text whose first letter is rare; several times as fast. */
-static const char *find_text(const char *p, size_t len, const char *wanted)
+/* The next mark of a block, at or behind `from`. `known` is the answer to the last question, which may lie further
+ * ahead. */
+static const char *next_mark(const char *known, const char *from, const char *end)
 {
-	const char *end = p + len;
-	size_t n = strlen(wanted);
+	return !known || known >= from ? known : decode_mark_find(from, end);
+}
 
-	while ((p = memchr(p, wanted[0], (size_t)(end - p))) != NULL) {
-		if ((size_t)(end - p) >= n && memcmp(p, wanted, n) == 0)
-			return p;
-		p++;
+static void take_carried(struct decode_reader *l)
+{
+	struct before *b = &l->before[l->next_before];
+
+	l->line++;
+	if (decode_bytes_odd(l->carry, l->carry_len))
+		take_odd_line(l, l->carry, l->carry_len);
+	else
+		take_line(l, l->carry, l->carry_len, decode_mark_find(l->carry, l->carry + l->carry_len) != NULL, 0);
+	b->len = MIN(l->carry_len, (size_t)BEFORE_LEN);
+	memcpy(b->copy, l->carry, b->len);
+	b->p = b->copy;
+	l->next_before = (l->next_before + 1) % BEFORE_MAX;
+	l->carry_len = 0;
+	l->skipping = false;
+}
+
+static void feed(struct decode_reader *l, const char *bytes, size_t len)
+{
+	const char *p = bytes, *end = bytes + len, *newline;
+	/* looking into every line is expensive, so first ask whether the block holds anything */
+	const char *mark = decode_mark_find(bytes, end);
+	bool odd = decode_bytes_odd(bytes, len);
+
+	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		size_t n = (size_t)(newline - p);
+		mark = next_mark(mark, p, end);
+		if (l->carry_len || l->skipping) {
+			carry_add(l, p, n);
+			take_carried(l);
+		} else {
+			n = n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n;
+			l->line++;
+			if (odd)
+				take_odd_line(l, p, n);
+			else
+				take_line(l, p, n, mark && mark < newline, 0);
+			l->before[l->next_before].p = p;
+			l->before[l->next_before].len = n;
+			l->next_before = (l->next_before + 1) % BEFORE_MAX;
+		}
+		p = newline + 1;
 	}
-	return NULL;
+	for (size_t i = 0; i < BEFORE_MAX; i++) { /* the bytes go */
+		struct before *b = &l->before[i];
+		b->len = MIN(b->len, (size_t)BEFORE_LEN);
+		if (b->len && b->p != b->copy)
+			memcpy(b->copy, b->p, b->len);
+		b->p = b->copy;
+	}
+	if (p < end)
+		carry_add(l, p, (size_t)(end - p));
 }
 
-/* Looks only behind braces. */
-static const char *find_json(const char *p, size_t len)
+/* UTF-16 becomes UTF-8; a letter may be cut in half by the end of the bytes. */
+static void feed_utf16(struct decode_reader *l, const char *bytes, size_t len)
 {
-	const char *brace = memchr(p, '{', len);
+	char *text = malloc((len + 2) * 3 / 2 + 3);
+	size_t n = 0;
 
-	return brace ? memmem(brace, len - (size_t)(brace - p), JSON_MARK, strlen(JSON_MARK)) : NULL;
+	if (!text)
+		return;
+	if (l->head_len == 1 && len) {
+		l->head[1] = *bytes++;
+		len--;
+		n = decode_bytes_from_utf16(text, l->head, 2, l->encoding);
+		l->head_len = 0;
+	}
+	n += decode_bytes_from_utf16(text + n, bytes, len, l->encoding);
+	if (len & 1) {
+		l->head[0] = bytes[len - 1];
+		l->head_len = 1;
+	}
+	feed(l, text, n);
+	free(text);
 }
 
-static bool any_headline(const char *p, size_t len)
+/* The first bytes tell the encoding. */
+static void feed_head(struct decode_reader *l)
 {
-	return find_text(p, len, "BUG: ") || find_json(p, len);
-}
+	char head[sizeof(l->head)];
+	size_t len = l->head_len;
 
-/* The next headline of a block, at or behind `from`. `known` is the answer to the last question, which may lie
- * further ahead. */
-static const char *next_headline(const char *known, const char *from, const char *end)
-{
-	const char *bug, *json;
-
-	if (!known || known >= from)
-		return known;
-	bug = find_text(from, (size_t)(end - from), "BUG: ");
-	json = find_json(from, (size_t)((bug ? bug : end) - from));
-	return json ? json : bug;
+	memcpy(head, l->head, sizeof(head));
+	l->encoding = decode_bytes_encoding(head, len);
+	l->head_len = 0;
+	if (l->encoding == ENCODING_BYTES)
+		feed(l, head, len);
+	else
+		feed_utf16(l, head, len);
 }
 
 void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 {
-	const char *p = bytes, *end = bytes + len, *newline;
-	/* looking into every line is expensive, so first ask whether the block holds anything */
-	const char *headline = any_headline(bytes, len) ? bytes - 1 : NULL;
-
-	while (p < end && (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		size_t n = (size_t)(newline - p);
-		headline = next_headline(headline, p, end);
-		if (l->carry_len || l->skipping) {
-			carry_add(l, p, n);
-			take_line(l, l->carry, l->carry_len, any_headline(l->carry, l->carry_len));
-			l->carry_len = 0;
-			l->skipping = false;
-		} else {
-			take_line(l, p, n > DECODE_LINE_MAX ? MIN(n, line_limit(p, n)) : n,
-			          headline && headline < newline);
-		}
-		p = newline + 1;
+	if (l->encoding == ENCODING_UNKNOWN && l->head_len == 0 && len >= sizeof(l->head))
+		l->encoding = decode_bytes_encoding(bytes, len);
+	while (l->encoding == ENCODING_UNKNOWN && len) {
+		l->head[l->head_len++] = *bytes++;
+		len--;
+		if (l->head_len == sizeof(l->head))
+			feed_head(l);
 	}
-	if (p < end)
-		carry_add(l, p, (size_t)(end - p));
+	if (len && l->encoding == ENCODING_BYTES)
+		feed(l, bytes, len);
+	else if (len)
+		feed_utf16(l, bytes, len);
 }
 
 void decode_reader_begin(struct decode_reader *l, const char *name)
@@ -634,12 +1048,19 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	l->line = 0;
 	memset(l->rules, 0, sizeof(l->rules));
 	decode_envelope_reset(&l->envelope);
+	memset(&l->strings, 0, sizeof(l->strings));
+	memset(l->before, 0, sizeof(l->before));
+	while (l->nr_shapes)
+		shape_forget(l, &l->shapes[0]);
+	l->encoding = ENCODING_UNKNOWN;
+	l->head_len = 0;
 	l->have_kaslr = false;
 	l->kaslr = 0;
 }
 
 void decode_reader_idle(struct decode_reader *l)
 {
+	release_all(l);
 	for (size_t i = l->nr_open; i-- > 0;)
 		if (!decode_missing(&l->open[i]))
 			report_finish(l, &l->open[i], NULL);
@@ -647,11 +1068,13 @@ void decode_reader_idle(struct decode_reader *l)
 
 void decode_reader_end(struct decode_reader *l)
 {
+	if (l->encoding == ENCODING_UNKNOWN && l->head_len)
+		feed_head(l);
 	l->ending = true;
 	if (l->carry_len)
-		take_line(l, l->carry, l->carry_len, any_headline(l->carry, l->carry_len));
+		take_carried(l);
+	release_all(l);
 	l->ending = false;
-	l->carry_len = 0;
 	l->skipping = false;
 	cut_all(l, BY_END);
 }
@@ -666,6 +1089,10 @@ void decode_reader_destroy(struct decode_reader *l)
 	free(l->text);
 	free(l->plain);
 	free(l->envelope.text);
+	while (l->nr_shapes)
+		shape_forget(l, &l->shapes[0]);
+	for (size_t i = 0; i < HELD_MAX; i++)
+		free(l->held[i].bytes);
 	free(l->name);
 	free(l);
 }

@@ -221,3 +221,10 @@ const char *decode_kind(struct decode_record *r, const char *s, size_t len)
 	out[n] = '\0';
 	return n ? out : "unknown";
 }
+
+size_t decode_rule_length(const char *text)
+{
+	size_t n = strspn(text, "=");
+
+	return text[n] == '\0' || text[n] == ' ' ? n : 0;
+}

@@ -23,7 +23,6 @@ void decode_sarif_head(struct decode_writer *w)
 /* A path as a URI: characters that are not plain are percent-coded. */
 static void put_uri(FILE *out, const char *path)
 {
-	path = decode_relative(path);
 	putc('"', out);
 	if (path[0] == '/')
 		fputs("file://", out);
@@ -46,8 +45,12 @@ static void put_region(FILE *out, uint32_t line, uint32_t column)
 
 static void put_place(FILE *out, const struct decode_frame *f)
 {
+	const char *path = decode_relative(f->file);
+
 	fputs("\"physicalLocation\":{\"artifactLocation\":{\"uri\":", out);
-	put_uri(out, f->file);
+	put_uri(out, path);
+	if (path[0] != '/')
+		fputs(",\"uriBaseId\":\"%SRCROOT%\"", out);
 	putc('}', out);
 	if (f->line)
 		put_region(out, f->line, f->column);
@@ -92,6 +95,8 @@ static const char *role_text(const char *role)
 		{ "alloc", "allocated here" },      { "free", "freed here" },
 		{ "access", "accessed here" },      { "noticed", "noticed here" },
 		{ "work", "work was queued here" }, { "frame", "the variable's function" },
+		{ "stored", "stored here" },        { "origin", "the value was made here" },
+		{ "other", "the other access" },    { "thread", "the thread was created here" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -137,7 +142,7 @@ static void put_stacks(FILE *out, const struct decode_record *r)
 }
 
 /* The first frame of a stack that has a line and is not plumbing, else the first that has a line. */
-static const struct decode_frame *telling_frame(const struct decode_stack *s)
+static const struct decode_frame *telling_frame(const struct decode_record *r, const struct decode_stack *s)
 {
 	const struct decode_frame *found = NULL;
 
@@ -147,7 +152,7 @@ static const struct decode_frame *telling_frame(const struct decode_stack *s)
 			continue;
 		if (!found)
 			found = f;
-		if (f->function && !decode_function_is_plumbing(f->function))
+		if (f->function && !decode_function_is_plumbing(r->detector, f->function))
 			return f;
 	}
 	return found;
@@ -161,7 +166,7 @@ static void put_related(FILE *out, const struct decode_record *r)
 	fputs(",\"relatedLocations\":[", out);
 	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
 		const struct decode_stack *s = decode_record_role(r, roles[i]);
-		const struct decode_frame *f = s ? telling_frame(s) : NULL;
+		const struct decode_frame *f = s ? telling_frame(r, s) : NULL;
 		if (!s || !s->nr)
 			continue;
 		if (!f)
@@ -210,33 +215,55 @@ static void put_location(FILE *out, const struct decode_record *r)
 	putc(']', out);
 }
 
-static void remember_rule(struct decode_writer *w, const char *rule)
+static const char *level(const struct decode_record *r)
 {
-	size_t len = strlen(rule) + 1;
+	return decode_is_reachable(r) ? "note" : r->leak.class ? "warning" : "error";
+}
 
-	for (const char *p = w->rules; p && p < w->rules + w->rules_len; p = strchr(p, '\n') + 1)
-		if (strncmp(p, rule, len - 1) == 0 && p[len - 1] == '\n')
-			return;
-	if (w->rules_len + len + 1 > w->rules_room) {
-		char *grown = realloc(w->rules, (w->rules_len + len + 1) * 2);
+/* Rules are lines "RULE\tLEVEL\tSENTENCE\n".  Returns the rule's number; -1: out of memory. */
+static int64_t remember_rule(struct decode_writer *w, const struct decode_record *r, const char *rule)
+{
+	const char *sentence = decode_record_sentence(r);
+	size_t len = strlen(rule), more = len + strlen(sentence) + 16;
+	int64_t nr = 0;
+
+	for (const char *p = w->rules; p && p < w->rules + w->rules_len; p = strchr(p, '\n') + 1, nr++)
+		if (strncmp(p, rule, len) == 0 && p[len] == '\t')
+			return nr;
+	if (w->rules_len + more > w->rules_room) {
+		char *grown = realloc(w->rules, (w->rules_len + more) * 2);
 		if (!grown)
-			return;
+			return -1;
 		w->rules = grown;
-		w->rules_room = (w->rules_len + len + 1) * 2;
+		w->rules_room = (w->rules_len + more) * 2;
 	}
-	w->rules_len += (size_t)sprintf(w->rules + w->rules_len, "%s\n", rule);
+	w->rules_len += (size_t)sprintf(w->rules + w->rules_len, "%s\t%s\t%s\n", rule, level(r), sentence);
+	return nr;
+}
+
+/* Messages are sentences. */
+static void put_sentence(FILE *out, const char *text)
+{
+	char buf[2048];
+	size_t len = strlen(text);
+
+	snprintf(buf, sizeof(buf), "%.2000s%s", text, len && text[len - 1] == '.' ? "" : ".");
+	decode_json_string(out, buf);
 }
 
 void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 {
 	char rule[300];
+	int64_t index;
 
 	decode_rule_name(rule, sizeof(rule), r);
-	remember_rule(w, rule);
+	index = remember_rule(w, r, rule);
 	fprintf(w->out, "%s{\"ruleId\":", w->nr ? ",\n" : "\n");
 	decode_json_string(w->out, rule);
-	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":", r->leak.class ? "warning" : "error");
-	decode_json_string(w->out, r->title);
+	if (index >= 0)
+		fprintf(w->out, ",\"ruleIndex\":%" PRId64, index);
+	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":", level(r));
+	put_sentence(w->out, r->title);
 	putc('}', w->out);
 	put_location(w->out, r);
 	put_related(w->out, r);
@@ -251,20 +278,59 @@ void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 	fputs("}}", w->out);
 }
 
+/* "kasan/slab-out-of-bounds" as one word: "KasanSlabOutOfBounds" */
+static void put_name(FILE *out, const char *rule, size_t len)
+{
+	bool upper = true;
+
+	putc('"', out);
+	for (size_t i = 0; i < len; i++) {
+		bool letter = (rule[i] >= 'a' && rule[i] <= 'z') || (rule[i] >= '0' && rule[i] <= '9');
+		if (letter)
+			putc(upper && rule[i] >= 'a' ? rule[i] - 'a' + 'A' : rule[i], out);
+		upper = !letter;
+	}
+	putc('"', out);
+}
+
+static void put_rule(FILE *out, const char *rule, size_t len, const char *level, size_t level_len, const char *sentence,
+                     size_t sentence_len)
+{
+	char text[600];
+
+	snprintf(text, sizeof(text), "%.*s", (int)MIN(len, (size_t)300), rule);
+	fputs("{\"id\":", out);
+	decode_json_string(out, text);
+	fputs(",\"name\":", out);
+	put_name(out, rule, len);
+	snprintf(text, sizeof(text), "%.*s.", (int)MIN(len, (size_t)300), rule);
+	fputs(",\"shortDescription\":{\"text\":", out);
+	decode_json_string(out, text);
+	snprintf(text, sizeof(text), "%.*s", (int)MIN(sentence_len, sizeof(text) - 200), sentence);
+	fputs("},\"fullDescription\":{\"text\":", out);
+	decode_json_string(out, text);
+	snprintf(
+		text + strlen(text), 200,
+		" The result's stacks show where; its related locations show where the memory was allocated and freed. "
+		"memsan-reports(7) explains the kinds of report.");
+	fputs("},\"help\":{\"text\":", out);
+	decode_json_string(out, text);
+	fprintf(out, "},\"defaultConfiguration\":{\"level\":\"%.*s\"}", (int)level_len, level);
+	fputs(",\"properties\":{\"tags\":[\"memory\",\"security\"],\"precision\":\"very-high\"}}", out);
+}
+
 void decode_sarif_tail(struct decode_writer *w)
 {
 	const char *p = w->rules, *end;
 
 	fputs("],\"tool\":{\"driver\":{\"name\":\"memsan\",\"version\":\"" PACKAGE_VERSION "\",\"rules\":[", w->out);
 	for (; p && p < w->rules + w->rules_len; p = end + 1) {
-		char rule[300];
+		const char *tab = strchr(p, '\t'), *second = strchr(tab + 1, '\t');
 		end = strchr(p, '\n');
-		snprintf(rule, sizeof(rule), "%.*s", (int)(end - p), p);
-		fprintf(w->out, "%s{\"id\":", p == w->rules ? "" : ",");
-		decode_json_string(w->out, rule);
-		fputs(",\"shortDescription\":{\"text\":", w->out);
-		decode_json_string(w->out, rule);
-		fputs("}}", w->out);
+		if (p != w->rules)
+			putc(',', w->out);
+		put_rule(w->out, p, (size_t)(tab - p), tab + 1, (size_t)(second - tab - 1), second + 1,
+		         (size_t)(end - second - 1));
 	}
 	fputs("]}}}]}\n", w->out);
 }

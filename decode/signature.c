@@ -1,293 +1,26 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/signature.c - the guilty function, the title, and the signature by which a bug is known again.
- * The guilty function is the first one of the main stack that is not plumbing: it belongs to no detector and no
- * allocator, and does not copy for its caller.  The title has the form that syzbot gives such bugs on the kernel's
- * mailing lists: "KASAN: slab-out-of-bounds Write in foo".
- * The signature is a hash of the detector, the kind and up to four functions, beginning with the guilty one, without
- * the parts that compilers add ("foo.constprop.0", "foo.cold").  It holds no address, offset or line, so the same bug
- * has the same signature on another machine and in the next build.  Frames without a function count by module and
- * offset.
- * Weaknesses accepted: two bugs of one kind, in one function and on one path, have one signature.  A log must have
- * the same signature whether or not it was symbolized with inlined functions, so inlined frames do not count. */
+/* decode/signature.c - the signature by which a bug is known again: in the next run, in another build, by another tool.
+ *
+ * The signature is a hash of what kind of bug it is and of the function to blame.  All tools' words for a kind count
+ * as one: Valgrind's "Invalid read" of a freed block, AddressSanitizer's heap-use-after-free and KASAN's
+ * slab-use-after-free are reads after a free.  Names of functions count without what compilers and tools add to them
+ * or leave out: "ns::f<int>(char*) const [clone .cold]" and "f" are one name.  The hash holds no address, offset or
+ * line.
+ *
+ * Which frames count?  In programs only the one to blame, since an optimizing compiler drops frames of functions
+ * that end with a call.  Leaks also count its caller, because many leaks come from one constructor, and so do names
+ * that say little ("operator()").  In the kernel, which is always optimized, the caller counts too.  Functions of the
+ * kernel that are inlined do not count, so that a log has the same signature before and after it was symbolized.  No
+ * frame counts behind main or the function of a thread.  A frame without a name counts by module and offset.
+ *
+ * Weaknesses accepted: two bugs of one kind in one function of a program have one signature.  Two functions whose
+ * names differ in their class only have one, because some tools do not print the class.
+ */
 #include "config.h"
 
 #include <ctype.h>
 
 #include "decode/decode_internal.h"
-
-#define SIGNATURE_FRAMES 4
-
-/* A star at the end stands for any rest. */
-/* By groups, many on a line. */
-/* clang-format off */
-static const char *const plumbing[] = {
-	/* printing */
-	"dump_stack*", "__dump_stack", "show_stack*", "dump_backtrace*", "__show_regs", "print_address_description*",
-	"print_report", "print_trailer", "show_trace*", "unwind_backtrace*", "walk_stackframe", "arch_stack_walk",
-	"stack_trace_save*", "save_stack*", "set_track*", "stack_trace_consume_entry", "__warn*", "warn_slowpath*",
-	"report_bug*", "handle_bug*", "exc_*", "asm_exc_*", "do_trap*", "do_error_trap*", "do_invalid_op*",
-	"invalid_op*", "die*", "__die*", "page_fault_oops", "no_context", "__bad_area*", "bad_area*",
-	"do_page_fault*", "__do_page_fault", "do_user_addr_fault", "page_fault", "async_page_fault",
-	"general_protection", "do_general_protection", "error_entry", "ret_from_exception", "do_mem_abort", "el1_*",
-	"el1h_*", "do_bad_area", "do_tag_check_fault", "do_tag_recovery", "mte_check_*", "report_tag_fault",
-	"do_translation_fault", "__do_kernel_fault", "double_fault", "do_double_fault", "panic", "fixup_bug*",
-	"bad_page*", "kunit_*fail*", "kernelmode_fixup_or_oops",
-	/* detectors */
-	"kasan_*", "__kasan_*", "____kasan_*", "__asan_*", "__hwasan_*", "__msan_*", "kmsan_*", "kfence_*",
-	"__kfence_*", "check_memory_region*", "memory_is_poisoned*", "end_report", "start_report",
-	"complete_report_info", "is_kfence_address", "kmemleak_*", "__ubsan_*", "ubsan_*", "refcount_*",
-	"__refcount_*", "__list_*", "list_add*", "list_del*", "list_move*", "__check_object_size*",
-	"check_heap_object", "__check_heap_object", "usercopy_abort", "check_object_size", "fortify_panic",
-	"__fortify_*", "check_poison_mem", "__kernel_unpoison_pages", "kernel_unpoison_pages*",
-	"kernel_poison_pages*", "unpoison_page*", "check_region_inline", "qlink_free", "qlist_free_all",
-	"quarantine_*", "poison_slab_object", "poison_kmalloc_redzone",
-	/* allocators */
-	"kmalloc*", "__kmalloc*", "__do_kmalloc*", "kzalloc*", "kcalloc*", "krealloc*", "__krealloc*",
-	"__do_krealloc*", "kfree*", "__kfree*", "kvfree*", "kvmalloc*", "__kvmalloc*", "kmem_cache_*",
-	"__kmem_cache_*", "kmemdup*", "kstrdup*", "kvmemdup*", "kstrndup*", "memdup_user*", "__do_kmem*", "slab_*",
-	"__slab_*", "___slab_*", "do_slab_free", "new_slab*", "allocate_slab", "alloc_single_from*", "get_partial*",
-	"get_from_any_partial", "check_slab*", "check_object*", "check_bytes_and_report*", "free_debug_processing*",
-	"alloc_debug_processing*", "object_err*", "slub_*", "free_to_partial_list*", "on_freelist*",
-	"free_consistency_checks*", "alloc_consistency_checks*", "cache_from_obj*", "validate_slab*",
-	"list_slab_objects*", "free_partial", "free_slab*", "discard_slab*", "shutdown_cache", "slab_err*",
-	"__free_slab", "cache_free_debugcheck", "___cache_free", "__cache_free", "init_object", "__free_object",
-	"alloc_debug*", "check_pad_bytes", "early_kmem*", "vmalloc*", "__vmalloc*", "vzalloc*", "vfree*", "__vfree*",
-	"__vunmap*", "vunmap*", "vmap", "alloc_pages*", "__alloc_pages*", "alloc_page*", "__get_free_pages",
-	"get_zeroed_page", "get_page_from_freelist*", "__free_pages*", "free_pages*", "free_the_page",
-	"free_unref_page*", "free_pcp*", "prep_new_page*", "post_alloc_hook*", "check_new_page*", "bad_range",
-	"rmqueue*", "mempool_*", "devm_kmalloc*", "devm_kzalloc*", "free_large_kmalloc*", "folio_alloc*",
-	"__folio_alloc*", "slab_free_freelist_hook", "slob_*", "__rcu_free_sheaf*", "free_frozen_pages*",
-	"__free_frozen*", "__alloc_frozen*",
-	/* functions that act for their callers */
-	"memcpy*", "__memcpy*", "memset*", "__memset*", "memmove*", "__memmove*", "memcmp*", "bcmp", "memchr*",
-	"strcpy*", "strncpy*", "strlen*", "strnlen*", "strcmp*", "strncmp*", "strchr*", "strrchr*", "strstr*",
-	"strcat*", "strncat*", "strlcpy*", "strscpy*", "strlcat*", "strdup*", "stpcpy*", "sized_strscpy*",
-	"_raw_spin_*", "__raw_spin_*", "copy_from_user*", "copy_to_user*", "_copy_from_user*", "_copy_to_user*",
-	"__copy_from_user*", "__copy_to_user*", "instrument_*", "atomic_*", "arch_atomic*", "raw_atomic*",
-	"rep_movs_alternative", "rep_stos_alternative", "test_bit", "arch_test_bit", "set_bit", "clear_bit",
-	"__read_once*", "string", "string_nocheck", "vsnprintf", "snprintf", "sprintf",
-	/* in programs: interceptors, and the C++ operators */
-	"malloc*", "calloc*", "realloc*", "free*", "cfree", "posix_memalign", "aligned_alloc", "memalign*", "valloc",
-	"pvalloc", "operator new*", "operator delete*", "__interceptor_*", "__interceptor.*", "__asan::*",
-	"__sanitizer::*", "__lsan::*", "___interceptor_*", "std::__*", "__gnu_cxx::*",
-};
-/* clang-format on */
-/* Of the names above, these must match as a whole, because programs have functions whose names begin so. */
-static const char *const whole_words[] = { "free", "malloc", "calloc", "realloc", "die", "string" };
-
-static bool pattern_matches(const char *pattern, const char *name)
-{
-	size_t len = strlen(pattern);
-
-	if (pattern[len - 1] != '*')
-		return strcmp(pattern, name) == 0;
-	return strncmp(pattern, name, len - 1) == 0;
-}
-
-/* "foo.constprop.0" and "foo.cold" are foo. */
-static int plain_length(const char *function)
-{
-	const char *dot = strchr(function + 1, '.');
-
-	return (int)(dot && !strchr(function, '(') ? dot - function : (ptrdiff_t)strlen(function));
-}
-
-bool decode_function_is_plumbing(const char *function)
-{
-	char plain[200];
-
-	/* "check_object.cold" is check_object */
-	if (strchr(function + (*function != 0), '.') && plain_length(function) < (int)sizeof(plain)) {
-		snprintf(plain, sizeof(plain), "%.*s", plain_length(function), function);
-		function = plain;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(plumbing); i++) {
-		const char *pattern = plumbing[i];
-		size_t len = strlen(pattern);
-		bool whole = false;
-		for (size_t k = 0; k < ARRAY_SIZE(whole_words); k++)
-			whole |= strlen(whole_words[k]) == len - 1 && strncmp(whole_words[k], pattern, len - 1) == 0;
-		if (whole ? strncmp(function, pattern, len - 1) == 0 &&
-		                    (!function[len - 1] || function[len - 1] == '.' || function[len - 1] == '@')
-		          : pattern_matches(pattern, function))
-			return true;
-	}
-	return false;
-}
-
-/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header.  Tests of
- * the detectors are named after the functions that they call. */
-static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
-{
-	static const char *const kernel[] = { "kasan", "kfence",   "slub",       "kmemleak", "oops",
-		                              "ubsan", "refcount", "list-debug", "usercopy" };
-	static const char *const bugs[] = {
-		"_oob", "_uaf", "test_", "_test", "double_", "invalid_free", "negative_size"
-	};
-
-	for (size_t i = 0; f->module && !f->inlined && strcmp(f->module, "vmlinux") != 0 && i < ARRAY_SIZE(kernel); i++)
-		if (strcmp(r->detector, kernel[i]) == 0)
-			return false;
-	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++)
-		if (strstr(f->function, bugs[i]) && !strstr(f->function, "kasan_"))
-			return false;
-	return decode_function_is_plumbing(f->function);
-}
-
-/* Index of the first frame that is not plumbing; s->nr: there is none. */
-static size_t guilty_index(const struct decode_record *r, const struct decode_stack *s)
-{
-	size_t i, reliable = s->nr;
-
-	for (i = 0; i < s->nr; i++) {
-		const struct decode_frame *f = &s->frames[i];
-		if (!f->function || frame_is_plumbing(r, f))
-			continue;
-		if (!f->unreliable)
-			return i;
-		if (reliable == s->nr)
-			reliable = i;
-	}
-	return reliable;
-}
-
-/* The stack to blame.  When somebody asks SLUB to look for damage ("echo 1 >/sys/kernel/slab/…/validate"), the
- * caller did not do the damage; the stack that freed or allocated the object is nearer to the bug. */
-static const struct decode_stack *blame_stack(const struct decode_record *r)
-{
-	const struct decode_stack *s = decode_record_main_stack(r), *other;
-
-	for (size_t i = 0; s && strcmp(r->detector, "slub") == 0 && i < s->nr; i++)
-		if (s->frames[i].function && starts(s->frames[i].function, "validate_s")) {
-			other = decode_record_role(r, strstr(r->kind, "poison") ? "free" : "alloc");
-			return other ? other : s;
-		}
-	return s;
-}
-
-bool decode_record_guilty(const struct decode_record *r)
-{
-	const struct decode_stack *s = blame_stack(r);
-
-	return s && guilty_index(r, s) < s->nr;
-}
-
-static void set_guilty(struct decode_record *r)
-{
-	const struct decode_stack *s = blame_stack(r);
-	size_t i = s ? guilty_index(r, s) : 0;
-
-	r->function = r->function_module = NULL;
-	if (s && i < s->nr) {
-		r->function = s->frames[i].function;
-		r->function_module = s->frames[i].module;
-	} else if (r->title_function) {
-		r->function = r->title_function;
-		r->function_module = r->title_module;
-	}
-}
-
-/* ---- titles ---------------------------------------------------------------------------------- */
-
-static const char *detector_name(const char *detector)
-{
-	static const char *const names[][2] = {
-		{ "kasan", "KASAN" },           { "kfence", "KFENCE" },
-		{ "memsan", "MEMSAN" },         { "kmsan", "KMSAN" },
-		{ "kcsan", "KCSAN" },           { "ubsan", "UBSAN" },
-		{ "asan", "AddressSanitizer" }, { "hwasan", "HWAddressSanitizer" },
-		{ "lsan", "LeakSanitizer" },    { "valgrind", "Valgrind" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(detector, names[i][0]) == 0)
-			return names[i][1];
-	return NULL;
-}
-
-static const char *oops_title(const char *kind)
-{
-	static const char *const names[][2] = {
-		{ "null-pointer-dereference", "BUG: unable to handle kernel NULL pointer dereference" },
-		{ "paging-request", "BUG: unable to handle kernel paging request" },
-		{ "page-fault", "BUG: unable to handle kernel paging request" },
-		{ "general-protection-fault", "general protection fault" },
-		{ "stack-guard-page", "BUG: stack guard page was hit" },
-		{ "stack-overflow", "kernel stack overflow" },
-		{ "stack-protector", "kernel panic: stack is corrupted" },
-		{ "bad-page-state", "BUG: Bad page state" },
-		{ "bad-page-map", "BUG: Bad page map" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(kind, names[i][0]) == 0)
-			return names[i][1];
-	return NULL;
-}
-
-static const char *leak_title(struct decode_record *r)
-{
-	if (strcmp(r->detector, "kmemleak") == 0)
-		return "memory leak";
-	return decode_record_format(r, "%s: %s", detector_name(r->detector),
-	                            strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
-}
-
-/* How many bytes at `text` are the kind in the tool's own words: "out-of-bounds read" is out-of-bounds-read. 0: they
- * are something else. */
-static size_t words_length(const char *text, const char *kind)
-{
-	const char *p = text;
-
-	while (*kind) {
-		if (*kind == '-') {
-			if (isalnum((unsigned char)*p))
-				return 0;
-			while (*p && !isalnum((unsigned char)*p))
-				p++;
-			kind++;
-		} else if (tolower((unsigned char)*p++) != *kind++) {
-			return 0;
-		}
-	}
-	return isalnum((unsigned char)*p) ? 0 : (size_t)(p - text);
-}
-
-/* The kind as the headline writes it, else the kind itself. */
-static const char *kind_words(struct decode_record *r)
-{
-	for (const char *p = r->headline; p && *p; p++) {
-		bool begins = isalnum((unsigned char)*p) && (p == r->headline || !isalnum((unsigned char)p[-1]));
-		size_t len = begins ? words_length(p, r->kind) : 0;
-		if (len && len < 200)
-			return decode_record_string(r, p, len);
-	}
-	return r->kind;
-}
-
-static const char *title_start(struct decode_record *r)
-{
-	const char *name = detector_name(r->detector), *oops = oops_title(r->kind);
-	const char *access = r->access && !strcmp(r->access, "read")    ? " Read"
-	                     : r->access && !strcmp(r->access, "write") ? " Write"
-	                                                                : "";
-
-	if (r->leak.class)
-		return leak_title(r);
-	if (strcmp(r->detector, "slub") == 0 && r->object.cache)
-		return decode_record_format(r, "BUG %s: %s", r->object.cache, kind_words(r));
-	if (name && (strstr(r->kind, "read") || strstr(r->kind, "write") || strcmp(r->detector, "kasan") != 0))
-		return decode_record_format(r, "%s: %s", name, kind_words(r));
-	if (name)
-		return decode_record_format(r, "%s: %s%s", name, kind_words(r), access);
-	if (strcmp(r->detector, "refcount") == 0)
-		return "WARNING: refcount bug";
-	if (oops)
-		return oops;
-	return kind_words(r);
-}
-
-/* ---- the signature --------------------------------------------------------------------------- */
 
 /* FNV-1a, 64 bits. */
 static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
@@ -297,38 +30,285 @@ static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
 	return (h ^ 0xff) * 0x100000001b3u;
 }
 
-static uint64_t hash_frame(uint64_t h, const struct decode_frame *f)
+/* ---- what kind of bug ------------------------------------------------------------------------ */
+
+/* The first row whose words the kind has counts.  A star in front: the words may stand anywhere. */
+static const char *const kinds[][2] = {
+	{ "*stack-use-after", "use-after-scope" },
+	{ "use-after-return", "use-after-scope" },
+	{ "use-after-scope", "use-after-scope" },
+	{ "*container-overflow", "container" },
+	{ "container-out-of-bounds", "container" },
+	{ "*double-free-or-invalid-free", "double-free" },
+	{ "*double-free", "double-free" },
+	{ "object-already-free", "double-free" },
+	{ "*use-after-poison", "poisoned" },
+	{ "*use-after", "use-after-free" },
+	{ "poison-overwritten", "use-after-free" },
+	{ "invalid-read", "access" },
+	{ "invalid-write", "access" },
+	{ "*dealloc-mismatch", "mismatch" },
+	{ "*delete-type-mismatch", "mismatch" },
+	{ "*delete-mismatch", "mismatch" },
+	{ "mismatched-", "mismatch" },
+	{ "*free-on-address", "invalid-free" },
+	{ "bad-free", "invalid-free" },
+	{ "invalid-pointer", "invalid-free" },
+	{ "*invalid-free", "invalid-free" },
+	{ "invalid-object-pointer", "invalid-free" },
+	{ "*stack-buffer", "stack" },
+	{ "stack-out-of-bounds", "stack" },
+	{ "alloca-out-of-bounds", "stack" },
+	{ "dynamic-stack-buffer", "stack" },
+	{ "*global-", "global" },
+	{ "*stack-overflow", "stack-overflow" },
+	{ "*stack-guard-page", "stack-overflow" },
+	{ "*out-of-bounds", "heap" },
+	{ "heap-buffer-", "heap" },
+	{ "*redzone-overwritten", "heap" },
+	{ "memory-corruption", "heap" },
+	{ "*null-pointer", "null" },
+	{ "*null-ptr", "null" },
+	{ "paging-request", "wild" },
+	{ "page-fault", "wild" },
+	{ "wild-memory-access", "wild" },
+	{ "user-memory-access", "wild" },
+	{ "segv", "wild" },
+	{ "unknown-crash", "wild" },
+	{ "general-protection", "wild" },
+	{ "*param-overlap", "overlap" },
+	{ "*overlap", "overlap" },
+	{ "*uninit", "uninitialised" },
+	{ "still-reachable", "reachable" },
+	{ "reachable-object", "reachable" },
+	{ "*leak", "leak" },
+	{ "*lost", "leak" },
+	{ "unreferenced-object", "leak" },
+	{ "negative-size-param", "size" },
+	{ "requested", "size" },
+	{ "allocation-size", "size" },
+	{ "impossible-size", "size" },
+	{ "fishy-value", "size" },
+	{ "calloc", "size" },
+};
+
+#define NULL_MAX 0x10000u
+
+/* Accesses to memory that Valgrind and the processor's faults only know by their addresses. */
+static const char *kind_of_access(const struct decode_record *r)
 {
-	if (f->function)
-		return hash_bytes(h, f->function, (size_t)plain_length(f->function));
-	if (f->module && f->have_offset) {
+	if (r->object.present)
+		return r->object.state && starts(r->object.state, "freed") ? "use-after-free" : "heap";
+	return r->have_addr && r->addr < NULL_MAX ? "null" : "wild";
+}
+
+static const char *kind_of_bug(const struct decode_record *r)
+{
+	const char *kind = r->kind;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *words = kinds[i][0];
+		if (*words == '*' ? strstr(r->kind, words + 1) != NULL : starts(r->kind, words)) {
+			kind = kinds[i][1];
+			break;
+		}
+	}
+	if (strcmp(kind, "access") == 0 || strcmp(kind, "wild") == 0)
+		kind = kind_of_access(r);
+	if (strcmp(kind, "invalid-free") == 0 && strcmp(r->detector, "valgrind") == 0 && r->object.state &&
+	    starts(r->object.state, "freed"))
+		kind = "double-free";
+	return kind;
+}
+
+const char *decode_record_sentence(const struct decode_record *r)
+{
+	static const char *const sentences[][2] = {
+		{ "heap", "The program accesses memory outside of the heap object that it means." },
+		{ "stack", "The program accesses memory outside of a variable on the stack." },
+		{ "global", "The program accesses memory outside of a global variable." },
+		{ "container", "The program accesses a part of a container that holds no element." },
+		{ "use-after-free", "The program accesses memory after it was freed." },
+		{ "use-after-scope", "The program accesses a local variable after its block or function ended." },
+		{ "poisoned", "The program accesses memory that it marked as not to be accessed." },
+		{ "double-free", "The program frees memory that it has already freed." },
+		{ "invalid-free", "The program frees a pointer that no allocation returned." },
+		{ "mismatch", "The program frees memory by a function that does not fit its allocation." },
+		{ "null", "The program follows a null pointer, or a pointer near to null." },
+		{ "wild", "The program follows a pointer to memory that is not there." },
+		{ "uninitialised", "The program uses memory that nothing was written to." },
+		{ "leak", "Nothing points to allocated memory any more, so it can never be freed." },
+		{ "reachable", "Memory was not freed when the program ended, though it could still be reached." },
+		{ "stack-overflow", "The stack is full; often a recursion without an end." },
+		{ "overlap", "A function whose buffers may not overlap gets buffers that do." },
+		{ "size", "A size is impossible, often because it is negative." },
+	};
+	const char *kind = kind_of_bug(r);
+
+	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++)
+		if (strcmp(kind, sentences[i][0]) == 0)
+			return sentences[i][1];
+	return "The program uses memory wrongly.";
+}
+
+/* Is reading another bug than writing? */
+static bool access_counts(const char *kind)
+{
+	static const char *const yes[] = { "use-after-free",  "heap",      "stack",   "global",
+		                           "use-after-scope", "container", "poisoned" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++)
+		if (strcmp(kind, yes[i]) == 0)
+			return true;
+	return false;
+}
+
+/* ---- names of functions ---------------------------------------------------------------------- */
+
+/* What stands behind the bracket that closes the one at p, or the end. */
+static const char *behind_bracket(const char *p)
+{
+	char open = *p, close = open == '<' ? '>' : open == '(' ? ')' : open == '{' ? '}' : ']';
+	int depth = 0;
+
+	for (; *p; p++) {
+		depth += *p == open;
+		if (*p == close && (close != '>' || p[-1] != '-') && --depth == 0)
+			return p + 1;
+	}
+	return p;
+}
+
+/* "operator" at p, not as a part of another name? */
+static bool is_operator(const char *p, const char *start)
+{
+	return starts(p, "operator") && !isalnum((unsigned char)p[8]) && p[8] != '_' &&
+	       (p == start || !(isalnum((unsigned char)p[-1]) || p[-1] == '_'));
+}
+
+/* A hash of Rust: "h" and 16 digits */
+static bool is_rust_hash(const char *p, size_t len)
+{
+	return len == 17 && *p == 'h' && strspn(p + 1, "0123456789abcdef") >= 16;
+}
+
+/* The last part of a name, without arguments, template arguments, return type and what compilers add.  Returns its
+ * length; *weak: many functions have that name. */
+size_t decode_name_core(const char *function, char *core, size_t size, bool *weak)
+{
+	const char *p = function;
+	size_t n = 0;
+
+	*weak = false;
+	if (*p == '<') /* Rust: "<a::B as c::D>::run" */
+		p++;
+	while (*p && n + 2 < size) {
+		if (is_operator(p, function)) {
+			*weak = true;
+			for (n = 0; *p && n + 2 < size && (*p != '(' || n == 8) && !(*p == '<' && n > 9); p++)
+				if (*p != ' ' || isalnum((unsigned char)p[1]))
+					core[n++] = *p;
+			break;
+		}
+		if (starts(p, "::")) {
+			size_t len = strcspn(p + 2, ":<( ");
+			if (!p[2 + len] && is_rust_hash(p + 2, len))
+				break;
+			p += 2;
+			n = 0;
+		} else if (*p == '{' || *p == '$') { /* "{lambda()#1}", "{{closure}}", "$_0" */
+			*weak = true;
+			if (*p == '$')
+				p += 1 + strspn(p + 1, "_0123456789");
+			else
+				p = behind_bracket(p);
+			n = (size_t)snprintf(core, size, "{}");
+		} else if (starts(p, "(anonymous")) {
+			p = behind_bracket(p);
+		} else if (*p == '<') {
+			p = behind_bracket(p);
+		} else if (*p == '(' || *p == '@' || *p == '[') {
+			const char *behind = behind_bracket(p);
+			if (*p == '(' && starts(behind, "::")) { /* a local function's class: "f(int)::C::g" */
+				p = behind;
+				continue;
+			}
+			if (*p == '(' && starts(behind, " const::")) {
+				p = behind + 6;
+				continue;
+			}
+			break;
+		} else if (*p == '.' && n) {
+			break;          /* ".constprop.0" */
+		} else if (*p == ' ') { /* what stood in front was the return type; " as " ends Rust's own type */
+			if (starts(p, " as ")) {
+				p += strcspn(p, ">");
+				p += *p == '>';
+				continue;
+			}
+			n = 0;
+			p++;
+		} else if (*p == '>' || *p == '*' || *p == '&') {
+			p++;
+		} else {
+			core[n++] = *p++;
+		}
+	}
+	core[n] = '\0';
+	*weak |= n == 0;
+	return n;
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
+{
+	char core[512];
+	size_t len;
+
+	*weak = false;
+	if (f->function) {
+		len = decode_name_core(f->function, core, sizeof(core), weak);
+		return hash_bytes(h, core, len);
+	}
+	if (f->module) {
 		const char *slash = strrchr(f->module, '/');
+		/* Valgrind prints where the code lies in memory, which is a whole number of pages further */
+		uint64_t offset = f->have_offset ? f->offset : f->pc & 0xfff;
 		h = hash_bytes(h, slash ? slash + 1 : f->module, strlen(slash ? slash + 1 : f->module));
-		return hash_bytes(h, (const char *)&f->offset, sizeof(f->offset));
+		return hash_bytes(h, (const char *)&offset, sizeof(offset));
 	}
 	return h;
 }
 
 static void set_signature(struct decode_record *r)
 {
-	const struct decode_stack *s = blame_stack(r);
-	uint64_t h = 0xcbf29ce484222325u;
-	size_t taken = 0, i = s ? guilty_index(r, s) : 0;
+	const struct decode_stack *s = decode_blame_stack(r);
+	const char *kind = kind_of_bug(r);
+	bool kernel = decode_in_kernel(r->detector), weak = false, leak = r->leak.class != NULL;
+	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel || leak ? 2 : 1;
+	uint64_t h = hash_bytes(0xcbf29ce484222325u, kernel ? "kernel" : "program", 6);
 
-	h = hash_bytes(h, r->detector, strlen(r->detector));
-	h = hash_bytes(h, r->kind, strlen(r->kind));
+	h = hash_bytes(h, kind, strlen(kind));
+	if (access_counts(kind) && r->access && strcmp(r->access, "free") != 0)
+		h = hash_bytes(h, r->access, strlen(r->access));
 	if (s && i == s->nr)
-		i = 0;
-	/* an inlined guilty function counts as the function that it is inlined into */
-	for (; s && i < s->nr && taken < SIGNATURE_FRAMES; i++) {
+		i = kernel && !r->function ? 0 : s->nr;
+	/* a kernel's inlined guilty function counts as the function that it is inlined into */
+	for (; s && i < s->nr && taken < wanted; i++) {
 		const struct decode_frame *f = &s->frames[i];
-		if (f->inlined || f->unreliable)
+		if (f->unreliable || (kernel && f->inlined))
 			continue;
-		h = hash_frame(h, f);
+		if (taken && decode_frame_is_start(r, f))
+			break;
+		h = hash_frame(h, f, &weak);
 		taken++;
+		wanted += weak && wanted < 3;
 	}
-	if (!taken && r->function)
-		h = hash_bytes(h, r->function, strlen(r->function));
+	if (!taken && r->function) {
+		struct decode_frame named = { .function = r->function };
+		h = hash_frame(h, &named, &weak);
+	}
 	r->signature = h;
 }
 
@@ -350,19 +330,11 @@ static void set_relation(struct decode_record *r)
 
 void decode_record_name(struct decode_record *r)
 {
-	const char *start;
-
 	set_relation(r);
-
 	if (!r->detector)
 		r->detector = "unknown";
 	if (!r->kind)
 		r->kind = "unknown";
-	set_guilty(r);
-	start = title_start(r);
-	if (r->function)
-		r->title = decode_record_format(r, "%s in %.*s", start, plain_length(r->function), r->function);
-	else
-		r->title = start;
+	decode_record_blame(r);
 	set_signature(r);
 }

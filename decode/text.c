@@ -32,6 +32,17 @@ static void put_text(const struct text *t, const char *s)
 	decode_put_clean(t->out, s, strlen(s));
 }
 
+/* A function's name as people say it. */
+static void put_function(const struct text *t, const char *name)
+{
+	char shorter[1100];
+	struct fmt_buf b;
+
+	fmt_init(&b, shorter, sizeof(shorter));
+	report_put_short_name(&b, name);
+	put_text(t, shorter);
+}
+
 /* ---- frames ---------------------------------------------------------------------------------- */
 
 static void put_location(const struct text *t, const struct decode_frame *f)
@@ -72,7 +83,7 @@ static void put_place(const struct text *t, const struct decode_frame *f)
 			fprintf(t->out, " (BuildId %s)", f->build_id);
 	} else {
 		fputs(guilty ? colour(t, BOLD) : "", t->out);
-		put_text(t, f->function);
+		put_function(t, f->function);
 		fputs(guilty ? colour(t, PLAIN) : "", t->out);
 		if (f->have_function_offset && !f->inlined) {
 			fprintf(t->out, "+0x%" PRIx64, f->function_offset);
@@ -136,29 +147,74 @@ static size_t indent_length(const char *line)
 	return n;
 }
 
+/* The place in a title, as memsan writes it: "func+0x1/0x2 [mod] at a.c:3", "inlined_func [mod] at a.c:3". */
+static void put_title_place(const struct text *t, const struct decode_stack *s)
+{
+	static const struct decode_text_options none = { .colour = false };
+	struct text plain = *t;
+	struct decode_frame f = s->frames[0];
+	size_t i = 0;
+
+	plain.options = &none;
+	while (i < s->nr && s->frames[i].inlined)
+		i++;
+	if (f.inlined) {
+		put_function(&plain, f.function);
+		if (i < s->nr && s->frames[i].module) {
+			fputs(" [", t->out);
+			put_text(t, base_name(s->frames[i].module));
+			putc(']', t->out);
+		}
+	} else {
+		f.file = NULL;
+		put_place(&plain, &f);
+	}
+	if (s->frames[0].file && s->frames[0].line) {
+		fputs(" at ", t->out);
+		put_text(t, base_name(s->frames[0].file));
+		fprintf(t->out, ":%u", s->frames[0].line);
+	}
+}
+
 /* "BUG: MEMSAN: double-free in prog+0x1334": by now the function is known. */
 static void put_headline(const struct text *t, const char *line)
 {
 	const struct decode_stack *s = decode_record_main_stack(t->r);
 	const char *in = strstr(line, " in ");
-	size_t i = 0;
+	bool bare = in && strstr(in, "+0x") && !strchr(in, '/');
 
 	fprintf(t->out, "%s%s", colour(t, BOLD), colour(t, RED));
-	while (s && i < s->nr && s->frames[i].inlined)
-		i++;
-	if (strcmp(t->r->detector, "memsan") == 0 && in && !strchr(in, '/') && s && i < s->nr &&
-	    s->frames[i].function && !t->r->leak.class) {
-		struct text plain = *t;
-		struct decode_frame f = s->frames[i];
-		struct decode_text_options none = { .colour = false };
-		plain.options = &none;
-		f.file = NULL;
+	if (bare && strcmp(t->r->detector, "memsan") == 0 && s && s->nr && s->frames[0].function && !t->r->leak.class) {
 		decode_put_clean(t->out, line, (size_t)(in + 4 - line));
-		put_place(&plain, &f);
+		put_title_place(t, s);
 	} else {
 		put_text(t, line);
 	}
 	fprintf(t->out, "%s\n", colour(t, PLAIN));
+}
+
+/* "SUMMARY: MEMSAN: double-free (prog+0x1334)": the same. */
+static bool put_summary(const struct text *t, const char *line)
+{
+	const struct decode_stack *s = decode_record_main_stack(t->r);
+	const char *open = strstr(line, " ("), *close = open ? strchr(open, ')') : NULL;
+
+	if (!starts(line, "SUMMARY: MEMSAN: ") || !close || close[1] || !s || !s->nr || !s->frames[0].function)
+		return false;
+	if (s->frames[0].file) {
+		decode_put_clean(t->out, line, (size_t)(open + 1 - line));
+		put_text(t, s->frames[0].file);
+		if (s->frames[0].line)
+			fprintf(t->out, ":%u", s->frames[0].line);
+		if (s->frames[0].line && s->frames[0].column)
+			fprintf(t->out, ":%u", s->frames[0].column);
+	} else {
+		put_text(t, line);
+	}
+	fputs(" in ", t->out);
+	put_function(t, s->frames[0].function);
+	putc('\n', t->out);
+	return true;
 }
 
 static void put_logged(const struct text *t)
@@ -186,7 +242,7 @@ static void put_logged(const struct text *t)
 			putc('\n', t->out);
 			put_source(t, &frames[k]);
 		}
-		if (!frames) {
+		if (!frames && !put_summary(t, line)) {
 			put_text(t, line);
 			putc('\n', t->out);
 		}
@@ -301,7 +357,10 @@ static void put_built(const struct text *t)
 	put_text(t, built_headline ? r->title : r->headline);
 	fprintf(t->out, "%s\n", colour(t, PLAIN));
 	put_access(t);
-	if (r->leak.class)
+	if (decode_is_reachable(r))
+		fprintf(t->out, "still reachable: %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.bytes,
+		        r->leak.objects);
+	else if (r->leak.class)
 		fprintf(t->out, "%s leak of %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.class,
 		        r->leak.bytes, r->leak.objects);
 	if (r->have_pid && !r->comm)

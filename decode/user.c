@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/user.c - reports of AddressSanitizer, LeakSanitizer and Valgrind.
- * AddressSanitizer's report begins with "==PID==ERROR: AddressSanitizer: KIND".  It ends with "==PID==ABORTING", or,
- * when the program goes on, with the legend of the shadow bytes.  LeakSanitizer's report has a heading and a block
- * for each leak; each block becomes a record.  Valgrind writes its pid in front of every line, which prefix.c takes
- * for the caller; an empty line ends an error. */
+/* decode/user.c - reports of the compilers' sanitizers in programs.
+ *
+ *     ==12==ERROR: AddressSanitizer: KIND …     ASan, HWASan, MSan ("WARNING:"): up to "==12==ABORTING", or, when the
+ *                                               program goes on, the legend of the shadow bytes, or SUMMARY
+ *     Direct leak of 7 byte(s) in 1 object(s)   LeakSanitizer: each leak is a record
+ *     WARNING: ThreadSanitizer: KIND (pid=12)   TSan: up to a rule of 18 '='
+ *     a.c:5:7: runtime error: TEXT              UBSan: the line, what it points to, and a stack if there is one
+ *
+ * Processes that share an error stream mix their lines.  Frames are numbered, so a number that does not follow its
+ * predecessor shows another process's frames; so does another pid. */
 #include "config.h"
+
+#include <ctype.h>
 
 #include "decode/decode_internal.h"
 
-/* ---- AddressSanitizer ------------------------------------------------------------------------ */
+/* ---- headlines ------------------------------------------------------------------------------- */
 
 static void asan_leak(struct decode_open *o, const char *text, bool direct)
 {
@@ -24,9 +31,64 @@ static void asan_leak(struct decode_open *o, const char *text, bool direct)
 	o->stack = decode_record_stack(r, "alloc");
 }
 
+/* Headlines that are a sentence; the kinds are those of the summary. */
+static const char *const asan_sentences[][2] = {
+	{ "attempting free on address which was not malloc", "bad-free" },
+	{ "attempting free on address in wrong", "bad-free" },
+	{ "attempting to call malloc_usable_size", "bad-malloc-usable-size" },
+	{ "attempting to call __sanitizer_get_allocated_size", "bad-sanitizer-get-allocated-size" },
+	{ "requested allocation size", "allocation-size-too-big" },
+	{ "calloc parameters overflow", "calloc-overflow" },
+	{ "reallocarray parameters overflow", "reallocarray-overflow" },
+	{ "pvalloc parameters overflow", "pvalloc-overflow" },
+	{ "invalid alignment requested in aligned_alloc", "invalid-aligned-alloc-alignment" },
+	{ "invalid alignment requested in posix_memalign", "invalid-posix-memalign-alignment" },
+	{ "invalid allocation alignment", "invalid-allocation-alignment" },
+	{ "specified RSS limit exceeded", "rss-limit-exceeded" },
+	{ "allocator is out of memory", "out-of-memory" },
+	{ "out of memory: ", "out-of-memory" },
+	{ "allocator is trying to", "out-of-memory" },
+	{ "bad parameters to __sanitizer_annotate", "bad-sanitizer-annotate-contiguous-container" },
+	{ "CHECK failed", "check-failed" },
+};
+
+static const char *sanitizer_kind(struct decode_record *r, const char *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(asan_sentences); i++)
+		if (starts(p, asan_sentences[i][0]))
+			return asan_sentences[i][1];
+	if (starts(p, "attempting "))
+		p += 11;
+	return decode_kind(r, p, strcspn(p, " :("));
+}
+
+static const char *sanitizer_detector(const char *name)
+{
+	static const char *const names[][2] = {
+		{ "AddressSanitizer", "asan" }, { "HWAddressSanitizer", "hwasan" },
+		{ "MemorySanitizer", "msan" },  { "ThreadSanitizer", "tsan" },
+		{ "LeakSanitizer", "lsan" },    { "UndefinedBehaviorSanitizer", "ubsan" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (starts(name, names[i][0]))
+			return names[i][1];
+	return "sanitizer";
+}
+
+/* The name in front of "Sanitizer: " behind "ERROR: " or "WARNING: "; NULL: there is none. */
+static const char *sanitizer_name(const char *text)
+{
+	const char *mark = strstr(text, "ERROR: "), *colon;
+
+	mark = mark ? mark + 7 : (mark = strstr(text, "WARNING: ")) != NULL ? mark + 9 : NULL;
+	colon = mark ? strstr(mark, "Sanitizer: ") : NULL;
+	return colon && (size_t)(colon - mark) == strcspn(mark, " S") ? mark : NULL;
+}
+
 bool decode_headline_asan(const char *text, struct decode_open *o)
 {
-	const char *mark = strstr(text, "ERROR: "), *p;
+	const char *name, *p;
 	struct decode_record *r = o->record;
 	uint64_t pid;
 
@@ -34,17 +96,15 @@ bool decode_headline_asan(const char *text, struct decode_open *o)
 		asan_leak(o, text, *text == 'D');
 		return true;
 	}
-	if (!mark || !(p = strstr(mark, "Sanitizer: ")) || strstr(text, "LeakSanitizer"))
+	name = sanitizer_name(text);
+	if (!name || starts(name, "LeakSanitizer: detected") || starts(name, "ThreadSanitizer"))
 		return false;
-	r->detector = starts(mark + 7, "Address") ? "asan" : starts(mark + 7, "HWAddress") ? "hwasan" : "sanitizer";
+	r->detector = sanitizer_detector(name);
 	r->headline = decode_record_string(r, text, strlen(text));
-	p += 11;
-	if (starts(p, "attempting "))
-		p += 11;
-	r->kind = decode_kind(r, p, strcspn(p, " :("));
-	if (starts(p, "free on address which was not"))
-		r->kind = "bad-free";
-	if (decode_hex_after(p, "address 0x", &r->addr) || decode_hex_after(p, " on 0x", &r->addr))
+	p = strstr(name, "Sanitizer: ") + 11;
+	r->kind = sanitizer_kind(r, p);
+	if (decode_hex_after(p, "address 0x", &r->addr) || decode_hex_after(p, " on 0x", &r->addr) ||
+	    decode_hex_after(p, "malloc()-ed: 0x", &r->addr))
 		r->have_addr = true;
 	if (strstr(r->kind, "free") && !strstr(r->kind, "use"))
 		r->access = "free";
@@ -56,6 +116,98 @@ bool decode_headline_asan(const char *text, struct decode_open *o)
 	o->stack = decode_record_stack(r, "access");
 	return true;
 }
+
+bool decode_headline_tsan(const char *text, struct decode_open *o)
+{
+	const char *name = sanitizer_name(text), *p, *end;
+	struct decode_record *r = o->record;
+	uint64_t pid;
+
+	if (!name || !starts(name, "ThreadSanitizer: "))
+		return false;
+	p = name + 17;
+	r->detector = "tsan";
+	r->headline = decode_record_string(r, text, strlen(text));
+	end = strstr(p, " (pid=");
+	r->kind = decode_kind(r, p, end ? (size_t)(end - p) : strcspn(p, "("));
+	if (decode_decimal_after(text, "(pid=", &pid)) {
+		r->pid = (uint32_t)pid;
+		r->have_pid = true;
+	}
+	return true;
+}
+
+/* UBSan's messages, with the names that its checks have. */
+static const char *const ubsan_messages[][2] = {
+	{ "out of bounds for type", "out-of-bounds-index" },
+	{ "passed as argument", "invalid-null-argument" },
+	{ "null pointer returned from", "invalid-null-return" },
+	{ "offset to null pointer", "nullptr-with-offset" },
+	{ "to null pointer", "nullptr-with-nonzero-offset" },
+	{ "null pointer", "null-pointer-use" },
+	{ "misaligned address", "misaligned-pointer-use" },
+	{ "insufficient space", "insufficient-object-size" },
+	{ "does not point to an object", "dynamic-type-mismatch" },
+	{ "offset", "pointer-overflow" },
+	{ "pointer index expression", "pointer-overflow" },
+	{ "unsigned integer overflow", "unsigned-integer-overflow" },
+	{ "signed integer overflow", "signed-integer-overflow" },
+	{ "division by zero", "integer-divide-by-zero" },
+	{ "shift exponent", "invalid-shift-exponent" },
+	{ "left shift of", "invalid-shift-base" },
+	{ "for type 'bool'", "invalid-bool-load" },
+	{ "not a valid value", "invalid-enum-load" },
+	{ "variable length array", "non-positive-vla-index" },
+	{ "unreachable", "unreachable-call" },
+	{ "end of a value-returning function", "missing-return" },
+	{ "incorrect function type", "function-type-mismatch" },
+	{ "range of representable values", "float-cast-overflow" },
+	{ "alignment", "alignment-assumption" },
+	{ "implicit conversion", "implicit-conversion" },
+	{ "control flow integrity", "cfi-bad-type" },
+	{ "cannot be represented", "signed-integer-overflow" },
+};
+
+/* "a.c:5:71: runtime error: index 4 out of bounds for type 'int[4]'" */
+bool decode_headline_ubsan(const char *text, struct decode_open *o)
+{
+	const char *mark = strstr(text, ": runtime error: "), *place, *message;
+	struct decode_record *r = o->record;
+	struct decode_frame *f;
+	uint64_t column, line;
+
+	if (!mark)
+		return false;
+	for (place = mark; place > text && place[-1] != ' '; place--)
+		;
+	message = mark + 17;
+	r->detector = "ubsan";
+	r->headline = decode_record_string(r, text, strlen(text));
+	r->kind = "undefined-behavior";
+	for (size_t i = 0; i < ARRAY_SIZE(ubsan_messages); i++)
+		if (strstr(message, ubsan_messages[i][0])) {
+			r->kind = ubsan_messages[i][1];
+			break;
+		}
+	r->access = starts(message, "load of") ? "read" : starts(message, "store to") ? "write" : NULL;
+	if (decode_hex_after(message, " address 0x", &r->addr))
+		r->have_addr = true;
+	r->place = decode_record_string(r, place, (size_t)(mark - place));
+	o->section = SECTION_TRACE;
+	o->stack = decode_record_stack(r, "access");
+	f = o->stack ? decode_stack_frame(r, o->stack) : NULL; /* until a stack comes */
+	if (!f)
+		return true;
+	f->at_line = DECODE_NONE;
+	if (decode_location(r, place, mark, &line, &column)) {
+		f->file = decode_record_string(r, place, strcspn(place, ":"));
+		f->line = (uint32_t)line;
+		f->column = (uint32_t)column;
+	}
+	return true;
+}
+
+/* ---- AddressSanitizer and its like ----------------------------------------------------------- */
 
 /* "0x602000000013 is located 3 bytes inside of 10-byte region [0x602000000010,0x60200000001a)" */
 static bool asan_object(struct decode_record *r, const char *t)
@@ -71,7 +223,7 @@ static bool asan_object(struct decode_record *r, const char *t)
 	}
 	r->object.present = true;
 	r->object.have_distance = number_decimal(p + 12, &r->object.distance) != NULL;
-	r->object.relation = strstr(p, "inside of")                         ? "inside of"
+	r->object.relation = strstr(p, " inside ")                          ? "inside of"
 	                     : strstr(p, "left of") || strstr(p, "before ") ? "to the left of"
 	                                                                    : "to the right of";
 	for (digits = region; digits > t && digits[-1] >= '0' && digits[-1] <= '9'; digits--)
@@ -92,6 +244,8 @@ static bool asan_access(struct decode_open *o, const char *t)
 		return false;
 	r->access = starts(t, "READ") || strstr(t, "by a READ") ? "read" : "write";
 	r->have_size = decode_decimal_after(t, " of size ", &r->access_size);
+	if (strstr(t, " tags: ")) /* HWASan */
+		r->tags = decode_record_string(r, strstr(t, " tags: ") + 1, strcspn(strstr(t, " tags: ") + 1, "("));
 	if (thread && o->stack)
 		o->stack->thread = decode_record_string(r, thread + 8, strcspn(thread + 8, " ("));
 	return true;
@@ -100,16 +254,27 @@ static bool asan_access(struct decode_open *o, const char *t)
 static bool asan_heading(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
+	bool here = strstr(t, "here:") != NULL;
 
-	if (starts(t, "freed by thread ")) {
+	if (starts(t, "freed by thread ") || (starts(t, "freed ") && here)) {
 		o->stack = decode_record_stack(r, "free");
 		r->object.state = "freed";
-	} else if (starts(t, "previously allocated by thread ") || starts(t, "allocated by thread ")) {
+	} else if (starts(t, "previously allocated ") || starts(t, "allocated by thread ") ||
+	           (starts(t, "allocated ") && here)) {
 		o->stack = decode_record_stack(r, "alloc");
+	} else if (starts(t, "Uninitialized value was stored to memory at") ||
+	           starts(t, "Memory was marked as uninitialized")) {
+		o->stack = decode_record_stack(r, "stored");
+	} else if (starts(t, "Uninitialized value was created by")) {
+		o->stack = decode_record_stack(r, strstr(t, "heap allocation") ? "alloc" : "origin");
+		r->place = decode_record_string(r, t, strlen(t));
 	} else if (starts(t, "Thread T") && strstr(t, " created by ")) {
 		o->stack = decode_record_stack(r, "thread");
 	} else if (starts(t, "Address 0x") && strstr(t, " is located in stack of")) {
 		o->stack = decode_record_stack(r, "frame");
+	} else if (starts(t, "Cause: ")) { /* HWASan */
+		r->detail = decode_record_string(r, t, strlen(t));
+		o->stack = NULL;
 	} else {
 		return false;
 	}
@@ -123,8 +288,13 @@ static bool asan_shadow(struct decode_open *o, const char *text)
 	struct decode_row *row;
 	uint64_t addr;
 
-	if (starts(t, "Shadow bytes around")) {
+	if (starts(t, "Shadow bytes around") || starts(t, "Memory tags around")) {
 		o->section = SECTION_MEMORY;
+		o->stack = NULL;
+		return true;
+	}
+	if (starts(t, "Tags for short granules") || starts(t, "Registers where")) {
+		o->section = SECTION_HEX; /* rows that are no memory */
 		o->stack = NULL;
 		return true;
 	}
@@ -152,161 +322,173 @@ static bool asan_shadow(struct decode_open *o, const char *text)
 	return true;
 }
 
+/* "#3 0x4011d6 in main …": numbers follow each other, unless another process writes to the same stream. */
+static void watch_numbers(struct decode_open *o, const char *t)
+{
+	uint64_t number;
+
+	if (o->stack && *t == '#' && number_decimal(t + 1, &number) && number != o->stack->nr && !o->stack->truncated)
+		o->mixed = true;
+}
+
+/* "SUMMARY: AddressSanitizer: allocation-size-too-big (/a.out+0x12) in realloc": the kind in one word. */
+static void asan_summary(struct decode_open *o, const char *t)
+{
+	struct decode_record *r = o->record;
+	const char *p = strstr(t, "Sanitizer: ");
+	size_t len;
+
+	o->mixed |= o->saw_summary;
+	o->saw_summary = true;
+	o->stack = NULL;
+	if (!p || strcmp(r->detector, "asan") != 0)
+		return;
+	p += 11;
+	len = strspn(p, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	if (len > 3 && (p[len] == ' ' || p[len] == '\0') && memchr(p, '-', len) && isalpha((unsigned char)*p))
+		r->kind = decode_kind(r, p, len);
+}
+
+static bool foreign_pid(const struct decode_record *r, const char *t)
+{
+	uint64_t pid;
+
+	return starts(t, "==") && number_decimal(t + 2, &pid) && r->have_pid && pid != r->pid;
+}
+
 enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
 	const char *t = text + strspn(text, " \t");
-	bool leak = strcmp(r->detector, "lsan") == 0;
+	bool leak = strcmp(r->detector, "lsan") == 0, shadow = strcmp(r->detector, "asan") == 0;
 
 	if (leak && !*t) {
 		o->saw_summary = true;
 		return LINE_LAST;
 	}
-	if (decode_frame_asan(r, o->stack, text))
+	if (*t == '#' && decode_frame_asan(r, NULL, text)) {
+		watch_numbers(o, t);
+		decode_frame_asan(r, o->stack, text);
 		return LINE_TAKEN;
+	}
+	if (starts(t, "==") && foreign_pid(r, t)) {
+		o->mixed = true;
+		return LINE_FOREIGN;
+	}
 	if (starts(t, "==") && strstr(t, "==ABORTING"))
 		return LINE_LAST;
+	if (o->saw_summary && !shadow && !leak && *t)
+		return starts(t, "Exiting") ? LINE_LAST : LINE_BEHIND;
 	if (o->saw_memory && o->saw_summary && text[0] != ' ')
 		return LINE_BEHIND;
 	if (starts(t, "SUMMARY: ")) {
-		o->saw_summary = true;
-		o->stack = NULL;
+		asan_summary(o, t);
 		return leak ? LINE_BEHIND : LINE_TAKEN;
 	}
 	if (asan_heading(o, t) || asan_access(o, t) || asan_object(r, t) || asan_shadow(o, text) || !*t)
 		return LINE_TAKEN;
 	if (o->section == SECTION_TRACE &&
 	    (starts(t, "Memory access") || starts(t, "This frame has") || starts(t, "HINT:") || *t == '[' ||
-	     starts(t, "AddressSanitizer can not") || starts(t, "==")))
+	     starts(t, "(longjmp and") || starts(t, "AddressSanitizer can not") || starts(t, "==") ||
+	     starts(t, "Hint: ") || starts(t, "MemorySanitizer can not")))
+		return LINE_TAKEN;
+	if (strcmp(r->detector, "hwasan") == 0 && (text[0] == ' ' || starts(t, "Thread: ") || starts(t, "T0 ") ||
+	                                           starts(t, "See https://clang") || starts(t, "Potentially ")))
 		return LINE_TAKEN;
 	return LINE_FOREIGN;
 }
 
-/* ---- Valgrind -------------------------------------------------------------------------------- */
+/* ---- ThreadSanitizer ------------------------------------------------------------------------- */
 
-struct vg_mark {
-	const char *mark, *kind, *access;
-};
-static const struct vg_mark vg_marks[] = {
-	{ "Invalid read of size ", "invalid-read", "read" },
-	{ "Invalid write of size ", "invalid-write", "write" },
-	{ "Invalid free()", "invalid-free", "free" },
-	{ "Mismatched free()", "mismatched-free", "free" },
-	{ "Mismatched new/delete size", "mismatched-size", "free" },
-	{ "Conditional jump or move depends on uninit", "uninitialised-condition", NULL },
-	{ "Use of uninitialised value of size ", "uninitialised-value", "read" },
-	{ "Syscall param ", "syscall-param", NULL },
-	{ "Source and destination overlap in ", "overlap", NULL },
-	{ "Argument '", "fishy-value", NULL },
-	{ "Jump to the invalid address", "invalid-jump", "execute" },
-	{ "Process terminating with default action of signal ", "fatal-signal", NULL },
-	{ "Illegal memory pool address", "invalid-mempool", NULL },
-	{ "Block ", NULL, NULL },
-};
-
-/* "40 bytes in 1 blocks are definitely lost in loss record 1 of 1", "1,040 (40 direct, 1,000 indirect) bytes in 1
- * blocks are …". */
-static bool vg_leak(struct decode_open *o, const char *t)
-{
-	static const char *const classes[][2] = {
-		{ "definitely lost", "definite" },
-		{ "indirectly lost", "indirect" },
-		{ "possibly lost", "possible" },
-		{ "still reachable", "reachable" },
-	};
-	struct decode_record *r = o->record;
-	const char *blocks = strstr(t, " blocks are "), *p = blocks;
-	uint64_t bytes = 0;
-
-	if (!blocks || !strstr(t, " in loss record ") || *t < '0' || *t > '9')
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-		if (starts(blocks + 12, classes[i][0])) {
-			r->leak.class = classes[i][1];
-			r->kind = decode_kind(r, classes[i][0], strlen(classes[i][0]));
-		}
-	for (p = t; (*p >= '0' && *p <= '9') || *p == ','; p++)
-		bytes = *p == ',' ? bytes : bytes * 10 + (uint64_t)(*p - '0');
-	r->leak.bytes = bytes;
-	for (p = blocks; p > t && ((p[-1] >= '0' && p[-1] <= '9') || p[-1] == ','); p--)
-		;
-	for (; p < blocks; p++)
-		r->leak.objects = *p == ',' ? r->leak.objects : r->leak.objects * 10 + (uint64_t)(*p - '0');
-	o->stack = decode_record_stack(r, "alloc");
-	return r->kind != NULL;
-}
-
-bool decode_headline_valgrind(const char *text, struct decode_open *o)
+static bool tsan_access(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
-	bool known = vg_leak(o, text);
+	bool atomic = starts(t, "Atomic ") || starts(t, "Previous atomic "), previous = starts(t, "Previous ");
+	const char *size = strstr(t, " of size "), *by = strstr(t, " by ");
 
-	for (size_t i = 0; !known && i < ARRAY_SIZE(vg_marks); i++) {
-		const struct vg_mark *m = &vg_marks[i];
-		if (!m->kind || !starts(text, m->mark))
-			continue;
-		known = true;
-		r->kind = m->kind;
-		r->access = m->access;
-		r->have_size = decode_decimal_after(text, "of size ", &r->access_size);
-		o->stack = decode_record_stack(r, "access");
-	}
-	if (!known)
+	if (!size || !by || !strstr(t, " at 0x"))
 		return false;
-	r->detector = "valgrind";
-	r->headline = decode_record_string(r, text, strlen(text));
-	r->pid = (uint32_t)o->caller;
-	r->have_pid = true;
-	return true;
-}
-
-/* " Address 0x4a42043 is 3 bytes inside a block of size 10 free'd" */
-static bool vg_address(struct decode_open *o, const char *t)
-{
-	struct decode_record *r = o->record;
-	const char *p = after(t, "Address 0x"), *behind;
-	bool freed = strstr(t, "free'd") != NULL;
-
-	if (!p || !(behind = decode_hex(p, &r->addr)))
-		return false;
-	r->have_addr = true;
-	o->stack = NULL;
-	if (!strstr(behind, " a block of size ")) {
-		r->place = decode_record_string(r, t, strlen(t));
+	o->stack = decode_record_stack(r, previous ? "other" : "access");
+	if (o->stack && by)
+		o->stack->thread = decode_record_string(r, by + 4, strcspn(by + 4, ":("));
+	if (previous)
 		return true;
-	}
-	r->object.present = true;
-	decode_decimal_after(behind, "block of size ", &r->object.size);
-	r->object.have_distance = decode_decimal_after(behind, " is ", &r->object.distance);
-	r->object.relation = strstr(behind, " inside ")   ? "inside of"
-	                     : strstr(behind, " before ") ? "to the left of"
-	                                                  : "to the right of";
-	r->object.addr = r->object.relation[0] == 'i' ? r->addr - r->object.distance
-	                 : strstr(behind, " before ") ? r->addr + r->object.distance
-	                                              : r->addr - r->object.distance - r->object.size;
-	r->object.state = freed ? "freed" : "allocated";
-	o->stack = decode_record_stack(r, freed ? "free" : "alloc");
+	r->access = strstr(t, "rite") ? "write" : "read";
+	r->have_size = decode_decimal_after(t, " of size ", &r->access_size);
+	r->have_addr = decode_hex_after(t, " at 0x", &r->addr);
+	if (atomic)
+		r->detail = decode_record_string(r, t, strlen(t));
 	return true;
 }
 
-enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
+static bool tsan_heading(struct decode_open *o, const char *t)
+{
+	struct decode_record *r = o->record;
+
+	if (starts(t, "Location is heap block of size ")) {
+		r->object.present = decode_hex_after(t, " at 0x", &r->object.addr);
+		decode_decimal_after(t, "of size ", &r->object.size);
+		r->object.state = strstr(r->kind, "use-after-free") ? "freed" : "allocated";
+		o->stack = decode_record_stack(r, "alloc");
+	} else if (starts(t, "Location is ")) {
+		r->place = decode_record_string(r, t, strlen(t));
+		o->stack = NULL;
+	} else if (starts(t, "Thread ") && strstr(t, " created ")) {
+		o->stack = decode_record_stack(r, "thread");
+	} else if (starts(t, "Mutex ")) {
+		o->stack = strstr(t, "acquired here") ? decode_record_stack(r, o->trace_began ? "other" : "access")
+		                                      : decode_record_stack(r, "work");
+		o->trace_began = true;
+	} else if (starts(t, "As if synchronized") || starts(t, "Hint: ") || starts(t, "Cycle in lock order")) {
+		o->stack = NULL;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+enum decode_answer decode_line_tsan(struct decode_open *o, const char *text)
+{
+	struct decode_record *r = o->record;
+	const char *t = text + strspn(text, " \t");
+	size_t rule = decode_rule_length(t);
+
+	if (rule >= 10 && rule < DECODE_LEAST_RULE)
+		return o->saw_summary ? LINE_LAST : LINE_TAKEN;
+	if (o->saw_summary)
+		return LINE_BEHIND;
+	if (*t == '#' && decode_frame_tsan(r, NULL, text)) {
+		if (!o->stack && !r->nr_stacks) /* "signal-unsafe call inside of a signal" has no heading */
+			o->stack = decode_record_stack(r, "access");
+		watch_numbers(o, t);
+		decode_frame_tsan(r, o->stack, text);
+		return LINE_TAKEN;
+	}
+	if (starts(t, "SUMMARY: ThreadSanitizer")) {
+		o->saw_summary = true;
+		return LINE_TAKEN;
+	}
+	return tsan_access(o, t) || tsan_heading(o, t) || !*t || text[0] == ' ' ? LINE_TAKEN : LINE_FOREIGN;
+}
+
+/* ---- UndefinedBehaviorSanitizer -------------------------------------------------------------- */
+
+enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
 	const char *t = text + strspn(text, " \t");
 
-	if (!*t)
+	if (*t == '#' && decode_frame_asan(r, NULL, text)) {
+		if (o->stack && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE)
+			o->stack->nr = 0; /* the headline's place; now the stack follows */
+		watch_numbers(o, t);
+		decode_frame_asan(r, o->stack, text);
+		return LINE_TAKEN;
+	}
+	if (starts(t, "SUMMARY: "))
 		return LINE_LAST;
-	if (decode_frame_valgrind(r, o->stack, text) || vg_address(o, t))
+	if (strstr(t, ": note: ") || starts(t, "<memory cannot be printed>") ||
+	    (text[0] == ' ' && strspn(text, " 0123456789abcdef?^") == strlen(text)))
 		return LINE_TAKEN;
-	if (starts(t, "Block was alloc'd at")) {
-		o->stack = decode_record_stack(r, "alloc");
-		return LINE_TAKEN;
-	}
-	if (starts(t, "Uninitialised value was created")) {
-		o->stack = decode_record_stack(r, "origin");
-		return LINE_TAKEN;
-	}
-	if (text[0] == ' ') /* details are indented by a blank */
-		return LINE_TAKEN;
-	return LINE_BEHIND;
+	return !*t && o->stack && o->stack->nr && o->stack->frames[0].at_line != DECODE_NONE ? LINE_TAKEN : LINE_BEHIND;
 }

@@ -2,6 +2,7 @@
 /* decode/writer.c - shared by the writers: strings of JSON and XML, names of rules, relative paths. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "decode/decode_internal.h"
@@ -13,15 +14,59 @@ void decode_rule_name(char *buf, size_t size, const struct decode_record *r)
 	snprintf(buf, size, "%s/%s", r->detector, r->kind);
 }
 
+#define STRIPS_MAX 64
+static const char *strips[STRIPS_MAX];
+static size_t nr_strips;
+static char root[4096];
+
+bool decode_strip(const char *prefix)
+{
+	if (nr_strips == STRIPS_MAX)
+		return false;
+	strips[nr_strips++] = prefix;
+	return true;
+}
+
+bool decode_root(const char *folder)
+{
+	char *real = realpath(folder, NULL);
+	bool good = real && strlen(real) < sizeof(root);
+
+	if (good)
+		strcpy(root, real); /* NOLINT */
+	free(real);
+	return good;
+}
+
+/* What stands behind the folder in a path that lies below it, or NULL. */
+static const char *below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	while (len && folder[len - 1] == '/')
+		len--;
+	if (strncmp(path, folder, len) != 0 || path[len] != '/')
+		return NULL;
+	path += len;
+	path += strspn(path, "/");
+	return *path ? path : NULL;
+}
+
 const char *decode_relative(const char *path)
 {
-	static char here[4096];
-	size_t len;
+	const char *rest = NULL;
 
-	if (!here[0] && !getcwd(here, sizeof(here)))
-		return path;
-	len = strlen(here);
-	return len > 1 && strncmp(path, here, len) == 0 && path[len] == '/' ? path + len + 1 : path;
+	for (size_t i = 0; i < nr_strips && !rest; i++)
+		rest = below(path, strips[i]);
+	if (!rest && !root[0] && !getcwd(root, sizeof(root)))
+		root[0] = '\0';
+	if (!rest && strlen(root) > 1)
+		rest = below(path, root);
+	if (!rest)
+		rest = path;
+	while (rest[0] == '.' && rest[1] == '/' && rest[2])
+		rest += 2;
+	return rest;
 }
 
 static void put_piece(void *ctx, const char *text, size_t len)

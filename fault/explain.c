@@ -40,6 +40,8 @@ void fault_gather(const struct fault_origin *origin, const ucontext_t *uc, struc
 	machine_read_context(uc, s->regs);
 	s->tls_base = machine_tls_base();
 	s->code_len = (unsigned)os_safe_read(s->code, (void *)s->regs[MREG_IP], sizeof(s->code));
+	if (code_copies)
+		code_copies->original_code(s->regs[MREG_IP], s->code, s->code_len);
 	s->have_top_word = os_safe_read(&s->top_word, (void *)s->regs[MREG_SP], sizeof(s->top_word)) ==
 	                   sizeof(s->top_word);
 	gather_stack(s);
@@ -183,7 +185,8 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	struct poison_origin holder = { .how = ORIGIN_NONE };
 	struct slab_object beside;
 	struct report_record *r;
-	bool held, near;
+	struct smash smash;
+	bool held, near, smashed = smash_find(s, v, &smash);
 
 	if (v->pointer)
 		poison_origin_find(s, v, &holder);
@@ -205,7 +208,10 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	r->fault.stack_lo = v->stack_lo;
 	r->fault.stack_hi = v->stack_hi;
 	r->detail = report_string(r, v->detail);
-	add_trace(r, s, v);
+	if (smashed)
+		smash_fill(r, v, &smash);
+	else
+		add_trace(r, s, v);
 	if (held) {
 		report_set_object(r, &holder.object);
 		r->bad_addr = holder.word;

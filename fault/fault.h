@@ -8,6 +8,7 @@
  *   diagnose.c        registers, trap number and mappings in; report kind and explanation out (pure)
  *   mappings.c        the mapping at an address
  *   poison_origin.c   which object a pointer made of poison was read from
+ *   smash.c       a function that returned to a bad address
  *   explain.c         collects the state of a fault, diagnoses it, reports it
  *   fault.c           the handler: memsan's guard pages, a report, the program's handler or the default action
  *   arch/             machine registers, memory operands, signal frames

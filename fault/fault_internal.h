@@ -61,6 +61,20 @@ uint64_t fault_jump_through(const struct fault_state *s);
 /* The poison byte of memsan that this pointer is made of, or 0. */
 uint8_t fault_poison_byte(uint64_t value);
 
+/* ---- smash.c ----------------------------------------------------------------------------- */
+
+#define SMASH_FRAMES 32u
+/* A function whose return address was overwritten. */
+struct smash {
+	uint64_t slot; /* where on the stack it stood */
+	size_t nr;
+	uintptr_t pcs[SMASH_FRAMES]; /* the function and its callers, as return addresses */
+};
+/* False: the program did not come to v->addr by a return. */
+bool smash_find(const struct fault_state *s, const struct fault_verdict *v, struct smash *m);
+/* Writes what is known into the record: detail, call trace, the bytes of the stack. */
+void smash_fill(struct report_record *r, const struct fault_verdict *v, const struct smash *m);
+
 /* ---- poison_origin.c ------------------------------------------------------------------------- */
 
 /* What the instructions around the faulting one tell of the register that holds the pointer. */

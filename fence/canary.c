@@ -51,6 +51,13 @@ uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
 	return 0;
 }
 
+uintptr_t canary_find_last_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes)
+{
+	while (to > from && bytes[to - 1 - from] == canary_at(to - 1))
+		to--;
+	return to > from ? to - 1 : 0;
+}
+
 /* KFENCE fills the whole page.  With fence=all that would take a tenth of an allocation's time, and the extra bytes
  * would show only damage far from the object. */
 #define CANARY_SPAN_ALL 256

@@ -17,31 +17,65 @@ static bool slot_told(const struct fence_slot *s)
 	return __atomic_load_n(&s->opened, __ATOMIC_RELAXED) & SLOT_TOLD;
 }
 
+/* How many bytes of the canary a store overwrote that began at `bad`: up to the last bad byte before `to`. */
+static size_t damage_size(uintptr_t bad, uintptr_t to)
+{
+	uint8_t bytes[512] __attribute__((aligned(8)));
+	uintptr_t last = bad, found;
+
+	for (uintptr_t at = ALIGN_DOWN(bad, sizeof(bytes)); at < to; at += sizeof(bytes)) {
+		uintptr_t from = MAX(at, bad), end = MIN(at + sizeof(bytes), to);
+
+		if (os_safe_read(bytes, (void *)from, end - from) != end - from)
+			break;
+		found = canary_find_last_bad(from, end, bytes);
+		last = found ? found : last;
+	}
+	return last - bad + 1;
+}
+
 static bool canary_check(const struct slot_range *r, const struct fence_slot *s, const char *found_at,
                          const struct unwind_regs *regs)
 {
-	uintptr_t start = canary_start(r, s), bad;
+	uintptr_t start = canary_start(r, s), end = canary_end(r, s), bad;
 	struct slab_object object;
 
 	if (slot_told(s))
 		return false;
 	bad = canary_find_bad(start, s->addr, (uint8_t *)start);
 	if (!bad)
-		bad = canary_find_bad(s->addr + s->size, canary_end(r, s), (uint8_t *)(s->addr + s->size));
+		bad = canary_find_bad(s->addr + s->size, end, (uint8_t *)(s->addr + s->size));
 	if (bad && fence_find_object(bad, &object))
-		fence_report_corruption(&object, bad, *(uint8_t *)bad, found_at, regs);
+		fence_report_corruption(&object, bad, damage_size(bad, bad < s->addr ? s->addr : end), *(uint8_t *)bad,
+		                        found_at, regs);
 	return bad != 0;
 }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
 
+/* With fence=all, how often each allocation stack has had an object; stacks share counters.  Two threads that count at
+ * once may have one turn both, which costs nothing but a turn. */
+#define TURNS 4096u
+static uint8_t turns[TURNS];
+
+/* A guard page stands on one side of an object only.  So that one run sees both sides of what a place in the program
+ * allocates, one object in four of each stack lies at the left, beginning with its second; the others lie at the right,
+ * because programs run over the end of an object more often than over its beginning. */
+static bool turn_is_right(stack_handle stack)
+{
+	uint8_t *turn = &turns[(uint32_t)(stack * 0x9e3779b9u) >> 20], n = READ_ONCE(*turn);
+
+	WRITE_ONCE(*turn, (uint8_t)(n + 1));
+	return n % 4 != 1;
+}
+
 /* The address in its slot's pages at which an object of that size is placed. */
-static uintptr_t slot_place(const struct slot_range *r, uintptr_t data, size_t size, size_t align)
+static uintptr_t slot_place(const struct slot_range *r, uintptr_t data, size_t size, size_t align, stack_handle stack)
 {
 	bool right = options.fence_side == FENCE_SIDE_RIGHT;
 
 	if (options.fence_side == FENCE_SIDE_AUTO)
-		right = fence_all || (gate_random() & 1);
+		right = fence_all ? turn_is_right(stack) : gate_random() & 1;
 	else if (options.fence_side == FENCE_SIDE_RANDOM)
 		right = gate_random() & 1;
 	if (!right)
@@ -132,7 +166,7 @@ void *fence_alloc(size_t size, size_t align, enum slab_api api, const struct unw
 		return NULL;
 	}
 	data = slot_data(r, s);
-	addr = slot_place(r, data, size, align);
+	addr = slot_place(r, data, size, align, stack);
 	slot_stamp(s, addr, size, align, api, stack);
 	canary_fill(canary_start(r, s), addr);
 	canary_fill(addr + size, canary_end(r, s));
@@ -481,7 +515,8 @@ static bool slot_verify(const struct slot_range *r, const struct fence_slot *s, 
 			if (!bad || __atomic_load_n(&s->state, __ATOMIC_ACQUIRE) != SLOT_LIVE || slot_told(s))
 				continue;
 			slot_describe(r, s, &object);
-			fence_report_corruption(&object, bad, bytes[bad - at], found_at, regs);
+			fence_report_corruption(&object, bad, damage_size(bad, k ? canary_end(r, s) : s->addr),
+			                        bytes[bad - at], found_at, regs);
 			return false;
 		}
 	}

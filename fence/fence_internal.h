@@ -52,6 +52,8 @@ void canary_fill(uintptr_t from, uintptr_t to);
 /* The first byte in [from, to) that does not hold its canary, or 0.  `bytes`: a copy of the range, aligned as `from`
  * is. */
 uintptr_t canary_find_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes);
+/* The last such byte, or 0. */
+uintptr_t canary_find_last_bad(uintptr_t from, uintptr_t to, const uint8_t *bytes);
 /* The slot has canaries from canary_start to its object, and from the object's end to canary_end. */
 uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s);
 uintptr_t canary_end(const struct slot_range *r, const struct fence_slot *s);
@@ -69,9 +71,9 @@ bool filter_matches_only(stack_handle stack);
 
 /* ---- report.c -------------------------------------------------------------------------------- */
 
-/* Reports damage in a canary of `o`; the first bad byte holds `found`.  Sets o's state to live, because the object was
- * live when it was damaged. */
-void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
+/* Reports damage in a canary of `o`: `size` bytes from `bad` on, the first of which holds `found`.  Sets o's state to
+ * live, because the object was live when it was damaged. */
+void fence_report_corruption(struct slab_object *o, uintptr_t bad, size_t size, uint8_t found, const char *found_at,
                              const struct unwind_regs *regs);
 /* `o`: the object at or nearest to addr, or NULL.  `entry`: the function that was called; NULL: the one that frees for
  * `api`. */

@@ -20,13 +20,13 @@ enum report_kind fenced_kind(const struct slab_object *o, bool write)
 	return write ? REPORT_USE_AFTER_FREE_WRITE : REPORT_USE_AFTER_FREE_READ;
 }
 
-void fence_report_corruption(struct slab_object *o, uintptr_t bad, uint8_t found, const char *found_at,
+void fence_report_corruption(struct slab_object *o, uintptr_t bad, size_t size, uint8_t found, const char *found_at,
                              const struct unwind_regs *regs)
 {
 	struct finding f = {
 		.kind = REPORT_MEMORY_CORRUPTION,
 		.addr = bad,
-		.size = 1,
+		.size = size,
 		.access = ACCESS_WRITE,
 		.found_at = found_at,
 		.expected = canary_at(bad),

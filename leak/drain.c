@@ -492,7 +492,8 @@ static __attribute__((noinline)) void drain_objects(struct leak_scan *s)
 				scan_span(s, s->batch[s->batch_at++]);
 		else if (s->batch_at < s->nr_batch)
 			drain_few(s, s->batch_at + 1 == s->nr_batch && !s->top);
-		else if (!s->nr_found && !(s->speculation && speculate_next(s, scan_reach)))
+		else if (!s->nr_found && !(s->speculation && speculate_next(s, scan_reach)) &&
+		         !(s->next && !s->nr_closed && s->next(s)))
 			return;
 		judge_found(s);
 	}

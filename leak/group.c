@@ -40,7 +40,7 @@ static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct s
 
 static void describe_example(struct leak_grouper *w, struct leak_group *g, const struct slab_object *o)
 {
-	const struct mem_view *mem = w->heap->mem;
+	const struct mem_view *mem = w->bytes ? w->bytes : w->heap->mem;
 
 	g->addr = o->addr;
 	g->size = o->size;
@@ -51,32 +51,37 @@ static void describe_example(struct leak_grouper *w, struct leak_group *g, const
 	g->dump_len = (uint32_t)mem->read(mem, g->dump, o->addr, MIN(o->size, (size_t)LEAK_DUMP));
 }
 
-void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class)
+void leak_group_add(struct leak_grouper *w, const struct slab_object *o, enum leak_class class)
 {
-	struct leak_grouper *w = grouper;
 	struct leak_groups *g = w->groups;
-	struct slab_object o;
 	uint32_t i;
 
-	if (w->outside.find ? !w->outside.find(w->outside.ctx, addr, &o) : !slab_view_object(w->heap, addr, &o))
-		return;
 	g->counts[class]++;
-	g->bytes[class] += o.size;
-	i = find_group(g, class, &o);
+	g->bytes[class] += o->size;
+	i = find_group(g, class, o);
 	if (class == LEAK_DIRECT)
 		w->leader = i;
 	if (class == LEAK_INDIRECT && w->leader) {
 		g->groups[w->leader - 1].held_count++;
-		g->groups[w->leader - 1].held_bytes += o.size;
+		g->groups[w->leader - 1].held_bytes += o->size;
 	}
 	if (!i) {
 		g->more++;
 		return;
 	}
 	g->groups[i - 1].count++;
-	g->groups[i - 1].bytes += o.size;
-	if (g->groups[i - 1].count == 1 || o.size > g->groups[i - 1].size)
-		describe_example(w, &g->groups[i - 1], &o);
+	g->groups[i - 1].bytes += o->size;
+	if (g->groups[i - 1].count == 1 || o->size > g->groups[i - 1].size)
+		describe_example(w, &g->groups[i - 1], o);
+}
+
+void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class)
+{
+	struct leak_grouper *w = grouper;
+	struct slab_object o;
+
+	if (w->outside.find ? w->outside.find(w->outside.ctx, addr, &o) : slab_view_object(w->heap, addr, &o))
+		leak_group_add(w, &o, class);
 }
 
 /* ---- order ----------------------------------------------------------------------------------- */

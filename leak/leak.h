@@ -192,11 +192,14 @@ struct leak_groups {
 struct leak_grouper {
 	struct leak_groups *groups;
 	const struct slab_view *heap;
-	uint32_t leader; /* index + 1 of the last direct object's group */
+	const struct mem_view *bytes; /* of objects, which the program may have protected; NULL: heap's view */
+	uint32_t leader;              /* index + 1 of the last direct object's group */
 	/* for the object that is visited; find NULL: slab has it */
 	struct leak_finder outside;
 };
 void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a leak_visit_fn */
+/* The same for an object that is described already. */
+void leak_group_add(struct leak_grouper *w, const struct slab_object *o, enum leak_class class);
 void leak_groups_sort(struct leak_groups *g);
 /* Parses option leak.show into bits 1 << class.  False: a word is no class (*bad). */
 bool leak_parse_classes(const char *text, unsigned *classes, const char **bad);

@@ -91,9 +91,12 @@ struct leak_scan {
 	bool final;            /* all roots have been read */
 	bool overflowed;       /* objects were dropped: reached, and not read */
 	uint64_t dropped_first, dropped_last;
-	bool tried;       /* speculate_walk was called */
-	uint32_t lean;    /* steps to a far object while there were few to choose from, less the near ones */
-	uint64_t last[4]; /* the addresses of the steps before */
+	/* among lost objects, when all that the last leader led to has been followed: pushes the next one */
+	bool (*next)(struct leak_scan *s);
+	uint64_t leader_at, left_at; /* words of the map: how far next has come */
+	bool tried;                  /* speculate_walk was called */
+	uint32_t lean;               /* steps to a far object while there were few to choose from, less the near ones */
+	uint64_t last[4];            /* the addresses of the steps before */
 	uint32_t steps;
 	/* from how many lean steps on speculate_walk is worth its price; how many bytes are far (tests lower both) */
 	uint32_t lean_limit;
@@ -410,7 +413,7 @@ bool suspects_begin(void);
 /* In the copy, for a lost object: is it to be reported by this rule? */
 bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, enum suspects_rule rule);
 /* In the copy, at the end of a scan that went well. */
-void suspects_sort(void);
+void suspects_index(void);
 /* After the scan. ok: the next scan compares with this scan's suspects; otherwise with those from before. */
 void suspects_end(bool ok);
 /* How many lost objects the last scan had no room to remember. */

@@ -214,12 +214,6 @@ static void visit_possible(struct leak_scan *s)
  *     A ──► B ──► C ◄── D          leaders A, D;      reverse: D holds C, A holds B
  *     E ◄─► F                      leader E;          E holds F
  *     H ◄─► I ◄── G                leaders H, then G; reverse: G holds I and H, so H is no leader */
-static void follow_lost(struct leak_scan *s, uint64_t off)
-{
-	scan_push_object(s, off);
-	scan_drain(s);
-}
-
 /* From here on there are lost objects only, and the two maps (white, inner) mean, in the walk that finds leaders:
  *
  *     1 0  not visited       0 1  visited       1 1  leads (and is visited)
@@ -227,20 +221,18 @@ static void follow_lost(struct leak_scan *s, uint64_t off)
  * and in the walk from the last leader to the first:
  *
  *     0 1  not visited       1 1  leads, not visited       1 0  visited */
-static void find_leaders(struct leak_scan *s)
+static bool next_to_lead(struct leak_scan *s)
 {
-	uint64_t words = s->end >> 10, i;
+	uint64_t bits, off;
 
-	s->mode = SCAN_LEAD;
-	for (i = inner_next(s, 0); i < words; i = inner_next(s, i + 1))
-		if (s->inner[i])
-			s->inner[i] = 0;
-	for (i = 0; i < words; i++)
-		for (uint64_t bits; s->white[i] && (bits = s->white[i] & ~s->inner[i]) != 0;) {
-			uint64_t off = i << 10 | (uint64_t)__builtin_ctzll(bits) << 4;
+	for (; s->leader_at < s->end >> 10; s->leader_at++)
+		if (s->white[s->leader_at] && (bits = s->white[s->leader_at] & ~s->inner[s->leader_at]) != 0) {
+			off = s->leader_at << 10 | (uint64_t)__builtin_ctzll(bits) << 4;
 			scan_inner_set(s, off);
-			follow_lost(s, off);
+			scan_push_object(s, off);
+			return true;
 		}
+	return false;
 }
 
 static void visit_leader(struct leak_scan *s, uint64_t off)
@@ -248,21 +240,63 @@ static void visit_leader(struct leak_scan *s, uint64_t off)
 	scan_bit_set(s->white, off);
 	scan_bit_clear(s->inner, off);
 	scan_visit(s, off, LEAK_DIRECT);
-	follow_lost(s, off);
+	scan_push_object(s, off);
+}
+
+static bool next_that_leads(struct leak_scan *s)
+{
+	uint64_t i, bits;
+
+	for (; s->leader_at > 0; s->leader_at--) {
+		i = s->leader_at - 1;
+		if (s->white[i] && (bits = s->white[i] & s->inner[i]) != 0) {
+			visit_leader(s, i << 10 | (uint64_t)(63 - __builtin_clzll(bits)) << 4);
+			return true;
+		}
+	}
+	return false;
 }
 
 /* Objects that are left then were dropped from a full stack; each becomes a leader. */
+static bool next_left(struct leak_scan *s)
+{
+	uint64_t i;
+
+	for (i = inner_next(s, s->left_at); i < inner_words(s); i = inner_next(s, i + 1)) {
+		s->left_at = i;
+		if (s->inner[i]) {
+			visit_leader(s, i << 10 | (uint64_t)__builtin_ctzll(s->inner[i]) << 4);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool next_to_visit(struct leak_scan *s)
+{
+	return next_that_leads(s) || next_left(s);
+}
+
+static void find_leaders(struct leak_scan *s)
+{
+	uint64_t i;
+
+	s->mode = SCAN_LEAD;
+	for (i = inner_next(s, 0); i < inner_words(s); i = inner_next(s, i + 1))
+		if (s->inner[i])
+			s->inner[i] = 0;
+	s->next = next_to_lead;
+	s->leader_at = 0;
+	scan_drain(s);
+}
+
 static void visit_leaders(struct leak_scan *s)
 {
-	uint64_t words = s->end >> 10, i, bits;
-
 	s->mode = SCAN_HOLD;
-	for (i = words; i-- > 0;)
-		while (s->white[i] && (bits = s->white[i] & s->inner[i]) != 0)
-			visit_leader(s, i << 10 | (uint64_t)(63 - __builtin_clzll(bits)) << 4);
-	for (i = inner_next(s, 0); i < words; i = inner_next(s, i + 1))
-		while ((bits = s->inner[i]) != 0)
-			visit_leader(s, i << 10 | (uint64_t)__builtin_ctzll(bits) << 4);
+	s->leader_at = s->end >> 10;
+	s->left_at = 0;
+	s->next = next_to_visit;
+	scan_drain(s);
 }
 
 /* Visits a live object that is neither white nor possible. */

@@ -35,11 +35,12 @@ static const void *self_at(const struct mem_view *v, uint64_t addr, size_t n)
 	return (const void *)(uintptr_t)addr;
 }
 
-/* For bytes that the program may have protected: hex dumps, sums. */
+/* For bytes that the program may have protected: hex dumps, sums. A system call for each lost object would take most
+ * of a scan's time, so only memory that cannot be read costs one. */
 static size_t self_read_safe(const struct mem_view *v, void *dst, uint64_t addr, size_t n)
 {
 	(void)v;
-	return os_safe_read(dst, (const void *)(uintptr_t)addr, n);
+	return os_probe_read(dst, (const void *)(uintptr_t)addr, n);
 }
 
 static const struct mem_view self_view = { .read = self_read,
@@ -52,6 +53,12 @@ static const struct mem_view safe_view = {
 	.read = self_read_safe, .at = self_at, .ctx = NULL, .faults = true, .here = true
 };
 
+struct met_object {
+	uint64_t addr;
+	enum leak_class class;
+	bool outside; /* slab's maps do not show it */
+};
+
 struct job {
 	struct leak_result *result;
 	unsigned classes;
@@ -59,9 +66,11 @@ struct job {
 	bool remember; /* the tables of suspects exist */
 	const struct leak_scan *scan;
 	struct leak_sources sources;
-	struct slab_view *heap;
+	const struct slab_view *heap;
 	struct leak_grouper grouper;
 	bool leader_left_out;
+	unsigned nr_met;
+	struct met_object met[32]; /* in the order in which the scan found them */
 };
 
 /* A child of fork has its parent's objects on its heap, which the parent lost or uses.  A tracked object says which
@@ -80,22 +89,40 @@ static bool wanted(struct job *job, const struct slab_object *o, enum leak_class
 }
 
 /* An object that is held only by one that is not reported (the parent's, or reported before) counts as direct. */
-static void visit(void *ctx, uint64_t addr, enum leak_class class)
+static void visit(struct job *job, const struct met_object *m)
 {
-	struct job *job = ctx;
 	struct slab_object o;
 	bool is_wanted;
 
-	job->grouper.outside.find = leak_scan_visits_outside(job->scan) ? leak_sources_at : NULL;
-	if (job->grouper.outside.find ? !leak_sources_at(&job->sources, addr, &o)
-	                              : !slab_view_object(job->heap, addr, &o))
+	if (m->outside ? !leak_sources_at(&job->sources, m->addr, &o) : !slab_view_object(job->heap, m->addr, &o))
 		return;
-	is_wanted = wanted(job, &o, class);
-	if (class == LEAK_DIRECT)
+	is_wanted = wanted(job, &o, m->class);
+	if (m->class == LEAK_DIRECT)
 		job->leader_left_out = !is_wanted;
 	if (is_wanted)
-		leak_group_visit(&job->grouper, addr,
-		                 class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : class);
+		leak_group_add(&job->grouper, &o,
+		               m->class == LEAK_INDIRECT && job->leader_left_out ? LEAK_DIRECT : m->class);
+}
+
+/* Lost objects are met in the order of their links, so each of the words that describe one would be waited for. A batch
+ * waits for one word of all its objects at once. */
+static void visit_batch(struct job *job)
+{
+	for (unsigned step = 0; step < SLAB_VIEW_STEPS; step++)
+		for (unsigned i = 0; i < job->nr_met; i++)
+			slab_view_expect(job->heap, job->met[i].addr, step);
+	for (unsigned i = 0; i < job->nr_met; i++)
+		visit(job, &job->met[i]);
+	job->nr_met = 0;
+}
+
+static void meet(void *ctx, uint64_t addr, enum leak_class class)
+{
+	struct job *job = ctx;
+
+	job->met[job->nr_met++] = (struct met_object){ addr, class, leak_scan_visits_outside(job->scan) };
+	if (job->nr_met == ARRAY_SIZE(job->met))
+		visit_batch(job);
 }
 
 static void count_object(void *ctx, const struct slab_object *o, bool registered)
@@ -128,7 +155,6 @@ static struct leak_scan *scan_create(struct leak_sources *sources, const char **
 
 static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 {
-	static struct slab_view heap; /* too large for a stack; the copy has one thread */
 	struct job *job = ctx;
 	struct leak_result *r = job->result;
 	struct leak_scan *s = scan_create(&job->sources, &r->why);
@@ -138,17 +164,14 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 	leak_scan_notes(s, (uintptr_t)&leak_directory, (struct leak_finder){ leak_sources_at, &job->sources });
 	r->why = leak_roots_scan_self(s, threads, nr);
 	if (!r->why) {
-		mem_copy(&heap, leak_scan_heap(s), sizeof(heap));
-		heap.mem = &safe_view;
-		job->heap = &heap;
+		job->heap = leak_scan_heap(s);
 		job->scan = s;
-		job->grouper = (struct leak_grouper){ .groups = &r->groups,
-			                              .heap = &heap,
-			                              .outside = { NULL, &job->sources } };
-		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, visit, job);
+		job->grouper = (struct leak_grouper){ .groups = &r->groups, .heap = job->heap, .bytes = &safe_view };
+		leak_scan_finish(s, job->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT, meet, job);
+		visit_batch(job);
 		leak_groups_sort(&r->groups);
 		if (job->remember)
-			suspects_sort();
+			suspects_index();
 		leak_scan_get_stats(s, &r->stats);
 		r->done = true;
 	}
@@ -159,7 +182,8 @@ static void scan_self(void *ctx, const struct leak_thread *threads, uint32_t nr)
 
 static enum report_outcome report_group(const struct leak_group *g)
 {
-	struct report_record *r = report_begin(REPORT_UNREFERENCED, "leak");
+	struct report_record *r = report_begin(g->class == LEAK_REACHABLE ? REPORT_REACHABLE : REPORT_UNREFERENCED,
+	                                       "leak");
 	struct report_leak leak = {
 		.class = leak_class_name(g->class),
 		.count = g->count,

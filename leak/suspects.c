@@ -13,14 +13,14 @@
  * bytes have the same sum; a writer has a pointer), it was allocated at least leak.min_age ago, and it was not reported
  * before.
  *
- *     shared memory       scan n-1 (sorted)           scan n (being filled by the copy of the process)
+ *     shared memory       scan n-1 (by address)       scan n (being filled by the copy of the process)
  *                         addr stack when sum ◄────── looked up, flags carried over ── addr stack when sum
  *
  * An object is known by its address, the stack that allocated it, and when.  Without tracks (production) the address
  * and the sum must do, and its age counts from the scan that first met it.
  *
  * The two tables swap places after a scan that went well.  The first scan that needs them makes them.  Memory is taken
- * only for entries that are filled: 32 bytes for a lost object.
+ * only for entries that are filled: 36 to 40 bytes for a lost object.
  *
  * Accepted weakness: at most SUSPECTS_MAX lost objects are remembered.  By kmemleak's rules the rest is not reported;
  * one line says how many. */
@@ -31,10 +31,14 @@
 
 struct suspect {
 	uint64_t addr, sum;
-	uint32_t stack, when, since, flags;
+	uint32_t stack, when, since;
+	uint32_t flags : 2, next : 30; /* next: in the same bucket; index + 1 */
 };
+_Static_assert(sizeof(struct suspect) == 32, "there are many");
 struct table {
 	uint64_t nr, left_out;
+	uint32_t nr_buckets;            /* a power of two */
+	uint32_t buckets[SUSPECTS_MAX]; /* the last suspect with such an address: index + 1 */
 	struct suspect all[SUSPECTS_MAX];
 };
 
@@ -90,18 +94,18 @@ static uint64_t sum_of(const struct mem_view *mem, uint64_t addr, uint64_t size)
 	return h;
 }
 
+static uint32_t *bucket(struct table *t, uint64_t addr)
+{
+	return &t->buckets[(addr * 0x9e3779b97f4a7c15u >> 32) & (t->nr_buckets - 1)];
+}
+
 static const struct suspect *find_before(uint64_t addr)
 {
-	size_t lo = 0, hi = before->nr;
+	uint32_t i = before->nr ? *bucket(before, addr) : 0;
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		if (before->all[mid].addr < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < before->nr && before->all[lo].addr == addr ? &before->all[lo] : NULL;
+	while (i && before->all[i - 1].addr != addr)
+		i = before->all[i - 1].next;
+	return i ? &before->all[i - 1] : NULL;
 }
 
 static bool old_enough(const struct suspect *s)
@@ -142,19 +146,19 @@ bool suspects_meet(const struct mem_view *mem, const struct slab_object *known, 
 	return rule == SUSPECTS_ALL;
 }
 
-/* Shell sort: no recursion, no memory; runs of addresses come in order or in reverse. */
-void suspects_sort(void)
+/* A sort would take longer than all else that is done for a lost object. */
+void suspects_index(void)
 {
-	struct suspect *a = now->all;
+	struct table *t = now;
 
-	for (size_t gap = now->nr / 2; gap; gap = gap == 2 ? 1 : gap * 5 / 11)
-		for (size_t i = gap; i < now->nr; i++) {
-			struct suspect s = a[i];
-			size_t k = i;
-			for (; k >= gap && a[k - gap].addr > s.addr; k -= gap)
-				a[k] = a[k - gap];
-			a[k] = s;
-		}
+	for (t->nr_buckets = 64; t->nr_buckets < t->nr;)
+		t->nr_buckets *= 2;
+	mem_set(t->buckets, 0, t->nr_buckets * sizeof(t->buckets[0]));
+	for (uint32_t i = 0; i < t->nr; i++) {
+		uint32_t *first = bucket(t, t->all[i].addr);
+		t->all[i].next = *first;
+		*first = i + 1;
+	}
 }
 
 /* ---- afterwards ------------------------------------------------------------------------------ */

@@ -32,7 +32,12 @@
  * takes the lock to insert the node, and finds it. Tables of 2 MiB and more ask for huge pages, since all of their
  * pages are used and each lookup reads a different one.
  *
- * A node takes 24 bytes and is never freed: the number of different call paths of a program is bounded, as in the
+ * A walk that kept the outer frames of the last one knows their handle. It looks for a few new frames among the node's
+ * children, the oldest first (depot_step). Nodes lie in memory in the order in which they were made, and a recursion
+ * over a tree comes back to its stacks in that order. So it reads the nodes as a sequence. The table would be read at a
+ * different line for each stack. A node has links to its first few children only. All others are found in the table.
+ *
+ * A node takes 32 bytes and is never freed: the number of different call paths of a program is bounded, as in the
  * kernel.
  */
 #include "lib/lib.h"
@@ -43,12 +48,15 @@ struct depot_node {
 	uint64_t pc;
 	uint32_t parent;
 	uint32_t line; /* the part of the parent's hash that a table's index uses */
+	/* the first child, and the next child of the same parent; 0: there is none. Read without the lock */
+	uint32_t child, sibling;
 };
-_Static_assert(sizeof(struct depot_node) == 24, "a node is 24 bytes");
+_Static_assert(sizeof(struct depot_node) == 32, "a node is half a line of the processor's cache");
 
 #define DEPOT_NODES_MAX (1u << STACK_HANDLE_BITS)
 #define DEPOT_NODES_MIN (1u << 16)
 #define DEPOT_STEP (64u << 10)
+#define CHILDREN_MAX 8u /* more children of a node are found only in the table */
 #define TABLE_BITS_FIRST 10
 #define LINE_SLOTS 8u
 #define LINE_BYTES (LINE_SLOTS * sizeof(uint64_t))
@@ -131,11 +139,13 @@ static size_t depot_space_for(uint64_t limit)
 
 static bool depot_start(void)
 {
-	if (depot_space.base)
+	if (depot_used)
 		return true;
-	if (!stepped_reserve_init(&depot_space, depot_space_for(os_address_space_limit()), DEPOT_STEP))
+	if ((!depot_space.base &&
+	     !stepped_reserve_init(&depot_space, depot_space_for(os_address_space_limit()), DEPOT_STEP)) ||
+	    !stepped_reserve_reach(&depot_space, sizeof(struct depot_node)))
 		return false;
-	depot_used = 1;
+	STORE_RELEASE(depot_used, 1); /* pairs with depot_step, which may read the root now */
 	return true;
 }
 
@@ -210,6 +220,19 @@ static bool depot_make_room(void)
 	return true;
 }
 
+/* Children are read from the oldest on: what a function does first when it is called was also first to be saved. */
+static void depot_link(uint32_t parent, uint32_t i)
+{
+	uint32_t *at = &depot_nodes()[parent].child;
+
+	for (unsigned k = 0; *at; k++) {
+		if (k == CHILDREN_MAX - 1)
+			return;
+		at = &depot_nodes()[*at].sibling;
+	}
+	__atomic_store_n(at, i, __ATOMIC_RELEASE); /* pairs with depot_step */
+}
+
 static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uint64_t pc)
 {
 	size_t before = depot_space.committed;
@@ -227,7 +250,9 @@ static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uin
 	depot_nodes()[i].pc = pc;
 	depot_nodes()[i].parent = parent;
 	depot_nodes()[i].line = (uint32_t)outer;
+	depot_nodes()[i].child = depot_nodes()[i].sibling = 0;
 	STORE_RELEASE(depot_used, i + 1); /* pairs with depot_valid */
+	depot_link(parent, i);
 	depot_enter(depot_table, i);
 	return i;
 }
@@ -237,6 +262,25 @@ static uint32_t depot_insert(uint32_t parent, uint64_t outer, uint64_t hash, uin
 stack_handle depot_find(uint64_t outer, uint64_t hash)
 {
 	return depot_lookup(__atomic_load_n(&depot_table, __ATOMIC_ACQUIRE), outer, hash);
+}
+
+stack_handle depot_step(stack_handle parent, uintptr_t pc)
+{
+	const struct depot_node *nodes;
+	uint32_t i;
+
+	if (unlikely(!parent) && !__atomic_load_n(&depot_used, __ATOMIC_ACQUIRE))
+		return 0;
+	nodes = depot_nodes();
+	i = __atomic_load_n(&nodes[parent].child, __ATOMIC_ACQUIRE);
+	while (i && nodes[i].pc != pc)
+		i = __atomic_load_n(&nodes[i].sibling, __ATOMIC_ACQUIRE);
+	return i;
+}
+
+stack_handle depot_parent(stack_handle handle)
+{
+	return depot_nodes()[handle].parent;
 }
 
 void depot_expect(uint64_t outer)

@@ -339,6 +339,9 @@ uint64_t os_address_space_limit(void);
 /* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
  * descriptor. Under a seccomp filter it can fault when another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
+/* The same without a system call for what is readable, where the handler of SIGSEGV and SIGBUS calls
+ * arch_probe_recover: in a scan for leaks. */
+size_t os_probe_read(void *dst, const void *src, size_t n);
 /* Is the page that holds p readable now? One cheap system call; under a filter (os_filter_set) a load. */
 bool os_page_readable(const void *p);
 /* From now on the handler of SIGSEGV and SIGBUS goes on behind such a load when it faults (arch_probe_recover). */
@@ -541,7 +544,7 @@ bool locks_settle_copy(void);
 /* ---- options.c: the option table ------------------------------------------------------------- */
 
 enum option_mode { MODE_CHECK, MODE_PRODUCTION };
-enum option_fault { FAULT_REPORT, FAULT_PANIC };
+enum option_fault { FAULT_REPORT, FAULT_PANIC, FAULT_ABORT, FAULT_STOP };
 enum option_init_order { INIT_ORDER_OFF, INIT_ORDER_ON, INIT_ORDER_STRICT };
 enum option_harden { HARDEN_OFF, HARDEN_BASIC, HARDEN_FULL };
 enum option_format { FORMAT_TEXT, FORMAT_JSON };
@@ -552,11 +555,13 @@ struct memsan_options {
 #define OPTION_UINT(field, name, def, min, max, unit, help) uint64_t field;
 #define OPTION_ENUM(field, name, def, choices, help) unsigned field;
 #define OPTION_STRING(field, name, def, help) char field[OPTION_STRING_MAX];
+#define OPTION_INTERNAL(field, name, help) char field[OPTION_STRING_MAX];
 #include "lib/options.def"
 #undef OPTION_BOOL
 #undef OPTION_UINT
 #undef OPTION_ENUM
 #undef OPTION_STRING
+#undef OPTION_INTERNAL
 };
 
 enum option_type { OPTION_TYPE_BOOL, OPTION_TYPE_UINT, OPTION_TYPE_ENUM, OPTION_TYPE_STRING };
@@ -569,6 +574,7 @@ struct option_desc {
 	const char *default_text; /* as the user would write it */
 	const char *choices;      /* ENUM: "check|production"; the index is the value */
 	const char *help;
+	bool internal; /* set by the memsan command, of no use to people */
 };
 extern const struct option_desc option_table[];
 extern const size_t option_table_size;
@@ -730,6 +736,8 @@ struct code_copies {
 	uint64_t (*origin)(uint64_t *gregs, bool check);
 	/* A handler returns to this pc in an original: the pc to return to instead, or 0. */
 	uint64_t (*resume)(uint64_t pc);
+	/* Puts the function's own bytes in place of jumps in these bytes, which were read at pc in an original. */
+	void (*original_code)(uint64_t pc, uint8_t *bytes, size_t n);
 	/* The process is about to die at this pc of an original: puts the function's own bytes back. */
 	void (*show_original)(uint64_t pc);
 };

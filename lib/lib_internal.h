@@ -103,6 +103,10 @@ __inline_hot uint64_t depot_mix(uint64_t outer, uintptr_t pc)
 /* The stack with this hash whose outer frames have the hash `outer`; 0: not found. Takes no lock, so it may miss a
  * stack that another thread is inserting. */
 stack_handle depot_find(uint64_t outer, uint64_t hash);
+/* The child of this stack that has one more inner frame, if it is one of the first few. 0: perhaps depot_find or
+ * depot_add finds it. Takes no lock. */
+stack_handle depot_step(stack_handle parent, uintptr_t pc);
+stack_handle depot_parent(stack_handle handle);
 /* Prefetches the line that a search for a stack with these outer frames will read. */
 void depot_expect(uint64_t outer);
 /* Finds or inserts a stack. `parent` is the stack of its outer frames, whose hash is `outer`. Returns parent when the

@@ -63,11 +63,19 @@ const struct option_desc option_table[] = {
 	  .offset = offsetof(struct memsan_options, field), \
 	  .default_text = def,                              \
 	  .help = h },
+#define OPTION_INTERNAL(field, n, h)                        \
+	{ .name = n,                                        \
+	  .type = OPTION_TYPE_STRING,                       \
+	  .offset = offsetof(struct memsan_options, field), \
+	  .default_text = "",                               \
+	  .help = h,                                        \
+	  .internal = true },
 #include "lib/options.def"
 #undef OPTION_BOOL
 #undef OPTION_UINT
 #undef OPTION_ENUM
 #undef OPTION_STRING
+#undef OPTION_INTERNAL
 };
 const size_t option_table_size = ARRAY_SIZE(option_table);
 

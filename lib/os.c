@@ -919,3 +919,14 @@ size_t os_safe_read(void *dst, const void *src, size_t n)
 		done = os_read_by_kernel(dst, (uintptr_t)src, n, &refused);
 	return refused ? os_read_by_probe(dst, (uintptr_t)src, n) : done;
 }
+
+size_t os_probe_read(void *dst, const void *src, size_t n)
+{
+	size_t done;
+
+	if ((uintptr_t)src + n < (uintptr_t)src)
+		return os_safe_read(dst, src, n);
+	done = n - arch_probe_copy(dst, src, n);
+	/* A key of the program may forbid this thread what the kernel may read. */
+	return done < n ? done + os_safe_read((char *)dst + done, (const char *)src + done, n - done) : n;
+}

@@ -1,22 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lib/unwind_save.c - saves stacks in the depot. A stack like the last one costs less than a walk.
  *
- * Three ideas, each built on the one before (the walk itself is in unwind.c):
+ * Four ideas, each built on the one before (the walk itself is in unwind.c):
  *
  * 1. The depot makes the hash of a stack from the hash of its outer frames. So outer frames that did not change need no
  * lookup, and one lookup finds the whole stack.
  *
  * 2. A thread's last trace remembers each frame's state (pc, sp, rbp) and the words that the state was read from. A
  * state and a row determine where the next state is read. So when a new walk comes to a remembered state, and all words
- * further out still have the same values, the walk would go on to the same frames. Their hash is reused, whether or not
- * these are the same activations. A loop that allocates pays for its innermost frames, and for each other frame two or
- * three compares.
+ * further out still have the same values, the walk would go on to the same frames. They are kept, whether or not these
+ * are the same activations. A loop that allocates pays for its innermost frames, and for each other frame one or two
+ * compares.
  *
- *        outermost  frame 0     pc sp rbp  read from  a0 b0      compared, from the inside out
- *                   frame 1     pc sp rbp  read from  a1 b1      compared
- *                   frame 2     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
+ *        outermost  frame 1     pc sp rbp  read from  a1 b1      compared, from the inside out
+ *                   frame 2     pc sp rbp  read from  a2 b2      compared
+ *                   frame 3     pc sp rbp  ◄── the new walk is in this state: only frames further in are new
  *
- * 3. A loop comes back to the same few states: each caller of malloc or free has one. For such a state memsan remembers
+ * In code without frame pointers rbp may hold any value, and a different one each time. This value, in a state or in
+ * the word where it was saved, matters only if a frame further out finds its CFA by it (FRAME_NEEDS_FP).
+ *
+ * 3. A frame that is kept knows its handle in the depot. A few new frames are looked up among the children of that
+ * node. A recursion over a tree thus finds its stacks in the order in which it first made them, which is the order of
+ * the nodes in memory. The depot's table would be read at a different place for each of them.
+ *
+ * 4. A loop comes back to the same few states: each caller of malloc or free has one. For such a state memsan remembers
  * the handle and every word that the walk read. While all words have the same values, the handle is the same (struct
  * memo).
  *
@@ -28,34 +35,50 @@
 
 /* ---- per-thread state ------------------------------------------------------------------------ */
 
-struct trace_frame {
-	struct frame f;     /* the state when this frame is the innermost */
-	struct origin from; /* an absent address points to a word that compares equal */
-	uint64_t hash;      /* the depot's hash of this frame and all outer ones */
-	uint16_t depth;     /* how many frames that hash covers */
-	bool hidden;        /* a frame of memsan's, left out */
-	bool foreign;       /* this origin or one further out is not on the thread's own stack */
+/* A frame of the walk that is under way. */
+struct walked {
+	struct frame f; /* the state when this frame is the innermost */
+	struct origin from;
+	uint64_t row;
 };
 
-/* A trace is stored in the order of the walk, innermost frame first. There are two spaces: one holds the last trace,
- * and the new walk writes to the other. A walk that found nothing to reuse becomes the trace where it stands. When a
- * walk met frame k of the last trace, the walk's frames are moved in front of k. Without room in front, k and the
- * frames outside it are moved behind the walk instead:
- *
- *     space A   [ room | ? i i i k k k k k ]          space B   [ room | n n n n ]
- *                      [ n n n n k k k k k ]   or               [ room | n n n n k k k ] */
-#define TRACE_ROOM 256
+/* A word that a walk read. */
+struct word {
+	uintptr_t at, value;
+};
+
+/* Bits of trace_frame.flags. */
+#define FRAME_HIDDEN 1u      /* a frame of memsan's, left out */
+#define FRAME_INHERITS_FP 2u /* no word: the frame further in has the same fp */
+#define FRAME_NEEDS_FP 4u    /* the walk outwards depends on fp in this state */
+/* and of all frames further out: */
+#define FRAME_ODD 8u      /* one of the rows is not plain */
+#define FRAME_FOREIGN 16u /* one of the origins is not on the thread's own stack */
+
+/* A frame of the last trace. Its pc, and the word that the pc was read from, are its link. */
+struct trace_frame {
+	uintptr_t sp, fp;
+	uint64_t hash;       /* the depot's hash of this frame and all outer ones */
+	stack_handle handle; /* of these frames; 0: look it up by the hash */
+	uint16_t depth;      /* how many frames the hash covers */
+	uint16_t nr_others;  /* how many of the other words this frame and all outer ones were read from */
+	uint8_t flags;
+};
+
+/* Saved frame pointers that matter, and CFAs in memory. */
+struct other_word {
+	struct word word;
+	uint32_t frame;
+};
+
 #define TRACE_FRESH (STACK_FRAMES_MAX + 32) /* frames of one walk; 32 more for memsan's, which do not count */
-#define TRACE_SPACE (TRACE_ROOM + TRACE_FRESH + 256)
-_Static_assert(TRACE_SPACE * 64 % PAGE_SIZE != 0, "the processor takes words at a distance of pages for one");
+#define TRACE_MAX (TRACE_FRESH + 256)
+#define TRACE_STEPS 4 /* so many new frames are looked up one after the other */
 
 /* The stack that was saved for one state of a caller. Only complete stacks with plain rows on the thread's own stack
  * are remembered: a compare is the only check that their words need. A state is remembered when it comes to its place
  * in the table twice in a row, with the same stack. Most states never come again, and to keep their words would be
- * wasted work.
- *
- * In code without frame pointers rbp may hold any value, and a different one in each turn of a loop. This value, in the
- * state or in the word where it was saved, matters only if a frame further out finds its CFA by it. */
+ * wasted work. */
 #define MEMO_BITS 8
 #define MEMO_FRAMES 24
 struct memo {
@@ -68,9 +91,6 @@ struct memo {
 };
 _Static_assert(sizeof(struct memo) == 64, "one line of the cache");
 #define MEMO_WORDS (2 * MEMO_FRAMES + 2)
-struct memo_word {
-	uintptr_t at, value;
-};
 
 /* Used only by its thread; unwind_busy keeps that thread's signal handlers out. Too big for a thread's own stack. */
 struct unwind_thread {
@@ -80,24 +100,16 @@ struct unwind_thread {
 	uint64_t salt; /* unwind_salt of the last trace */
 	uint32_t nr;
 	bool complete;   /* the trace reaches the end of the stack, not only the depth limit */
-	uint8_t space;   /* the space that holds the last trace */
-	bool new_stacks; /* the depot did not know the last stack */
-	struct memo_word memo_words[1 << MEMO_BITS][MEMO_WORDS];
-	struct trace_frame *outermost; /* the last of the nr frames of the last trace */
-	struct trace_frame spaces[2][TRACE_SPACE];
+	bool new_stacks; /* the depot did not know the last stack that was searched by its hash */
+	struct word memo_words[1 << MEMO_BITS][MEMO_WORDS];
+	/* The last trace. The outermost frame is 1; frame 0 stands for the empty stack. A trace ends with the function
+	 * that called the walk's first: the first is at an instruction, not at a return address, so no later walk meets
+	 * it as a caller. */
+	struct word links[TRACE_MAX + 1];
+	struct trace_frame frames[TRACE_MAX + 1];
+	struct other_word others[2 * TRACE_MAX];
+	struct walked fresh[TRACE_FRESH]; /* the present walk's frames, innermost first */
 };
-
-/* Frame i of the last trace, from the outermost on. */
-__inline_hot struct trace_frame *trace_frame(const struct unwind_thread *t, uint32_t i)
-{
-	return t->outermost - i;
-}
-
-/* Where the present walk writes its frames, innermost first. */
-__inline_hot struct trace_frame *trace_fresh(struct unwind_thread *t)
-{
-	return &t->spaces[t->space ^ 1][TRACE_ROOM];
-}
 
 static TLS_IE struct unwind_thread *unwind_self;
 static TLS_IE bool unwind_busy;
@@ -140,8 +152,6 @@ static __cold_path struct unwind_thread *thread_block_first(void)
 	if (!t)
 		return NULL;
 	t->nr = 0;
-	t->space = 0;
-	t->outermost = t->spaces[0];
 	t->salt = __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED);
 	mem_set(&t->view, 0, sizeof(t->view));
 	unwind_self = t;
@@ -206,56 +216,65 @@ void unwind_thread_exit(void)
 
 /* ---- saving, with the last trace ------------------------------------------------------------- */
 
-/* The three differences or-ed together: one branch, not three, for words that nearly always agree. */
-__inline_hot bool origin_unchanged(const struct trace_frame *t)
+static bool word_unchanged(const struct word *w)
 {
-	return ((stack_word(t->from.pc_at) ^ t->f.pc) | (stack_word(t->from.fp_at) ^ t->f.fp) |
-	        (stack_word(t->from.cfa_at) ^ t->f.sp)) == 0;
+	return stack_word(w->at) == w->value;
 }
 
 /* Outside the thread's own stack, words that were readable may have been unmapped. */
-static __cold_path bool origin_readable(struct stack_view *view, const struct trace_frame *t)
+static bool word_still_there(struct stack_view *view, const struct word *w)
 {
-	const uintptr_t at[] = { t->from.pc_at, t->from.fp_at, t->from.cfa_at };
+	return w->at != (uintptr_t)&unwind_never && stack_readable(view, w->at) && word_unchanged(w);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
-		bool inside = at[i] - (uintptr_t)t < sizeof(*t) || at[i] == (uintptr_t)&unwind_never;
-		if (!inside && !stack_readable(view, at[i]))
+static __cold_path bool trace_still_there(struct unwind_thread *t, uint32_t i)
+{
+	for (uint32_t k = i - 1; k > 0; k--)
+		if (!word_still_there(&t->view, &t->links[k]))
 			return false;
-	}
+	for (uint32_t k = t->frames[i - 1].nr_others; k-- > 0;)
+		if (!word_still_there(&t->view, &t->others[k].word))
+			return false;
 	return true;
 }
 
-/* Do all words that led to frames [0, i), the frames outside frame i, still have their old values? *changed is a frame
- * that is known to have changed. With it, a walk that meets many remembered states compares each word only once. */
-static bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
+/* Do all words that led to the frames outside frame i still have their old values? *changed is a frame that is known to
+ * have changed. With it, a walk that meets many remembered states compares each word only once. */
+static inline bool trace_unchanged(struct unwind_thread *t, uint32_t i, uint32_t *changed)
 {
-	bool foreign = i > 0 && trace_frame(t, i - 1)->foreign;
+	const struct word *link = &t->links[i - 1];
 
+	if (unlikely(t->frames[i - 1].flags & FRAME_FOREIGN))
+		return trace_still_there(t, i);
 	if (i > *changed)
 		return false;
-	for (const struct trace_frame *f = trace_frame(t, i); i-- > 0;) {
-		f++;
-		if ((unlikely(foreign) && !origin_readable(&t->view, f)) || !origin_unchanged(f)) {
-			*changed = i;
+	for (; link > t->links; link--)
+		if (unlikely(!word_unchanged(link))) {
+			*changed = (uint32_t)(link - t->links);
 			return false;
 		}
-	}
+	for (uint32_t k = t->frames[i - 1].nr_others; k-- > 0;)
+		if (unlikely(!word_unchanged(&t->others[k].word))) {
+			*changed = t->others[k].frame;
+			return false;
+		}
 	return true;
 }
 
-/* The remembered frame with state f, or -1. *cursor: how many outer frames can still match, since both lists get
- * shallower. */
-__inline_hot int trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
+/* The remembered frame with state f, or 0. *cursor: the innermost frame that can still match, since both lists get
+ * shallower. Frame 0 has sp 0 and no pc. */
+__inline_hot uint32_t trace_match(const struct unwind_thread *t, uint32_t *cursor, const struct frame *f)
 {
-	const struct frame *known;
+	uint32_t i = *cursor;
+	const struct trace_frame *known;
 
-	while (*cursor > 0 && trace_frame(t, *cursor - 1)->f.sp < f->sp)
-		--*cursor;
-	if (*cursor == 0)
-		return -1;
-	known = &trace_frame(t, *cursor - 1)->f;
-	return known->sp == f->sp && known->pc == f->pc && known->fp == f->fp ? (int)*cursor - 1 : -1;
+	while (i && t->frames[i].sp < f->sp)
+		i--;
+	*cursor = i;
+	known = &t->frames[i];
+	if (known->sp != f->sp || t->links[i].value != f->pc)
+		return 0;
+	return known->fp == f->fp || !(known->flags & FRAME_NEEDS_FP) ? i : 0;
 }
 
 /* Is a word of the origin outside home, so that the next walk cannot rely on it? */
@@ -265,155 +284,180 @@ static bool origin_foreign(const struct stack_view *view, const struct origin *o
 	       (o->cfa_at && !window_holds(&view->home, o->cfa_at));
 }
 
-/* Absent words become ones that compare equal. */
-__inline_hot void trace_set_origin(const struct stack_view *view, struct trace_frame *f, const struct origin *from)
+static void trace_add_other(struct unwind_thread *t, uint32_t i, uintptr_t at, uintptr_t value)
 {
-	f->foreign = unlikely(view->foreign) && origin_foreign(view, from);
-	f->from.pc_at = from->pc_at;
-	f->from.fp_at = from->fp_at ? from->fp_at : (uintptr_t)&f->f.fp;
-	f->from.cfa_at = from->cfa_at ? from->cfa_at : (uintptr_t)&f->f.sp;
+	t->others[t->frames[i].nr_others++] = (struct other_word){ { at, value }, i };
 }
 
-/* Moves a frame; addresses that point into the frame, for absent words, point into its new place. Copies field by
- * field: a wider load would wait until the walk's recent stores have reached the cache. */
-__inline_hot void trace_move(volatile struct trace_frame *to, const volatile struct trace_frame *from)
+/* Where frame i was read from this time. All frames outside it are in place. */
+__inline_hot void trace_set_origin(struct unwind_thread *t, uint32_t i, const struct origin *from)
 {
-	uintptr_t fp_at = from->from.fp_at, cfa_at = from->from.cfa_at;
+	struct trace_frame *f = &t->frames[i];
 
-	to->f.pc = from->f.pc;
-	to->f.sp = from->f.sp;
-	to->f.fp = from->f.fp;
-	to->from.pc_at = from->from.pc_at;
-	to->from.fp_at = fp_at == (uintptr_t)&from->f.fp ? (uintptr_t)&to->f.fp : fp_at;
-	to->from.cfa_at = cfa_at == (uintptr_t)&from->f.sp ? (uintptr_t)&to->f.sp : cfa_at;
-	to->hash = from->hash;
-	to->depth = from->depth;
-	to->hidden = from->hidden;
-	to->foreign = from->foreign;
-}
-
-/* Makes the new trace: the walk's frames, then the outermost `keep` frames of the last trace. The innermost frame is at
- * an instruction, not at a return address, so no later walk meets it as a caller. It is left out unless it is hidden.
- * Without room for all frames, the walk's frames are dropped: later walks then meet the trace further out. */
-__inline_hot void trace_replace(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
-{
-	struct trace_frame *fresh = trace_fresh(t), *kept = t->outermost + 1 - keep;
-	uint32_t skip = !fresh[0].hidden, n = nr_fresh - skip;
-
-	if (!keep) {
-		t->space ^= 1;
-		t->outermost = fresh + nr_fresh - 1;
-		t->nr = n;
-	} else if (n <= (uint32_t)(kept - t->spaces[t->space])) {
-		for (uint32_t i = 0; i < n; i++)
-			trace_move(kept - n + i, fresh + skip + i);
-		t->nr = keep + n;
-	} else if (TRACE_ROOM + nr_fresh + keep <= TRACE_SPACE) {
-		for (uint32_t i = 0; i < keep; i++)
-			trace_move(fresh + nr_fresh + i, kept + i);
-		t->space ^= 1;
-		t->outermost = fresh + nr_fresh + keep - 1;
-		t->nr = keep + n;
-	} else {
-		t->nr = keep;
+	t->links[i].at = from->pc_at;
+	f->nr_others = f[-1].nr_others;
+	if (!from->fp_at)
+		f->flags |= FRAME_INHERITS_FP;
+	else if (f->flags & FRAME_NEEDS_FP)
+		trace_add_other(t, i, from->fp_at, f->fp);
+	if (unlikely(from->cfa_at))
+		trace_add_other(t, i, from->cfa_at, f->sp);
+	if (unlikely(t->view.foreign)) {
+		struct origin o = *from; /* a pointer to the walk's would keep that in memory */
+		f->flags |= origin_foreign(&t->view, &o) ? FRAME_FOREIGN : 0;
 	}
 }
 
-/* Frame i of the stack, from the inside out: the fresh frames, then the kept ones. */
-__inline_hot const struct trace_frame *trace_at(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+/* Does the walk from a frame outwards depend on fp in this frame's state? */
+__inline_hot bool trace_needs_fp(const struct trace_frame *outer, unsigned kind)
 {
-	return i < nr_fresh ? trace_fresh(t) + i : trace_frame(t, keep - 1 - (i - nr_fresh));
+	const unsigned inherited = FRAME_INHERITS_FP | FRAME_NEEDS_FP;
+
+	return (kind != ROW_SP && kind != ROW_END) || (outer->flags & inherited) == inherited;
 }
 
-/* The hash of the frames outside frame i. */
-__inline_hot uint64_t trace_outer(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh, uint32_t i)
+/* Adds a frame to the trace. A hidden frame adds nothing to the stack. */
+__inline_hot void trace_add(struct unwind_thread *t, const struct walked *w)
 {
-	return i + 1 < nr_fresh + keep ? trace_at(t, keep, nr_fresh, i + 1)->hash : 0;
+	uint32_t i = ++t->nr;
+	struct trace_frame *f = &t->frames[i];
+	const struct trace_frame *outer = f - 1;
+	unsigned kind = ROW_KIND(w->row), flags = outer->flags & (FRAME_ODD | FRAME_FOREIGN);
+
+	if (trace_needs_fp(outer, kind))
+		flags |= FRAME_NEEDS_FP;
+	if (unlikely(kind > ROW_FP && kind != ROW_END))
+		flags |= FRAME_ODD;
+	t->links[i].value = w->f.pc;
+	f->sp = w->f.sp;
+	f->fp = w->f.fp;
+	if (unlikely(w->row & ROW_HIDDEN)) {
+		flags |= FRAME_HIDDEN;
+		f->hash = outer->hash;
+		f->handle = outer->handle;
+		f->depth = outer->depth;
+	} else {
+		f->hash = depot_mix(outer->hash, w->f.pc);
+		f->handle = 0;
+		f->depth = (uint16_t)(outer->depth + 1);
+	}
+	f->flags = (uint8_t)flags;
+	trace_set_origin(t, i, &w->from);
+}
+
+/* ---- the handle of a trace ------------------------------------------------------------------- */
+
+__inline_hot bool has_handle(const struct trace_frame *f)
+{
+	return f->handle || !f->depth;
+}
+
+/* Gives frame i its handle, when the frame outside it has one. False: the depot is full, or a signal handler must not
+ * insert. Then the trace ends there: no stack has holes. */
+static bool trace_add_handle(struct unwind_thread *t, uint32_t i)
+{
+	struct trace_frame *f = &t->frames[i];
+	const struct trace_frame *outer = f - 1;
+
+	f->handle = outer->handle;
+	if (unlikely(f->flags & FRAME_HIDDEN))
+		return true;
+	f->handle = depot_add(outer->handle, outer->hash, f->hash, t->links[i].value);
+	if (likely(f->handle != outer->handle))
+		return true;
+	t->nr = i - 1;
+	return false;
+}
+
+/* Looks for each frame inside frame `from` among the children of the frame outside it. */
+__inline_hot bool trace_step_inwards(struct unwind_thread *t, uint32_t from)
+{
+	for (uint32_t i = from + 1; i <= t->nr; i++) {
+		struct trace_frame *f = &t->frames[i];
+		if (likely(!(f->flags & FRAME_HIDDEN)))
+			f->handle = depot_step(f[-1].handle, t->links[i].value);
+		if (unlikely(!f->handle) && !trace_add_handle(t, i))
+			return false;
+	}
+	return true;
+}
+
+/* Inserts a new stack: goes outwards to the first frame that the depot knows, then inwards, and adds each frame. */
+static __cold_path bool trace_insert(struct unwind_thread *t)
+{
+	uint32_t i = t->nr;
+
+	for (; !has_handle(&t->frames[i]); i--)
+		if (!(t->frames[i].flags & FRAME_HIDDEN) &&
+		    (t->frames[i].handle = depot_find(t->frames[i - 1].hash, t->frames[i].hash)) != 0)
+			break;
+	while (i++ < t->nr)
+		if (!trace_add_handle(t, i))
+			return false;
+	return true;
 }
 
 /* Called when the last stack was new. If this stack is new too, the depot nearly always knows the stack of one of its
  * next few frames. Prefetches the lines of all of them at once. */
-static void trace_expect(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+static void trace_expect(const struct unwind_thread *t)
 {
-	for (uint32_t i = 1; i < MIN(nr_fresh + keep, 5u); i++)
-		depot_expect(trace_at(t, keep, nr_fresh, i)->hash);
+	for (uint32_t i = t->nr; i > 0 && t->nr - i < 5; i--)
+		depot_expect(t->frames[i - 1].hash);
 }
 
-/* Inserts a new stack: goes outwards to the first frame that the depot knows, then inwards, and adds each frame. When
- * the depot becomes full, the stack ends there: it has no holes. */
-static __cold_path stack_handle trace_insert(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
+/* Finds the whole stack by its hash. A few frames outside get their handles too. */
+static bool trace_find(struct unwind_thread *t)
 {
-	stack_handle handle = 0;
-	uint32_t i, nr = nr_fresh + keep;
-
-	for (i = 0; i < nr; i++) {
-		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
-		if (!f->hidden && (handle = depot_find(trace_outer(t, keep, nr_fresh, i), f->hash)) != 0)
-			break;
-	}
-	while (i-- > 0) {
-		const struct trace_frame *f = trace_at(t, keep, nr_fresh, i);
-		stack_handle child;
-
-		if (f->hidden)
-			continue;
-		child = depot_add(handle, trace_outer(t, keep, nr_fresh, i), f->hash, f->f.pc - (i == 0));
-		if (child == handle)
-			break;
-		handle = child;
-	}
-	return handle;
-}
-
-/* The hash of a path, frame by frame from the outside in. Hidden frames add nothing. */
-struct path {
-	uint64_t hash, outer;
-	uintptr_t last;
-	uint32_t depth;
-	bool foreign;
-};
-
-__inline_hot void path_add(struct path *p, struct trace_frame *f, uintptr_t pc)
-{
-	if (likely(!f->hidden)) {
-		p->last = pc;
-		p->outer = p->hash;
-		p->hash = depot_mix(p->hash, pc);
-		p->depth++;
-	}
-	f->hash = p->hash;
-	f->depth = (uint16_t)p->depth;
-	f->foreign = p->foreign |= f->foreign;
-}
-
-/* Adds the fresh frames to the kept frames [0, keep), and finds or inserts the stack. */
-__inline_hot stack_handle trace_extend(struct unwind_thread *t, uint32_t keep, uint32_t nr_fresh)
-{
-	struct trace_frame *fresh = trace_fresh(t);
-	struct path p = { .hash = 0 };
+	uint32_t i = t->nr;
 	stack_handle handle;
 
-	if (keep) {
-		const struct trace_frame *f = trace_frame(t, keep - 1);
-		p = (struct path){ f->hash, trace_outer(t, keep, 0, 0), f->hidden ? 0 : f->f.pc, f->depth, f->foreign };
-	}
-	for (uint32_t i = nr_fresh - 1; i > 0; i--)
-		path_add(&p, &fresh[i], fresh[i].f.pc);
-	path_add(&p, &fresh[0], fresh[0].f.pc - 1);
 	if (t->new_stacks)
-		trace_expect(t, keep, nr_fresh);
-	handle = likely(p.last) ? depot_find(p.outer, p.hash) : 0;
+		trace_expect(t);
+	while (t->frames[i].flags & FRAME_HIDDEN)
+		i--;
+	handle = depot_find(t->frames[i - 1].hash, t->frames[i].hash);
 	t->new_stacks = !handle;
-	return likely(handle) ? handle : trace_insert(t, keep, nr_fresh);
+	if (unlikely(!handle))
+		return trace_insert(t);
+	for (uint32_t k = i; k <= t->nr; k++)
+		t->frames[k].handle = handle;
+	for (; i > 1 && t->nr - i < TRACE_STEPS && !has_handle(&t->frames[i - 1]); i--) {
+		if (!(t->frames[i].flags & FRAME_HIDDEN))
+			handle = depot_parent(handle);
+		t->frames[i - 1].handle = handle;
+	}
+	return true;
 }
 
-/* May frame i and those outside be reused below n new frames? If the trace was cut off, the stack must still be deep
- * enough. No stack may be too deep. */
-__inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t n, uint32_t limit)
+/* The trace's handle, after frames were added to the outermost `keep`. False: the depot has only a part of the
+ * stack. */
+__inline_hot bool trace_find_handle(struct unwind_thread *t, uint32_t keep)
 {
-	uint32_t depth = trace_frame(t, i)->depth + n;
+	const struct trace_frame *f = &t->frames[t->nr], *kept = &t->frames[keep];
 
-	return (t->complete || depth >= limit) && depth <= MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
+	if (has_handle(f))
+		return true;
+	if (likely(has_handle(kept) && f->depth - kept->depth <= TRACE_STEPS))
+		return trace_step_inwards(t, keep);
+	return trace_find(t);
+}
+
+/* The innermost frame is not part of the trace. If it is not hidden, it is part of the stack. */
+static __attribute__((noinline)) stack_handle trace_with_innermost(const struct trace_frame *f, uintptr_t pc)
+{
+	stack_handle handle = depot_step(f->handle, pc);
+
+	return handle ? handle : depot_add(f->handle, f->hash, depot_mix(f->hash, pc), pc);
+}
+
+/* ---- the walk -------------------------------------------------------------------------------- */
+
+/* May frame i and those outside be reused below `shown` new frames that are not hidden, of `n` in all? If the trace was
+ * cut off, the stack must still have `least` frames. No stack may be too deep. */
+__inline_hot bool trace_depth_fits(const struct unwind_thread *t, uint32_t i, uint32_t shown, uint32_t n,
+                                   uint32_t least, uint32_t most)
+{
+	return t->frames[i].depth + shown - least <= most - least && i + n <= TRACE_MAX;
 }
 
 /* Walks up to a remembered frame that is unchanged, the end of the stack, or the limit. Returns how many remembered
@@ -424,22 +468,26 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 	struct walk w;
 	struct frame f = frame_first(regs);
 	struct origin from = { .pc_at = (uintptr_t)&unwind_never };
-	struct trace_frame *fresh = trace_fresh(t);
-	uint32_t cursor = t->nr, changed = t->nr, n = 0, shown = 0;
+	uint32_t cursor = t->nr, changed = t->nr + 1, n = 0, shown = 0, i;
 	/* A quarter more than the limit: after a deeper recursion returns a little, the trace can still be reused. */
 	uint32_t max = MIN(limit + limit / 4, (uint32_t)STACK_FRAMES_MAX);
+	uint32_t least = t->complete ? 0 : limit, most = MIN(2 * limit, (uint32_t)STACK_FRAMES_MAX);
 
 	walk_begin(&w, &t->view, &f);
-	for (;; fresh++) {
+	for (struct walked *fresh = t->fresh;; fresh++) {
 		uint64_t row = row_of(f.pc - 1);
-		int i;
 
-		fresh->f = f;
-		trace_set_origin(&t->view, fresh, &from);
-		fresh->hidden = row & ROW_HIDDEN;
+		/* Word by word: a wider copy would wait until the step's stores have reached the cache. */
+		fresh->f.pc = f.pc;
+		fresh->f.sp = f.sp;
+		fresh->f.fp = f.fp;
+		fresh->from.pc_at = from.pc_at;
+		fresh->from.fp_at = from.fp_at;
+		fresh->from.cfa_at = from.cfa_at;
+		fresh->row = row;
 		shown += !(row & ROW_HIDDEN);
 		*nr_fresh = ++n;
-		if (shown >= max || n >= TRACE_FRESH) {
+		if (unlikely(n >= max) && (shown >= max || n >= TRACE_FRESH)) {
 			t->complete = false;
 			return 0;
 		}
@@ -448,12 +496,13 @@ __inline_hot uint32_t trace_walk(struct unwind_thread *t, const struct unwind_re
 			return 0;
 		}
 		i = trace_match(t, &cursor, &f);
-		if (i >= 0 && trace_depth_fits(t, (uint32_t)i, shown, limit) &&
-		    trace_unchanged(t, (uint32_t)i, &changed)) {
+		if (i && trace_depth_fits(t, i, shown, n, least, most) && trace_unchanged(t, i, &changed)) {
 			/* The frame inside may be of another function this time, which saved rbp elsewhere. */
-			trace_set_origin(&t->view, trace_frame(t, (uint32_t)i), &from);
-			trace_frame(t, (uint32_t)i)->foreign |= i > 0 && trace_frame(t, (uint32_t)i - 1)->foreign;
-			return (uint32_t)i + 1;
+			t->frames[i].fp = f.fp;
+			t->frames[i].flags &= (uint8_t) ~(FRAME_INHERITS_FP | FRAME_FOREIGN);
+			t->frames[i].flags |= t->frames[i - 1].flags & FRAME_FOREIGN;
+			trace_set_origin(t, i, &from);
+			return i;
 		}
 	}
 }
@@ -471,7 +520,7 @@ __inline_hot bool memo_is_of(const struct memo *m, const struct unwind_regs *reg
 	return ((m->pc ^ regs->pc) | (m->sp ^ regs->sp) | (m->ret ^ regs->ret)) == 0;
 }
 
-__inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct memo *m)
+__inline_hot struct word *memo_words(struct unwind_thread *t, const struct memo *m)
 {
 	return t->memo_words[m - t->memos];
 }
@@ -479,7 +528,7 @@ __inline_hot struct memo_word *memo_words(struct unwind_thread *t, const struct 
 /* 0: not remembered, or a word has changed. */
 __inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *m, const struct unwind_regs *regs)
 {
-	const struct memo_word *w = memo_words(t, m), *end = w + m->nr;
+	const struct word *w = memo_words(t, m), *end = w + m->nr;
 	uintptr_t changed = (m->fp ^ regs->fp) & m->fp_mask;
 
 	if (!memo_is_of(m, regs) || !m->handle)
@@ -489,51 +538,24 @@ __inline_hot stack_handle memo_find(struct unwind_thread *t, const struct memo *
 	return changed ? 0 : m->handle;
 }
 
-/* Does the walk depend on fp in this frame's state? `outer`: does it depend on fp in the state of the next frame
- * out? */
-static bool memo_needs_fp(const struct trace_frame *f, const struct trace_frame *next, bool outer)
-{
-	unsigned kind = ROW_KIND(row_of(f->f.pc - 1));
-
-	if (kind != ROW_SP && kind != ROW_END)
-		return true;
-	return outer && next->from.fp_at == (uintptr_t)&next->f.fp;
-}
-
-/* Is the first frame memsan's, and the second the known caller? */
-static bool memo_begins(struct unwind_thread *t, const struct unwind_regs *regs, uint32_t keep, uint32_t nr_fresh)
-{
-	return trace_at(t, keep, nr_fresh, 0)->hidden && ROW_KIND(row_of(regs->pc)) <= ROW_FP &&
-	       trace_at(t, keep, nr_fresh, 1)->f.pc == regs->ret;
-}
-
 /* Collects the words that the walk read. False: the stack is cut off or too deep, has a step that is not plain, has
- * code outside all modules (a module may be loaded there later), or leaves the thread's own stack. Goes from the
- * outside in, since only the frames further out tell whether a saved fp is used. The state covers memsan's own frame
- * and the return address in its caller (memo_is_of). So of these two frames only the caller's fp is collected. */
-static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep,
-                      uint32_t nr_fresh)
+ * code outside all modules (a module may be loaded there later), or leaves the thread's own stack. The state covers
+ * memsan's own frame and the return address in its caller (memo_is_of), the innermost frame of the trace. */
+static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs)
 {
-	const struct trace_frame *f, *next = NULL;
-	uint32_t i, nr = nr_fresh + keep;
-	struct memo_word *words = memo_words(t, m), *w = words;
-	bool needs_fp = false;
+	const struct trace_frame *f = &t->frames[t->nr];
+	unsigned kind = ROW_KIND(t->fresh[0].row);
+	struct word *words = memo_words(t, m), *w = words;
 
-	if (!t->complete || nr < 2 || nr > MEMO_FRAMES + 2 || t->view.foreign ||
-	    (keep && trace_frame(t, keep - 1)->foreign) || !memo_begins(t, regs, keep, nr_fresh))
+	if (!t->complete || t->nr < 1 || t->nr > MEMO_FRAMES + 1 || t->view.foreign ||
+	    f->flags & (FRAME_FOREIGN | FRAME_ODD) || !(t->fresh[0].row & ROW_HIDDEN) || kind > ROW_FP ||
+	    t->links[t->nr].value != regs->ret)
 		return false;
-	for (i = nr - 1; i > 0; i--, next = f) {
-		f = trace_at(t, keep, nr_fresh, i);
-		if (f->from.pc_at == (uintptr_t)&unwind_never || f->from.cfa_at != (uintptr_t)&f->f.sp ||
-		    ROW_KIND(row_of(f->f.pc - 1)) == ROW_NO_CFI)
-			return false;
-		needs_fp = memo_needs_fp(f, next, needs_fp);
-		if (i > 1)
-			*w++ = (struct memo_word){ f->from.pc_at, f->f.pc };
-		if (needs_fp && f->from.fp_at != (uintptr_t)&f->f.fp)
-			*w++ = (struct memo_word){ f->from.fp_at, f->f.fp };
-	}
-	m->fp_mask = memo_needs_fp(trace_at(t, keep, nr_fresh, 0), next, needs_fp) ? UINTPTR_MAX : 0;
+	for (uint32_t i = t->nr - 1; i > 0; i--)
+		*w++ = t->links[i];
+	for (uint32_t i = 0; i < f->nr_others; i++)
+		*w++ = t->others[i].word;
+	m->fp_mask = trace_needs_fp(f, kind) ? UINTPTR_MAX : 0;
 	if ((w - words) % 2) {
 		*w = w[-1];
 		w++;
@@ -542,17 +564,18 @@ static bool memo_fill(struct unwind_thread *t, struct memo *m, const struct unwi
 	return true;
 }
 
-static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, uint32_t keep,
-                      uint32_t nr_fresh, stack_handle handle)
+/* whole: the depot has all of the stack. */
+static void memo_keep(struct unwind_thread *t, struct memo *m, const struct unwind_regs *regs, stack_handle handle,
+                      bool whole)
 {
-	bool again = memo_is_of(m, regs) && m->last == handle && regs->ret;
+	bool again = memo_is_of(m, regs) && m->last == handle && regs->ret && whole;
 
 	m->pc = regs->pc;
 	m->sp = regs->sp;
 	m->ret = regs->ret;
 	m->fp = regs->fp;
 	m->last = handle;
-	m->handle = again && memo_fill(t, m, regs, keep, nr_fresh) ? handle : 0;
+	m->handle = again && memo_fill(t, m, regs) ? handle : 0;
 }
 
 struct plain_save {
@@ -583,10 +606,17 @@ static __attribute__((noinline)) stack_handle save_walking(struct unwind_thread 
                                                            struct memo *m)
 {
 	uint32_t nr_fresh, keep = trace_walk(t, regs, (uint32_t)MIN(options.stack_depth, STACK_FRAMES_MAX), &nr_fresh);
-	stack_handle handle = trace_extend(t, keep, nr_fresh);
+	stack_handle handle;
+	bool whole;
 
-	memo_keep(t, m, regs, keep, nr_fresh, handle);
-	trace_replace(t, keep, nr_fresh);
+	t->nr = keep;
+	for (uint32_t i = nr_fresh - 1; i > 0; i--)
+		trace_add(t, &t->fresh[i]);
+	whole = trace_find_handle(t, keep);
+	handle = t->frames[t->nr].handle;
+	if (unlikely(whole && !(t->fresh[0].row & ROW_HIDDEN)))
+		handle = trace_with_innermost(&t->frames[t->nr], t->fresh[0].f.pc - 1);
+	memo_keep(t, m, regs, handle, whole);
 	thread_leave();
 	return handle;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 dist_man_MANS += man/memsan.1 man/memsan-run.1 man/memsan-decode.1 man/memsan-report.1
 dist_man_MANS += man/memsan-report.5 man/memsan-leak.1 man/memsan-describe.1 man/memsan-slabinfo.1
-dist_man_MANS += man/memsan-stat.1 man/memsan-cc.1 man/memsan.3
+dist_man_MANS += man/memsan-stat.1 man/memsan-doctor.1 man/memsan-cc.1 man/memsan.3
 nodist_man_MANS += man/memsan-options.7 man/memsan-reports.7
 EXTRA_DIST += man/memsan-options.7.in man/memsan-reports.7.in
 CLEANFILES += man/memsan-options.7 man/memsan-reports.7

@@ -12,6 +12,7 @@
 #include "shadow/abi.h"
 
 #include <signal.h>
+#include <limits.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -54,12 +55,54 @@ static void complain_option(void *ctx, const char *line)
 	report_line("%s", line);
 }
 
+/* https://no-color.org, https://bixense.com/clicolors */
+static enum report_colour colour_wanted(void)
+{
+	const char *no = environment_get("NO_COLOR"), *force = environment_get("CLICOLOR_FORCE"),
+		   *term = environment_get("TERM");
+
+	if (no && *no)
+		return COLOUR_NEVER;
+	if (force && *force && !str_equal(force, "0"))
+		return COLOUR_ALWAYS;
+	return !term || str_equal(term, "dumb") ? COLOUR_NEVER : COLOUR_TERMINAL;
+}
+
+/* An interpreter with an allocator of its own gives memsan large blocks, and cuts the objects itself. */
+static void hint_interpreter(void)
+{
+	static const struct {
+		const char *name, *variable, *hint;
+	} interpreters[] = {
+		{ "python", "PYTHONMALLOC",
+		  "with PYTHONMALLOC=malloc in the environment, memsan sees each object of Python" },
+		{ "ruby", "RUBY_FREE_AT_EXIT",
+		  "with RUBY_FREE_AT_EXIT=1 in the environment, Ruby frees its objects before leaks are looked for" },
+		{ "perl", "PERL_DESTRUCT_LEVEL",
+		  "with PERL_DESTRUCT_LEVEL=2 in the environment, Perl frees its objects before leaks are looked for" },
+		{ "node", "NODE_OPTIONS",
+		  "JavaScript's objects lie in V8's own heap; memsan sees those of add-ons and of Node itself" },
+	};
+	static char exe[PATH_MAX];
+	const char *base;
+	long n = os_exe_path(exe, sizeof(exe) - 1);
+
+	if (n <= 0)
+		return;
+	exe[n] = 0;
+	base = str_last(exe, '/');
+	for (size_t i = 0; base && i < ARRAY_SIZE(interpreters); i++)
+		if (str_starts(base + 1, interpreters[i].name) && !environment_get(interpreters[i].variable))
+			report_set_hint(interpreters[i].hint);
+}
+
 static void read_options(bool secure)
 {
 	const char *text, *bad;
 
 	options_set_defaults(&options);
 	reports_init(secure);
+	report_set_colour(secure ? COLOUR_NEVER : colour_wanted());
 	if (&memsan_default_options) {
 		text = memsan_default_options();
 		if (text)
@@ -75,6 +118,7 @@ static void read_options(bool secure)
 	if (secure)
 		options.fail_log[0] = options.suppressions[0] = '\0';
 	reports_configure();
+	hint_interpreter();
 	bad = slab_debug_check(options.slab_debug);
 	if (bad) {
 		report_line("slab_debug: '%s' is not a list of FZPUT (or -), optionally ',' and cache names; ignored",
@@ -95,6 +139,7 @@ static void start_locked(void)
 	live_counters_start();
 	deep_start();
 	slab_set_report_hook(dispatch_finding);
+	hooks_connect();
 	leak_connect();
 	slab_set_trace_hook(trace_event);
 	ok = slab_init();

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 runtime_sources += preload/init.c preload/allocate.c preload/interrupted.c preload/malloc.c preload/new.c \
-	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/caches.c preload/views.c \
+	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/hooks.c preload/caches.c \
+	preload/views.c \
 	preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
 	preload/unseen/limits.c preload/unseen/dup.c
 include_HEADERS += preload/memsan.h
@@ -58,3 +59,10 @@ libmemsan.a: libruntime.la
 		--rename-section .text.startup=memsan_text libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
+
+# For static programs that memsan-cc links in a build tree: the path of the helper (reports/helper.c).
+noinst_DATA = memsan-helper.o
+memsan-helper.o: Makefile
+	$(AM_V_GEN){ echo '.section .note.GNU-stack,""'; echo '.section memsan_helper,"aR"'; \
+		echo ".asciz \"`pwd`/memsan-symbolize\""; } | $(CC) -c -x assembler -o $@ -
+CLEANFILES += memsan-helper.o

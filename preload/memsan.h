@@ -37,6 +37,7 @@ struct memsan_stats {
 	/* not fenced because their allocation stack already had an object in the pool */
 	unsigned long long fence_skipped_covered;
 	unsigned long long fence_skipped_capacity; /* not fenced, because the pool was full */
+	unsigned long long reports_repeated;       /* reports like an earlier one, which were not printed */
 };
 int memsan_stat(struct memsan_stats *stats);
 
@@ -218,6 +219,18 @@ const char *memsan_leak_default_suppressions(void);
 /* The number of reports about this process so far, without repetitions of the same report.  Thread-safe and
  * async-signal-safe. */
 unsigned memsan_report_count(void);
+
+/* A program may define this function: it gets each report that was printed, as text and as one line of JSON
+ * (memsan-report(5)), whatever option format says.  The strings live until it returns.  memsan calls it in the thread
+ * that made the report, after the report was written and before fault=panic or fault=abort end the program.  All
+ * signals are blocked meanwhile, and 100 KiB of stack are there.  It may allocate, lock and write, but it may have been
+ * called inside of the program's malloc or free: it must not wait for a lock that the program holds while it allocates.
+ * It must return, and not by longjmp or an exception.  A program that is not linked with memsan exports it (-rdynamic).
+ * __asan_on_error, and the function of __asan_set_error_report_callback, are called for each report as well. */
+void memsan_on_report(const char *text, const char *json);
+
+/* Does nothing.  memsan calls it after each report: a place for a debugger's breakpoint. */
+void memsan_breakpoint(void);
 
 /* "0.2.0".  Static storage. */
 const char *memsan_version(void);

@@ -9,6 +9,7 @@
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
  *   views.c      memsan_slabinfo and the other views
  *   api.c        the rest of memsan_*
+ *   hooks.c      what is called after each report
  *   dispatch.c   slab's findings become findings of reports
  *   leak.c       what a leak scan must know of the other detectors
  *   trace.c      slab_debug=T
@@ -150,6 +151,8 @@ void fail_connect(void);
 
 /* ---- leak.c ---------------------------------------------------------------------------------- */
 void leak_connect(void);
+/* hooks.c: the program's functions that are called after each report. */
+void hooks_connect(void);
 void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
 

@@ -173,7 +173,7 @@ static void exit_last(int status, void *unused)
 	}
 	report_summary();
 	/* os_exit_group and a panic do not flush stdio, as exit would do after this last handler. */
-	if (report_count() && (options.exitcode || options.fault == FAULT_PANIC))
+	if (report_count() && (options.exitcode || options.fault == FAULT_PANIC || options.fault == FAULT_ABORT))
 		fflush(NULL);
 	report_batch_end();
 	if (report_count() == 0 || options.exitcode == 0)

@@ -35,9 +35,11 @@ static demangle_fn demangler(void)
 const char *demangle(struct alloc_region *p, const char *name)
 {
 	int status = 0;
-	const char *kept;
+	const char *kept, *rust = demangle_rust(p, name);
 	char *plain;
 
+	if (rust)
+		return rust;
 	if (strncmp(name, "_Z", 2) != 0 || strlen(name) > MANGLED_MAX || !demangler())
 		return name;
 	plain = demangler()(name, NULL, NULL, &status);

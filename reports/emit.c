@@ -10,8 +10,11 @@
  *          │ record_complete (record.c)
  *     helper_render (helper.c) ── none ──► plain_render (plain.c)
  *          │
- *     sink_write (sink.c), sink_notify;  fault=panic ends here, or at the end of the batch
- *          │ lock released, signals as before
+ *     sink_write (sink.c), sink_notify
+ *          │ lock released
+ *     the program's hooks, memsan_breakpoint
+ *          │ lock taken: fault=panic and fault=abort end here, or at the end of the batch
+ *          │ lock released, signals as before: fault=stop
  *
  * Signals are blocked from before the lock is taken until after it is released.  So no handler runs on top of a report
  * and waits for it, and a SIGPIPE or SIGXFSZ of our own writing can be taken back (sink.c).
@@ -24,6 +27,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "reports/reports_internal.h"
@@ -202,33 +206,145 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 	return &record;
 }
 
+/* ---- hooks ----------------------------------------------------------------------------------- */
+
+static struct report_hooks hooks;          /* written once, at start */
+static void (*callback)(const char *text); /* atomic */
+static struct report_view view;            /* under the report lock */
+
+/* A report as the program's functions get it. They run without the report lock, so they have memory of their own. */
+struct told {
+	bool printed;
+	char *memory; /* text, then JSON; NULL: nobody wants them, or there is no memory */
+	bool text, json;
+};
+#define TOLD_SIZE ((size_t)2 * REPORT_TEXT_MAX)
+
+void report_set_hooks(const struct report_hooks *h)
+{
+	hooks = *h;
+}
+
+void report_set_callback(void (*fn)(const char *text))
+{
+	__atomic_store_n(&callback, fn, __ATOMIC_RELEASE);
+}
+
+static void render_copy(const struct report_record *r, unsigned format, char *to, size_t len)
+{
+	bool suppressed;
+
+	if (options.format == format) {
+		mem_copy(to, report_text, len + 1);
+		return;
+	}
+	if (!helper_render(r, format, to, REPORT_TEXT_MAX, &suppressed))
+		plain_render(r, format, to, REPORT_TEXT_MAX);
+}
+
+/* Under the report lock; report_text holds the report, `len` bytes. */
+static void told_prepare(struct told *t, const struct report_record *r, size_t len)
+{
+	t->printed = true;
+	t->json = hooks.json;
+	t->text = hooks.text || __atomic_load_n(&callback, __ATOMIC_ACQUIRE);
+	if ((!t->text && !t->json) || !(t->memory = os_reserve(TOLD_SIZE, PAGE_SIZE)))
+		return;
+	if (!os_commit(t->memory, TOLD_SIZE, false)) {
+		os_release(t->memory, TOLD_SIZE);
+		t->memory = NULL;
+		return;
+	}
+	if (t->text)
+		render_copy(r, FORMAT_TEXT, t->memory, len);
+	if (t->json)
+		render_copy(r, FORMAT_JSON, t->memory + REPORT_TEXT_MAX, len);
+}
+
+static void view_fill(const struct report_record *r, size_t len)
+{
+	view.version = REPORT_VIEW_VERSION;
+	view.sequence = r->sequence;
+	view.tid = r->tid;
+	view.text = report_text;
+	view.text_len = len;
+	view.nr_stacks = r->nr_stacks;
+	for (uint32_t i = 0; i < r->nr_stacks; i++)
+		view.stacks[i] = (struct report_view_stack){ .role = r->stacks[i].role,
+			                                     .nr_frames = r->stacks[i].nr_frames,
+			                                     .frame_size = sizeof(r->stacks[i].frames[0]),
+			                                     .frames = r->stacks[i].frames };
+}
+
+/* With the report lock held, which is given back for a while. A child that shares this memory ends with its parent's
+ * functions untouched. */
+static void told_tell(struct told *t)
+{
+	if (t->printed && hooks.tell && process_is_this()) {
+		lock_release(&report_lock);
+		hooks.tell(&view, t->memory && t->text ? t->memory : NULL,
+		           t->memory && t->json ? t->memory + REPORT_TEXT_MAX : NULL,
+		           __atomic_load_n(&callback, __ATOMIC_ACQUIRE));
+		lock_acquire(&report_lock);
+	}
+	if (t->memory)
+		os_release(t->memory, TOLD_SIZE);
+}
+
 /* ---- end ------------------------------------------------------------------------------------- */
 
+/* Memory that is still in use is told when the user asks for it; the program is well. */
+static bool is_bug(const struct report_record *r)
+{
+	return r->kind != REPORT_REACHABLE;
+}
+
 /* False: a rule suppresses the report. */
-static bool report_print(struct report_record *r)
+static bool report_print(struct report_record *r, struct told *t)
 {
 	bool suppressed;
 	size_t len;
 
 	record_complete(r);
-	len = helper_render(r, report_text, sizeof(report_text), &suppressed);
+	record_legend(r);
+	record_next_step(r);
+	len = helper_render(r, options.format, report_text, sizeof(report_text), &suppressed);
 	if (suppressed)
 		return false;
 	if (len == 0)
-		len = plain_render(r, report_text, sizeof(report_text));
-	sink_write(report_text, len);
-	sink_notify();
+		len = plain_render(r, options.format, report_text, sizeof(report_text));
+	sink_write_report(report_text, len);
+	if (is_bug(r))
+		sink_notify();
+	view_fill(r, len);
+	told_prepare(t, r, len);
 	return true;
 }
 
 void report_panic(void)
 {
-	if (options.exitcode)
+	if (options.exitcode && options.fault != FAULT_ABORT)
 		os_exit_group((int)options.exitcode);
 	os_abort();
 }
 
-static enum report_outcome report_emit(struct report_record *r)
+static bool reports_end_program(void)
+{
+	return options.fault == FAULT_PANIC || options.fault == FAULT_ABORT;
+}
+
+/* Waits for a debugger, or for SIGCONT. Yama lets only a parent attach, unless the process says otherwise. */
+static void stop_here(void)
+{
+	int pid = (int)os_getpid();
+
+	report_line("stopped after the report; to look at it: gdb -p %d; to go on: kill -CONT %d", pid, pid);
+	if (!os_under_seccomp())
+		arch_syscall6(SYS_prctl, PR_SET_PTRACER, (long)PR_SET_PTRACER_ANY, 0, 0, 0, 0);
+	arch_syscall6(SYS_kill, pid, SIGSTOP, 0, 0, 0, 0);
+}
+
+static enum report_outcome report_emit(struct report_record *r, struct told *t)
 {
 	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
@@ -242,10 +358,12 @@ static enum report_outcome report_emit(struct report_record *r)
 		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
 		return REPORT_REPEATED;
 	}
-	if (!report_print(r))
+	if (!report_print(r, t))
 		return REPORT_SUPPRESSED;
+	if (!is_bug(r))
+		return REPORT_PRINTED;
 	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
-	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && options.fault != FAULT_PANIC)
+	if (__atomic_add_fetch(&nr_reports, 1, __ATOMIC_RELAXED) == options.max_reports && !reports_end_program())
 		report_line("max_reports=%llu reached, further reports are left out",
 		            (unsigned long long)options.max_reports);
 	return REPORT_PRINTED;
@@ -302,9 +420,12 @@ void report_batch_end(void)
 enum report_outcome report_end(struct report_record *r)
 {
 	uint64_t mask = saved_mask;
-	enum report_outcome outcome = report_emit(r);
-	bool panics = options.fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED;
+	struct told told = { .memory = NULL };
+	enum report_outcome outcome = report_emit(r, &told);
+	bool panics = reports_end_program() && outcome != REPORT_SUPPRESSED && is_bug(r);
+	bool stops = options.fault == FAULT_STOP && told.printed && is_bug(r);
 
+	told_tell(&told);
 	if (panics && batch_is_mine()) {
 		batch_panics = true;
 	} else if (panics) {
@@ -321,6 +442,8 @@ enum report_outcome report_end(struct report_record *r)
 	}
 	lock_release(&report_lock);
 	signals_restore(mask);
+	if (stops)
+		stop_here();
 	return outcome;
 }
 
@@ -469,6 +592,11 @@ uint32_t report_count(void)
 	return __atomic_load_n(&nr_reports, __ATOMIC_RELAXED);
 }
 
+uint32_t report_repeated_count(void)
+{
+	return __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
+}
+
 /* The program is about to end: wait for a report that another thread is making. */
 static void reports_settle(void)
 {
@@ -482,15 +610,31 @@ static void reports_settle(void)
 	signals_restore(mask);
 }
 
+/* "2 bugs were reported; one of them was found 2 more times". */
+static void summary_line(uint32_t repeated, uint32_t left_out)
+{
+	uint32_t nr = report_count();
+	char line[160];
+	struct fmt_buf b;
+
+	fmt_init(&b, line, sizeof(line));
+	fmt_printf(&b, "%u bug%s reported", nr, nr == 1 ? " was" : "s were");
+	if (repeated)
+		fmt_printf(&b, "; the same bugs showed %u more time%s", repeated, repeated == 1 ? "" : "s");
+	if (left_out)
+		fmt_printf(&b, "; %u further report%s left out", left_out, left_out == 1 ? " was" : "s were");
+	report_line("%s", line);
+}
+
 void report_summary(void)
 {
 	uint32_t repeated, left_out;
 
 	reports_settle();
-	repeated = __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
+	repeated = report_repeated_count();
 	left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
 	if (repeated || left_out)
-		report_line("%u reports (%u repeated, %u left out)", report_count(), repeated, left_out);
+		summary_line(repeated, left_out);
 }
 
 /* With format=json every line of the sinks is a report, so readers need to know only one form.  Messages are for people

@@ -127,6 +127,19 @@ static bool path_relocated(struct fmt_buf *b, const char *self)
 	return !b->truncated;
 }
 
+/* A static program has no library whose place says where the helper is. memsan-cc of a build tree links an object with
+ * the helper's path. The name of its section is a C identifier, so ld defines a symbol for the section's start. */
+extern const char __start_memsan_helper[] __attribute__((weak, visibility("hidden")));
+
+static bool path_linked(struct fmt_buf *b, const char *self)
+{
+	(void)self;
+	if (!__start_memsan_helper)
+		return false;
+	fmt_printf(b, "%s", __start_memsan_helper);
+	return !b->truncated;
+}
+
 static bool path_installed(struct fmt_buf *b, const char *self)
 {
 	(void)self;
@@ -136,7 +149,7 @@ static bool path_installed(struct fmt_buf *b, const char *self)
 
 static bool path_find(void)
 {
-	static bool (*const places[])(struct fmt_buf *, const char *) = { path_build_tree, path_relocated,
+	static bool (*const places[])(struct fmt_buf *, const char *) = { path_build_tree, path_relocated, path_linked,
 		                                                          path_installed };
 	const char *self = module_self_path();
 	struct fmt_buf b;
@@ -510,6 +523,8 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 	}
 }
 
+static unsigned asked_format; /* of the report that is asked for; under the report lock */
+
 static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t len, bool more, struct talk *t,
                                 struct helper_link *link)
 {
@@ -518,7 +533,7 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 		.version = HELPER_WIRE_VERSION,
 		.kind = kind,
 		.size = (uint32_t)len,
-		.format = options.format,
+		.format = asked_format,
 		.timeout_ms = (uint32_t)options.symbolizer_timeout,
 		.more = more,
 		.suggest = options.leak_suggest,
@@ -579,10 +594,11 @@ static size_t helper_question(enum helper_kind kind, const void *data, size_t le
 	return t.head.length;
 }
 
-size_t helper_render(const struct report_record *r, char *buf, size_t size, bool *suppressed)
+size_t helper_render(const struct report_record *r, unsigned format, char *buf, size_t size, bool *suppressed)
 {
 	struct helper_link link;
 
+	asked_format = format;
 	*suppressed = false;
 	if (session.open)
 		return helper_question(HELPER_REPORT, r, sizeof(*r), true, &session.link, buf, size, suppressed);

@@ -107,7 +107,8 @@ void report_put_place(struct fmt_buf *b, const struct report_record *r, const st
 			fmt_printf(b, ")");
 		}
 	} else {
-		fmt_printf(b, "%.1000s+0x%llx", physical->function, (unsigned long long)physical->offset);
+		report_put_short_name(b, physical->function);
+		fmt_printf(b, "+0x%llx", (unsigned long long)physical->offset);
 		if (physical->size)
 			fmt_printf(b, "/0x%llx", (unsigned long long)physical->size);
 		if (m)
@@ -117,21 +118,68 @@ void report_put_place(struct fmt_buf *b, const struct report_record *r, const st
 		fmt_printf(b, " (unloaded)");
 }
 
-void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+/* The innermost function of the main stack, which may be inlined, and its frame. NULL: it is not known. */
+static const struct report_symbol *main_symbol(const struct report_record *r, const struct report_symbols *symbols,
+                                               const struct report_frame **frame, bool *inlined)
 {
 	const struct report_stack *s = report_main_stack(r);
 	const struct report_symbol *found;
 	size_t n;
 
+	*frame = s ? &s->frames[0] : NULL;
+	found = s ? symbols->frame(symbols->ctx, r, *frame, &n) : NULL;
+	*inlined = found && n > 1;
+	return found && n && found[0].function ? found : NULL;
+}
+
+void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	const struct report_frame *f;
+	const struct report_module *m;
+	bool inlined;
+	const struct report_symbol *inner = main_symbol(r, symbols, &f, &inlined);
+
 	fmt_printf(b, "%s", report_kind_name(r->kind));
-	if (!s)
+	if (!f)
 		return;
 	fmt_printf(b, " in ");
-	found = symbols->frame(symbols->ctx, r, &s->frames[0], &n);
-	if (n && found[n - 1].function)
-		report_put_place(b, r, &s->frames[0], &found[n - 1]);
-	else
-		put_bare_place(b, r, &s->frames[0]);
+	if (inner && !inlined) {
+		report_put_place(b, r, f, inner);
+	} else if (inner) {
+		/* The processor knows no such function, so there is no offset in it. */
+		report_put_short_name(b, inner->function);
+		m = report_frame_module(r, f);
+		if (m)
+			fmt_printf(b, " [%.255s]", report_basename(report_str(r, m->path)));
+	} else {
+		put_bare_place(b, r, f);
+	}
+	if (inner && inner->file && inner->line)
+		fmt_printf(b, " at %.255s:%u", report_basename(inner->file), inner->line);
+}
+
+void report_summary_line(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	const struct report_frame *f;
+	bool inlined;
+	const struct report_symbol *inner = main_symbol(r, symbols, &f, &inlined);
+
+	fmt_printf(b, "MEMSAN: %s", report_kind_name(r->kind));
+	if (inner && inner->file) {
+		fmt_printf(b, " %.1000s", inner->file);
+		if (inner->line)
+			fmt_printf(b, ":%u", inner->line);
+		if (inner->line && inner->column)
+			fmt_printf(b, ":%u", inner->column);
+	} else if (f) {
+		fmt_printf(b, " (");
+		put_bare_place(b, r, f);
+		fmt_printf(b, ")");
+	}
+	if (inner) {
+		fmt_printf(b, " in ");
+		report_put_short_name(b, inner->function);
+	}
 }
 
 const char *report_relation(const struct report_record *r, uint64_t *distance)

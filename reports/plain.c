@@ -12,11 +12,11 @@ static const struct report_symbol *plain_frame(void *ctx, const struct report_re
 	return NULL;
 }
 
-size_t plain_render(const struct report_record *r, char *buf, size_t size)
+size_t plain_render(const struct report_record *r, unsigned format, char *buf, size_t size)
 {
 	static const struct report_symbols none = { .ctx = NULL, .frame = plain_frame, .note = NULL };
 
-	if (options.format == FORMAT_JSON)
+	if (format == FORMAT_JSON)
 		return report_render_json(r, &none, buf, size);
 	return report_render_text(r, &none, buf, size);
 }

@@ -173,6 +173,19 @@ void report_add_handle(struct report_record *r, enum report_role role, stack_han
 	stack_fill(r, s, n, false, when);
 }
 
+void report_add_pcs(struct report_record *r, enum report_role role, const uintptr_t *pcs, size_t n)
+{
+	struct report_stack *s = stack_add(r, role);
+
+	if (!s)
+		return;
+	s->tid = r->tid;
+	str_copy(s->thread_name, report_str(r, r->comm), sizeof(s->thread_name));
+	n = MIN(n, (size_t)REPORT_FRAMES);
+	mem_copy(scratch_pcs, pcs, n * sizeof(*pcs));
+	stack_fill(r, s, n, false, 0);
+}
+
 void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc)
 {
 	struct report_stack *s = stack_add(r, role);

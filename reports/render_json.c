@@ -8,6 +8,7 @@
 #include "reports/reports_internal.h"
 
 #define JSON_STRING_MAX 1024   /* bytes that are kept of a string */
+#define JSON_NAME_MAX 32768    /* of a function's name: with templates it may be long */
 #define JSON_TAIL (48u * 1024) /* room for the fields behind the stacks */
 
 static void put_key(struct fmt_buf *b, const char *key)
@@ -103,7 +104,11 @@ static void put_symbol(struct fmt_buf *b, const struct report_record *r, const s
 		fmt_printf(b, "null");
 	}
 	put_bool(b, "unloaded", m && m->unloaded);
-	put_string(b, "function", s ? s->function : NULL);
+	put_key(b, "function");
+	if (s && s->function)
+		fmt_json_string(b, s->function, JSON_NAME_MAX);
+	else
+		fmt_printf(b, "null");
 	put_known_number(b, "function_offset", placed ? s->offset : 0, placed);
 	put_known_number(b, "function_size", placed ? s->size : 0, placed && s->size);
 	put_string(b, "file", s ? s->file : NULL);
@@ -210,7 +215,9 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 		else
 			fmt_printf(b, "??");
 	}
-	fmt_printf(b, "\"}");
+	fmt_printf(b, "\"");
+	put_field(b, "legend", r, r->legend);
+	fmt_printf(b, "}");
 }
 
 /* Only in reports of leaks. */
@@ -226,6 +233,27 @@ static void put_leak(struct fmt_buf *b, const struct report_record *r)
 	put_number(b, "held_objects", r->leak_held_count);
 	put_number(b, "held_bytes", r->leak_held_bytes);
 	fmt_printf(b, "}");
+}
+
+/* What the user can do to learn more. */
+static void put_next(struct fmt_buf *b, const struct report_record *r)
+{
+	const char *text = report_str(r, r->next_commands), *newline;
+
+	put_key(b, "next");
+	if (!r->next) {
+		fmt_printf(b, "null");
+		return;
+	}
+	fmt_printf(b, "{");
+	put_field(b, "text", r, r->next);
+	put_key(b, "commands");
+	fmt_printf(b, "[");
+	for (; *text && (newline = str_char(text, '\n')) != NULL; text = newline + 1) {
+		fmt_printf(b, b->data[b->len - 1] == '[' ? "" : ",");
+		fmt_json_string(b, text, (size_t)(newline - text));
+	}
+	fmt_printf(b, "]}");
 }
 
 static void put_notes(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
@@ -260,6 +288,9 @@ static void put_identity(struct fmt_buf *b, const struct report_record *r, const
 	put_string(b, "detector", "memsan");
 	put_field(b, "component", r, r->component);
 	put_string(b, "title", title);
+	fmt_init(&t, title, 2048);
+	report_summary_line(&t, r, symbols);
+	put_string(b, "summary", title);
 	put_string(b, "explanation", report_kind_text(r->kind));
 	put_field(b, "detail", r, r->detail);
 }
@@ -292,6 +323,7 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 	put_field(&b, "place", r, r->place);
 	put_memory(&b, r);
 	put_leak(&b, r);
+	put_next(&b, r);
 	put_notes(&b, r, symbols);
 	fmt_printf(&b, "}\n");
 	return b.len;

@@ -90,8 +90,10 @@ static void put_header(struct fmt_buf *b, const struct report_record *r, const s
 		fmt_printf(b, "First byte 0x%02x instead of 0x%02x\n", r->found & 0xff, r->expected & 0xff);
 	if (detail[0])
 		put_line(b, detail);
-	if (report_str(r, r->found_at)[0])
+	if (r->found_at && report_main_stack(r))
 		put_line(b, "The call trace shows where the damage was found; it was done earlier.");
+	else if (r->found_at)
+		put_line(b, "The damage was done earlier, at a place that is not known.");
 	fmt_printf(b, "\n");
 	put_process(b, r);
 	report_put_fault(b, r);
@@ -116,7 +118,8 @@ static void put_frame(struct fmt_buf *b, const struct report_record *r, const st
 	const char *indent = r->leak_class ? "   " : "";
 
 	for (size_t i = 0; i + 1 < n; i++, start = b->len) {
-		fmt_printf(b, "%s %.1000s", indent, found[i].function ? found[i].function : "?");
+		fmt_printf(b, "%s ", indent);
+		report_put_short_name(b, found[i].function ? found[i].function : "?");
 		put_location(b, &found[i]);
 		fmt_printf(b, " (inlined)");
 		end_line(b, start);
@@ -235,20 +238,23 @@ static void put_stacks(struct fmt_buf *b, const struct report_record *r, const s
 				put_stack(b, r, &r->stacks[i], symbols, report_stack_limit(b, TEXT_TAIL, left--));
 }
 
+/* Lines of a string, each with its newline. */
+static void put_lines(struct fmt_buf *b, const char *text, const char *indent)
+{
+	const char *newline;
+
+	for (; *text && (newline = str_char(text, '\n')) != NULL; text = newline + 1) {
+		size_t start = b->len;
+		fmt_printf(b, "%s%.*s", indent, (int)(newline - text), text);
+		end_line(b, start);
+	}
+}
+
 /* Lines with names from the program's data. */
 static void put_place(struct fmt_buf *b, const struct report_record *r)
 {
-	const char *text = report_str(r, r->place), *newline;
-
 	fmt_printf(b, "\n");
-	for (; *text; text = newline + 1) {
-		size_t start = b->len;
-		newline = str_char(text, '\n');
-		if (!newline)
-			break;
-		fmt_printf(b, "%.*s", (int)(newline - text), text);
-		end_line(b, start);
-	}
+	put_lines(b, report_str(r, r->place), "");
 }
 
 static void put_object(struct fmt_buf *b, const struct report_record *r)
@@ -320,7 +326,8 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 		fmt_printf(b, "\nMemory state around the buggy address (a shadow byte for %u bytes of memory):\n",
 		           r->memory_scale);
 	else
-		fmt_printf(b, "\nMemory around the buggy address (bytes; cc red zone; 6b, a5 at the end: freed):\n");
+		fmt_printf(b, "\nMemory around the buggy address (bytes%s%.200s):\n", r->legend ? "; " : "",
+		           report_str(r, r->legend));
 	for (size_t row = 0; row < r->memory_len; row += ROW) {
 		uint64_t start = r->memory_addr + row * memory_scale(r);
 		bool marked = r->memory_mark - start < MIN((uint64_t)ROW, r->memory_len - row) * memory_scale(r);
@@ -334,6 +341,8 @@ static void put_memory(struct fmt_buf *b, const struct report_record *r)
 			fmt_printf(b, "%*s^\n", (int)column, "");
 		}
 	}
+	if (r->memory_scale && r->legend)
+		fmt_printf(b, "Shadow bytes: %.1000s\n", report_str(r, r->legend));
 }
 
 /* Does any frame of this module have no function? */
@@ -393,8 +402,8 @@ static void put_leak_head(struct fmt_buf *b, const struct report_record *r, cons
 {
 	size_t start = b->len;
 
-	fmt_printf(b, "unreferenced object 0x%llx (size %llu):\n", (unsigned long long)r->obj_addr,
-	           (unsigned long long)r->obj_size);
+	fmt_printf(b, "%s object 0x%llx (size %llu):\n", r->kind == REPORT_REACHABLE ? "reachable" : "unreferenced",
+	           (unsigned long long)r->obj_addr, (unsigned long long)r->obj_size);
 	start = b->len;
 	fmt_printf(b, "  comm \"%.100s\", pid %u", report_str(r, r->comm), r->pid);
 	if (s && s->tid) {
@@ -451,10 +460,25 @@ static size_t render_leak(struct fmt_buf *b, const struct report_record *r, cons
 	if (i < frames)
 		fmt_printf(b, "    (%u more frames left out: the report would be too long)\n", frames - i);
 	else if (!frames)
-		fmt_printf(b, "    (no stack was recorded)\n");
+		fmt_printf(b, "    (no stack was recorded%s%.400s)\n", r->next ? ": " : "", report_str(r, r->next));
 	put_modules(b, r, symbols);
 	fmt_printf(b, "\n");
 	return b->len;
+}
+
+static void put_end(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
+{
+	size_t start;
+
+	if (r->next) {
+		fmt_printf(b, "\nNext: %.400s%s\n", report_str(r, r->next), r->next_commands ? ":" : "");
+		put_lines(b, report_str(r, r->next_commands), " ");
+	}
+	fmt_printf(b, "\n");
+	start = b->len;
+	fmt_printf(b, "SUMMARY: ");
+	report_summary_line(b, r, symbols);
+	end_line(b, start);
 }
 
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size)
@@ -469,6 +493,7 @@ size_t report_render_text(const struct report_record *r, const struct report_sym
 	put_object(&b, r);
 	put_memory(&b, r);
 	put_modules(&b, r, symbols);
+	put_end(&b, r, symbols);
 	fmt_printf(&b, RULE);
 	return b.len;
 }

@@ -7,6 +7,7 @@
  *
  *   kinds.def, kinds.c  every kind of report: name, class, explanation
  *   layout.c            shared by the text and the JSON of a report
+ *   short_name.c        names of functions as people say them
  *   render_text.c       a record as text
  *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON
@@ -15,17 +16,20 @@
  *
  *   finding.c           a detector's finding becomes a record
  *   record.c            fills a record in stages
+ *   next_step.c         what the user can do to learn more, with the commands
  *   api_names.c         names of the functions that allocate and free
  *   emit.c              one report at a time: what is printed, and when
  *   helper.c            starts and asks the symbolizer helper
  *   plain.c             prints without the helper
  *   sink.c              writes the text where reports go
+ *   colour.c            the text with the colours of a terminal
  *
  * Tool half (helper and memsan command):
  *
  *   symbolize.c         modules and ELF symbols
  *   symbolize_dwarf.c   functions and lines
  *   demangle.c          names as people write them
+ *   demangle_rust.c     Rust's
  *   function_address.c  where a function of a given name starts
  *   functions.c         the code of the functions that a pattern names
  *   function_match.c    what such a pattern means
@@ -58,7 +62,7 @@ enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_F
 enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
 
 #define REPORT_MAGIC 0x5052534du /* "MSRP" */
-#define REPORT_VERSION 2
+#define REPORT_VERSION 3
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
@@ -105,6 +109,8 @@ struct report_fault {
 	uint64_t words[8];
 	uint64_t stack_lo, stack_hi; /* a stack that overflowed */
 };
+/* For memory whose allocation has no stack: report_record.next. */
+#define REPORT_NEXT_TRACKING "slab_debug=U records the stacks of allocations"
 /* A plain, versioned block of bytes.  The runtime writes it; the helper reads it, and so may another process, or a
  * reader of a core file. */
 struct report_record {
@@ -133,8 +139,10 @@ struct report_record {
 	uint32_t obj_cache; /* strings: cache name */
 	uint32_t obj_state; /* 0 allocated, 1 freed (quarantine), 2 free */
 	uint64_t slot_addr, slot_size;
-	uint32_t obj_api; /* strings: "malloc", "operator new", … or 0 */
-	uint32_t place;   /* strings: lines about a variable, each with its newline, or 0 */
+	uint32_t obj_api;             /* strings: "malloc", "operator new", … or 0 */
+	uint32_t place;               /* strings: lines about a variable, each with its newline, or 0 */
+	uint32_t next, next_commands; /* strings: what to do now; commands for that, each with its newline; or 0 */
+	uint32_t legend, legend_pad;  /* strings: what the bytes of the memory rows mean, or 0 */
 	/* memory rows: the bytes when the report was made; or shadow bytes, each for memory_scale bytes of memory */
 	uint32_t memory_scale; /* 0: the bytes themselves */
 	uint32_t memory_len;
@@ -179,8 +187,30 @@ struct finding {
 };
 /* False: no report was made; report_begin says when. */
 bool report_finding(const struct finding *f);
-/* Ends the process with exitcode, or by SIGABRT if that is 0. */
+/* Ends the process with exitcode, or by SIGABRT if that is 0 or with fault=abort. */
 __attribute__((noreturn)) void report_panic(void);
+/* A report that was printed, for debuggers, which read it in the process or in its core file. */
+#define REPORT_VIEW_VERSION 1
+struct report_view {
+	uint32_t version, sequence, tid, nr_stacks;
+	const char *text; /* as it was printed, or NULL */
+	uint64_t text_len;
+	struct report_view_stack {
+		uint32_t role, nr_frames, frame_size, pad; /* role: enum report_role */
+		const struct report_frame *frames;
+	} stacks[REPORT_STACKS];
+};
+/* Called after each report that was printed, in its thread, without the report lock.  Signals are blocked, and the
+ * stack may be one of memsan's own.  text and json are NULL unless they were asked for. */
+struct report_hooks {
+	bool text, json; /* wanted */
+	void (*tell)(const struct report_view *view, const char *text, const char *json,
+	             void (*callback)(const char *text));
+};
+/* Once, at start. */
+void report_set_hooks(const struct report_hooks *hooks);
+/* One more function that gets the text; NULL: none. */
+void report_set_callback(void (*callback)(const char *text));
 /* A function that does not allow overlap is given two ranges that overlap.  fill: as in struct finding, or NULL. */
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
@@ -195,6 +225,10 @@ void report_set_access(struct report_record *r, uintptr_t addr, size_t size, enu
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact);
 /* A saved stack, with its thread and the jiffies at which it was taken (0: not known). */
 void report_add_handle(struct report_record *r, enum report_role role, stack_handle h, uint32_t thread, uint32_t when);
+/* Return addresses of this thread that were found in another way than by unwinding. */
+void report_add_pcs(struct report_record *r, enum report_role role, const uintptr_t *pcs, size_t n);
+/* One more sentence for reports that have no next step; static text. */
+void report_set_hint(const char *hint);
 /* One frame alone: the function at pc (role FRAME). */
 void report_add_pc(struct report_record *r, enum report_role role, uintptr_t pc);
 /* The heap object, with its stacks. */
@@ -244,6 +278,7 @@ bool report_is_last(uintptr_t addr);
 bool report_was_fault(uintptr_t addr, size_t n);
 bool report_is_mine(void);   /* is this thread in the middle of a report? */
 uint32_t report_count(void); /* reports of this process so far, without repetitions */
+uint32_t report_repeated_count(void);
 /* At exit.  Waits for a report that another thread is making, so that report_count is final.  Then prints one line if
  * reports were repeated or left out. */
 void report_summary(void);
@@ -262,6 +297,9 @@ void report_line(const char *format, ...) __printf_like(1, 2);
 /* Once, single-threaded, before the first line: remembers which file standard error is.  secure (AT_SECURE): no
  * log or report file is ever opened, and only the installed helper is started. */
 void reports_init(bool secure);
+/* Once, at start: when does standard error get colours?  Never in a regular file. */
+enum report_colour { COLOUR_NEVER, COLOUR_TERMINAL, COLOUR_ALWAYS };
+void report_set_colour(enum report_colour colour);
 /* Once, when the options are parsed.  A relative log_path starts at the present directory. */
 void reports_configure(void);
 /* In the child of fork, before lib_fork_child frees the locks: the child counts its own reports.  (lib's fork functions
@@ -292,6 +330,9 @@ struct report_symbols {
 	/* Why a module has no symbols, or NULL. */
 	const char *(*note)(void *ctx, const struct report_record *r, unsigned module);
 };
+/* A C++ or Rust function's name as people say it: without default arguments of templates, and never longer than a line
+ * can hold. The name of a C function stays. */
+void report_put_short_name(struct fmt_buf *b, const char *name);
 /* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are

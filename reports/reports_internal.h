@@ -18,8 +18,11 @@ const struct report_module *report_frame_module(const struct report_record *r, c
 const char *report_role_name(uint32_t role);
 const char *report_state_name(uint32_t state);
 const char *report_access_name(uint32_t access);
-/* "double-free in cleanup+0x2e/0x60 [prog]" */
+/* "double-free in cleanup+0x2e/0x60 [prog] at list.c:31"; an inlined function has no offset: "double-free in put [prog]
+ * at list.c:12". */
 void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
+/* "MEMSAN: double-free /home/me/list.c:31:2 in cleanup", as the sanitizers end their reports. */
+void report_summary_line(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
 /* "func+0xoff/0xsize [module]" for the last symbol of a frame (the function that the processor called), or
  * "module+0xoffset (BuildId …)" for a frame without symbols. */
 void report_put_place(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
@@ -51,6 +54,16 @@ extern const struct report_api_names report_api_names[SLAB_API_NR];
 /* Adds what repetitions do not need: the modules of every frame, the bytes of the memory rows, the program's path. */
 void record_complete(struct report_record *r);
 
+/* ---- next_step.c: after record_complete, when all else is there -------------------------------- */
+
+void record_next_step(struct report_record *r);
+void record_legend(struct report_record *r);
+
+/* ---- colour.c -------------------------------------------------------------------------------- */
+
+/* Writes the NUL-terminated text with colours.  Returns the length; 0: there is no room. */
+size_t colour_report(const char *text, size_t len, char *to, size_t size);
+
 /* ---- sink.c: where reports go ---------------------------------------------------------------- */
 
 void sink_init(bool secure);
@@ -60,6 +73,8 @@ void sink_write_stderr(const char *text, size_t len);
 /* Writes one whole report or line to the sinks.  Each failure gets a line on standard error.  When no sink takes the
  * text, the text goes there too. */
 void sink_write(const char *text, size_t len);
+/* The same for a report; the caller holds the report lock.  A terminal gets it with colours. */
+void sink_write_report(const char *text, size_t len);
 /* One byte to options.notify. */
 void sink_notify(void);
 /* A descriptor >= 2 for the helper's standard error, or -1: there the helper writes a report whose process is gone.
@@ -69,8 +84,9 @@ int sink_borrow(bool *opened);
 /* ---- helper.c: the symbolizer helper, seen from the program ---------------------------------- */
 
 void helper_init(bool secure);
-/* Writes the record's finished text to buf and returns its length; 0: there is no helper, or no answer in time. */
-size_t helper_render(const struct report_record *r, char *buf, size_t size, bool *suppressed);
+/* Writes the record's finished text, in a format of option format, to buf and returns its length; 0: there is no
+ * helper, or no answer in time. */
+size_t helper_render(const struct report_record *r, unsigned format, char *buf, size_t size, bool *suppressed);
 /* Writes a struct helper_ranges to buf and returns its size; 0: no answer. */
 size_t helper_functions(const struct helper_functions *question, char *buf, size_t size);
 /* Starts one helper for all reports from now on, and gives it the rules, if any.  Writes the helper's messages about
@@ -81,7 +97,7 @@ size_t helper_session_end(char *buf, size_t size);
 
 /* ---- plain.c: a report without the helper ---------------------------------------------------- */
 
-size_t plain_render(const struct report_record *r, char *buf, size_t size);
+size_t plain_render(const struct report_record *r, unsigned format, char *buf, size_t size);
 
 #ifdef MEMSAN_TOOL
 /* ---- tool half: what the symbolizer's files share -------------------------------------------- */
@@ -111,6 +127,8 @@ struct lookup {
 
 /* demangle.c: a C++ or Rust name as people write it, in the region; any other name as it is. */
 const char *demangle(struct alloc_region *p, const char *name);
+/* demangle_rust.c: a Rust name; NULL: it is none, or there is no memory. */
+const char *demangle_rust(struct alloc_region *region, const char *name);
 /* The same for an ELF symbol, whose name may end with a version. */
 const char *demangle_symbol(struct alloc_region *p, const char *name);
 /* function_address.c: the functions of a file by name, in the region; NULL: out of memory. */

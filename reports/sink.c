@@ -19,7 +19,9 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <asm/termbits.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -380,7 +382,27 @@ void sink_write_stderr(const char *text, size_t len)
 	write_stderr(text, len);
 }
 
-void sink_write(const char *text, size_t len)
+static enum report_colour colour; /* written once, at start */
+
+void report_set_colour(enum report_colour c)
+{
+	colour = c;
+}
+
+static bool takes_colours(int fd)
+{
+	char settings[64]; /* the kernel's struct termios takes 36 bytes */
+	struct stat st;
+
+	if (colour == COLOUR_NEVER || options.format != FORMAT_TEXT || os_filter_set() || !stat_fd(fd, &st))
+		return false;
+	if (colour == COLOUR_ALWAYS)
+		return !S_ISREG(st.st_mode);
+	return S_ISCHR(st.st_mode) && arch_syscall6(SYS_ioctl, fd, TCGETS, (long)settings, 0, 0, 0) == 0;
+}
+
+/* Writes to the files that were asked for.  False: none took the text. */
+static bool write_files(const char *text, size_t len)
 {
 	bool to_stderr = true;
 	char name[1200];
@@ -395,8 +417,26 @@ void sink_write(const char *text, size_t len)
 		else
 			to_stderr = false;
 	}
-	if (to_stderr)
+	return !to_stderr;
+}
+
+void sink_write(const char *text, size_t len)
+{
+	if (!write_files(text, len))
 		write_stderr(text, len);
+}
+
+void sink_write_report(const char *text, size_t len)
+{
+	static char coloured[REPORT_TEXT_MAX + 65536]; /* under the report lock */
+	int fd;
+	size_t n;
+
+	if (write_files(text, len))
+		return;
+	fd = stderr_fd();
+	n = fd >= 0 && takes_colours(fd) ? colour_report(text, len, coloured, sizeof(coloured)) : 0;
+	write_stderr(n ? coloured : text, n ? n : len);
 }
 
 /* `memsan run` passes its own memfd as /proc/PID/fd/N.  When memsan has ended, or in another pid namespace, that link

@@ -72,9 +72,9 @@ ABI_CLASSES(STACK_FUNCTIONS)
 void shadow_summary(void)
 {
 	if (options.use_after_return && map_state == MAP_FULL && map_instrumented && !fake_stack_asked)
-		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame (functions "
-		            "compiled "
-		            "with -fsanitize=address do, and by memsan-cc with gcc)");
+		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame; functions "
+		            "do that "
+		            "were compiled by memsan-cc with gcc, or with -fsanitize=address");
 }
 
 /* A finding's fill: memory outside of the heap is described by its variable or frame. */

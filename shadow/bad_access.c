@@ -18,7 +18,6 @@
 
 struct shadow_last shadow_last;
 void (*shadow_death_callback)(void);
-void (*shadow_error_callback)(const char *text);
 
 /* The first report.  Atomic: 0 before it; TELLER(pid, tid) while that thread makes it; FIRST_TOLD.  The low half is a
  * futex word. */
@@ -139,6 +138,77 @@ static void fill_shadow_rows(struct report_record *r, uintptr_t bad)
 	}
 }
 
+/* What a value says of its eight bytes; fc and f8 mean one thing in the heap and another elsewhere. NULL: it says
+ * nothing. */
+static const char *value_meaning(uint8_t value, bool heap)
+{
+	switch (value) {
+	case 0:
+		return "accessible";
+	case SHADOW_SLAB_FREED:
+		return "freed";
+	case SHADOW_VMALLOC_INVALID: /* SHADOW_AFTER_SCOPE */
+		return heap ? "behind a large allocation" : "variable whose block has ended";
+	case SHADOW_SLAB_REDZONE: /* SHADOW_CONTAINER */
+		return heap ? "red zone" : "behind the end of a container";
+	case SHADOW_PAGE_FREE:
+		return "freed pages";
+	case SHADOW_PAGE_UNUSED:
+		return "pages that nobody has owned yet";
+	case SHADOW_GLOBAL_REDZONE:
+		return "red zone of a global";
+	case SHADOW_STACK_LEFT:
+		return "before the first variable of a frame";
+	case SHADOW_STACK_MID:
+		return "between variables of a frame";
+	case SHADOW_STACK_RIGHT:
+		return "behind the last variable of a frame";
+	case SHADOW_STACK_PARTIAL:
+		return "behind a variable of a frame";
+	case SHADOW_AFTER_RETURN:
+		return "frame of a function that has returned";
+	case SHADOW_INIT_ORDER:
+		return "global that is not constructed yet";
+	case SHADOW_USER:
+		return "poisoned by the program";
+	case SHADOW_INTRA_OBJECT:
+		return "padding inside an object";
+	case SHADOW_ARRAY_COOKIE:
+		return "length of an array";
+	case SHADOW_ALLOCA_LEFT:
+		return "before an alloca";
+	case SHADOW_ALLOCA_RIGHT:
+		return "behind an alloca";
+	case SHADOW_NULL_PAGE:
+		return "the first pages";
+	default:
+		return NULL;
+	}
+}
+
+/* Names the values that the rows hold. */
+static void fill_legend(struct report_record *r, bool heap)
+{
+	bool seen[256] = { false }, partial = false;
+	const char *meaning;
+	char text[600];
+	struct fmt_buf b;
+
+	for (uint32_t i = 0; i < r->memory_len; i++)
+		seen[r->memory[i]] |= r->memory_valid[i / 8] >> (i % 8) & 1;
+	for (unsigned i = 1; i < SHADOW_GRANULE; i++)
+		partial |= seen[i];
+	fmt_init(&b, text, sizeof(text));
+	for (unsigned i = 0; i < 256; i++) {
+		if (i == 1 && partial)
+			fmt_printf(&b, "%s01 to 07 so many bytes accessible", b.len ? "; " : "");
+		meaning = i == 0 || i >= SHADOW_GRANULE ? value_meaning((uint8_t)i, heap) : NULL;
+		if (seen[i] && meaning)
+			fmt_printf(&b, "%s%02x %s", b.len ? "; " : "", i, meaning);
+	}
+	r->legend = report_string(r, text);
+}
+
 static bool kind_is_stack(enum report_kind kind)
 {
 	return kind == REPORT_STACK_OUT_OF_BOUNDS || kind == REPORT_USE_AFTER_SCOPE || kind == REPORT_USE_AFTER_RETURN;
@@ -172,8 +242,10 @@ static void fill(struct report_record *r, const struct finding *f)
 		describe_stack(r, f->bad);
 	else if (f->kind == REPORT_GLOBAL_OUT_OF_BOUNDS || f->kind == REPORT_INIT_ORDER)
 		describe_global(r, f->bad);
-	if (b->facts->has_shadow)
+	if (b->facts->has_shadow) {
 		fill_shadow_rows(r, f->bad);
+		fill_legend(r, b->facts->in_heap && f->kind != REPORT_CONTAINER_OUT_OF_BOUNDS);
+	}
 	remember_last(b->access, f->kind);
 }
 
@@ -259,8 +331,6 @@ static void tell(const struct shadow_access *a)
 	if (!report_finding(&f))
 		return;
 	remember_write(a, &facts);
-	if (shadow_error_callback)
-		shadow_error_callback(report_kind_name(f.kind));
 }
 
 static uintptr_t find_next_bad(const struct shadow_access *a)

@@ -279,7 +279,7 @@ void __sanitizer_set_death_callback(void (*callback)(void))
 
 void __asan_set_error_report_callback(void (*callback)(const char *text))
 {
-	shadow_error_callback = callback;
+	report_set_callback(callback);
 }
 
 void __asan_print_accumulated_stats(void)

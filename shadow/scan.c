@@ -115,7 +115,31 @@ static void read_tables(const struct link_map *l, struct module_tables *t)
 	}
 }
 
-static bool asks_for_asan(const struct module_tables *t, const Elf64_Rela *r, size_t n)
+static bool name_is_any(const char *name)
+{
+	return name[0] == '_' && name[1] == '_' && str_starts(name, "__asan_");
+}
+
+/* Compilers call such functions for the code that they instrument.  A program calls others of __asan_* by itself. */
+static bool name_is_compilers(const char *name)
+{
+	static const char *const starts[] = { "__asan_init",
+		                              "__asan_load",
+		                              "__asan_store",
+		                              "__asan_report_",
+		                              "__asan_exp_",
+		                              "__asan_register_",
+		                              "__asan_handle_no_return",
+		                              "__asan_stack_malloc",
+		                              "__asan_version" };
+
+	for (size_t i = 0; name_is_any(name) && i < ARRAY_SIZE(starts); i++)
+		if (str_starts(name, starts[i]))
+			return true;
+	return false;
+}
+
+static bool asks_for(const struct module_tables *t, const Elf64_Rela *r, size_t n, bool (*wanted)(const char *name))
 {
 	for (size_t i = 0; i < n; i++) {
 		uint32_t symbol = (uint32_t)ELF64_R_SYM(r[i].r_info);
@@ -124,21 +148,26 @@ static bool asks_for_asan(const struct module_tables *t, const Elf64_Rela *r, si
 		if (!symbol)
 			continue;
 		name = t->strtab + t->symtab[symbol].st_name;
-		if (name[0] == '_' && name[1] == '_' && str_starts(name, "__asan_"))
+		if (wanted(name))
 			return true;
 	}
 	return false;
 }
 
-static bool module_is_instrumented(const struct module_tables *t)
+static bool module_asks_for(const struct module_tables *t, bool (*wanted)(const char *name))
 {
 	size_t n;
 
 	if (!t->strtab || !t->symtab)
 		return false;
 	n = t->rela_size / sizeof(Elf64_Rela);
-	return (t->jmprel && asks_for_asan(t, t->jmprel, t->jmprel_size / sizeof(Elf64_Rela))) ||
-	       (t->rela && n > t->relative && asks_for_asan(t, t->rela + t->relative, n - t->relative));
+	return (t->jmprel && asks_for(t, t->jmprel, t->jmprel_size / sizeof(Elf64_Rela), wanted)) ||
+	       (t->rela && n > t->relative && asks_for(t, t->rela + t->relative, n - t->relative, wanted));
+}
+
+static bool module_is_instrumented(const struct module_tables *t)
+{
+	return module_asks_for(t, name_is_any);
 }
 
 /* Lookup in the GNU hash table, as ld.so does it, without the Bloom filter. */
@@ -186,7 +215,10 @@ bool shadow_is_instrumented(uintptr_t bias, const void *dynamic)
 {
 	const struct link_map l = { .l_addr = bias, .l_ld = (Elf64_Dyn *)dynamic };
 
-	return scan_module(&l).result == SCAN_INSTRUMENTED;
+	struct module_tables t;
+
+	read_tables(&l, &t);
+	return module_asks_for(&t, name_is_compilers);
 }
 
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));

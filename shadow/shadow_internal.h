@@ -130,7 +130,6 @@ struct shadow_last {
 };
 extern struct shadow_last shadow_last;
 extern void (*shadow_death_callback)(void);
-extern void (*shadow_error_callback)(const char *text);
 
 /* ---- globals.c ------------------------------------------------------------------------------- */
 /* The compilers' layout, ABI version 8; the kernel's struct kasan_global is the same. */

@@ -30,7 +30,7 @@ static struct area *live, *spare;
 static struct area *held_first, *held_last;          /* the quarantine, oldest first */
 static struct area *retained[BUDGET_RETAINED_AREAS]; /* oldest first */
 static unsigned nr_retained, nr_held;
-static size_t retained_bytes, held_bytes, nr_live;
+static size_t held_bytes, nr_live;
 static size_t run_bytes(const struct area *a)
 {
 	return (size_t)a->nr_pages << PAGE_SHIFT;
@@ -145,19 +145,22 @@ void area_set_resizing(struct area *a, bool resizing)
 uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), void (*take)(struct area *a, void *ctx),
                          void *ctx)
 {
+	uintptr_t addr, lowest = 0;
 	struct area *a, *found = NULL;
-	uintptr_t addr = 0;
 
 	lock_acquire(&area_lock);
-	for (a = live; a; a = a->next)
-		if (!a->resizing && a->addr > after && (!found || a->addr < found->addr) && wanted(a))
-			found = a;
-	if (found) {
-		addr = found->addr;
-		take(found, ctx);
+	for (a = live; a; a = a->next) {
+		/* An area is in the list before the thread that allocates it writes its address. */
+		addr = READ_ONCE(a->addr);
+		if (a->resizing || addr <= after || (found && addr >= lowest) || !wanted(a))
+			continue;
+		found = a;
+		lowest = addr;
 	}
+	if (found)
+		take(found, ctx);
 	lock_release(&area_lock);
-	return addr;
+	return lowest;
 }
 
 /* Called with an area that is in no list and whose pages are accessible. */
@@ -187,7 +190,7 @@ static bool area_renew(struct area *a)
 
 static void retained_drop(unsigned i)
 {
-	retained_bytes -= run_bytes(retained[i]);
+	WRITE_ONCE(budget_area_retained, budget_area_retained - run_bytes(retained[i]));
 	WRITE_ONCE(nr_retained, nr_retained - 1);
 	for (; i < nr_retained; i++)
 		retained[i] = retained[i + 1];
@@ -219,7 +222,7 @@ static struct area *retained_excess(size_t limit)
 {
 	struct area *excess = NULL;
 
-	while (nr_retained && (nr_retained == BUDGET_RETAINED_AREAS || retained_bytes > limit)) {
+	while (nr_retained && (nr_retained == BUDGET_RETAINED_AREAS || budget_area_retained > limit)) {
 		struct area *a = retained[0];
 
 		retained_drop(0);
@@ -254,16 +257,16 @@ void area_retain(struct area *a)
 	}
 	lock_acquire(&area_lock);
 	live_remove(a);
-	if (run_bytes(a) > BUDGET_RETAINED_AREA_MAX) {
+	limit = budget_retained_bytes(buddy_keeps() << PAGE_SHIFT);
+	if (run_bytes(a) > MIN(limit, BUDGET_RETAINED_AREA_MAX)) {
 		a->next = NULL;
 		excess = a;
 	} else {
-		limit = budget_retained_bytes();
-		excess = retained_excess(limit - MIN(limit, run_bytes(a)));
+		excess = retained_excess(limit - run_bytes(a));
 		WRITE_ONCE(a->state, AREA_RETAINED);
 		retained[nr_retained] = a;
 		WRITE_ONCE(nr_retained, nr_retained + 1);
-		retained_bytes += run_bytes(a);
+		WRITE_ONCE(budget_area_retained, budget_area_retained + run_bytes(a));
 	}
 	lock_release(&area_lock);
 	release_all(excess);
@@ -276,7 +279,7 @@ void area_decay(void)
 	if (!READ_ONCE(nr_retained))
 		return;
 	lock_acquire(&area_lock);
-	excess = retained_excess(budget_retained_bytes());
+	excess = retained_excess(budget_retained_bytes(buddy_keeps() << PAGE_SHIFT));
 	lock_release(&area_lock);
 	release_all(excess);
 }
@@ -284,9 +287,12 @@ void area_decay(void)
 void area_give_way(size_t pages)
 {
 	struct area *excess = NULL;
-	size_t missing = pages - MIN(pages, buddy_dirty_pages()), got = 0;
+	size_t missing, got = 0;
 
-	if (!missing || !READ_ONCE(nr_retained))
+	if (!READ_ONCE(nr_retained))
+		return;
+	missing = buddy_missing(pages);
+	if (!missing)
 		return;
 	lock_acquire(&area_lock);
 	while (nr_retained && got < missing) {
@@ -404,7 +410,7 @@ void area_get_stats(struct area_stats *s)
 	lock_acquire(&area_lock);
 	s->areas = nr_live;
 	s->bytes = budget_area_bytes;
-	s->retained_bytes = retained_bytes;
+	s->retained_bytes = budget_area_retained;
 	s->quarantined_bytes = held_bytes;
 	s->quarantined = nr_held;
 	lock_release(&area_lock);

@@ -86,8 +86,8 @@ void area_dispose(struct area *a);
 struct area *area_take_retained(size_t pages); /* of about that size, live again; or NULL */
 /* All retained areas go back to the buddy. Returns their pages. */
 size_t area_shrink(void);
-/* Called before pages are taken for a slab or an area. If the buddy has too few used pages, the oldest retained areas
- * give up theirs, and no fresh memory is touched. */
+/* Called before pages are taken for a slab or an area. If the buddy has too few dirty pages, or more memory than ever
+ * would be in use or held, the oldest retained areas give up theirs. */
 void area_give_way(size_t pages);
 void area_decay(void); /* retained areas beyond the recent peak go back */
 void area_drain(void); /* all areas in quarantine go back */

@@ -34,7 +34,7 @@ uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 uint32_t slab_guards_closed;
 
-static size_t committed; /* in check mode: bytes that are accessible; written under the buddy lock */
+static size_t committed; /* bytes of the late blocks that are accessible; written under the buddy lock */
 static bool opened;      /* atomic: some page beyond was made accessible after a report */
 uint64_t arena_random;
 
@@ -47,13 +47,36 @@ static bool has_state_map;                                                /* set
 /* The arena grows by a quarter of its size, within these limits, if less is asked for. */
 #define GROW_MIN_BLOCKS 1
 #define GROW_MAX_BLOCKS 16
-/* In check mode pages become accessible only when the first run that reaches so far is handed out, and then in these
- * steps. So an access beyond the used part faults. What is between the steps' ends and the runs, and was never owned,
- * is poisoned in the shadow: little memory of the shadow is written before the heap is. (Where code is instrumented,
- * the step is a block: the checks of libc's functions see the poison, and a report does not wait for the fault.) */
-#define COMMIT_STEP ((size_t)512 << 10)
 /* From this block on production's heap may get huge pages, as the system's setting says. */
 #define HUGE_FROM_BLOCK 8
+
+/* The pages of late blocks become accessible only when the first run that reaches so far is handed out, in steps. So an
+ * access beyond the used part faults. The other blocks become accessible as a whole.
+ *
+ *     check                  all blocks are late. What is between the steps' ends and the runs, and was never owned, is
+ *                            poisoned in the shadow: little memory of the shadow is written before the heap is.
+ *     hardened production    those of a small heap, where a pointer that is far off faults, as it does behind the break
+ *                            in glibc's. A large heap grows by large steps in any allocator.
+ *     production             none */
+static uint32_t late_blocks(void)
+{
+	if (options.mode == MODE_CHECK)
+		return UINT32_MAX;
+	return options.harden == HARDEN_OFF ? 0 : HUGE_FROM_BLOCK;
+}
+
+/* Where code is instrumented the step is a block: the checks of libc's functions see the poison, and a report does not
+ * wait for the fault. */
+#define COMMIT_STEP ((size_t)512 << 10)
+#define PRODUCTION_STEP_MIN ((size_t)128 << 10)
+#define PRODUCTION_STEP_SHARE 8
+
+static size_t commit_target(size_t end)
+{
+	if (options.mode != MODE_CHECK)
+		return end + MAX(PRODUCTION_STEP_MIN, ALIGN_DOWN(committed / PRODUCTION_STEP_SHARE, PAGE_SIZE));
+	return ALIGN_UP(end, slab_accesses_checked ? BLOCK_SIZE : COMMIT_STEP);
+}
 
 static size_t reserve_cost(size_t size)
 {
@@ -87,11 +110,6 @@ static size_t arena_size_for(size_t size, uint64_t limit)
 	return MAX(size, BLOCK_SIZE);
 }
 
-static bool open_gradually(uint32_t block)
-{
-	return options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF && block < HUGE_FROM_BLOCK;
-}
-
 /* Hardened production's arena is anywhere in 48 TiB between the shadow and where programs and libraries are mapped. The
  * kernel would put it right below the libraries: an address of one would tell the address of the other. */
 #define PLACES_FROM ((uintptr_t)0x20 << 40)
@@ -102,7 +120,7 @@ static void *reserve_somewhere(size_t size)
 	void *p = NULL;
 	unsigned i;
 
-	for (i = 0; open_gradually(0) && arena_random && !p && i < 2; i++) {
+	for (i = 0; arena_random && !p && i < 2; i++) {
 		uintptr_t off = ALIGN_DOWN((arena_random << 16 * i) % PLACES_SIZE, BLOCK_SIZE);
 
 		p = os_reserve_at(PLACES_FROM + off, size);
@@ -147,40 +165,13 @@ static bool block_huge(uint32_t block)
 	return options.mode == MODE_PRODUCTION && block >= HUGE_FROM_BLOCK;
 }
 
-/* In hardened production the pages of a small heap become accessible only when they are needed, a few at a time. So a
- * pointer that is far off faults, as it does behind the break in glibc's. A large heap grows block by block, and by
- * large steps in any allocator. */
-#define OPEN_AHEAD_MIN 32u /* pages */
-#define OPEN_AHEAD_SHARE 8
-static uint32_t open_pages; /* under the buddy lock */
-
-static bool open_to(uint32_t end)
+size_t arena_committed_part(uint32_t page, size_t n)
 {
-	if (!os_commit((void *)page_address(open_pages), (size_t)(end - open_pages) << PAGE_SHIFT, false))
-		return false;
-	WRITE_ONCE(open_pages, end);
-	return true;
-}
+	size_t have = READ_ONCE(committed) >> PAGE_SHIFT;
 
-static bool open_pages_below(uint32_t end)
-{
-	uint32_t border = HUGE_FROM_BLOCK << BLOCK_ORDER, limit = MIN(arena_ready_blocks, HUGE_FROM_BLOCK)
-	                                                          << BLOCK_ORDER;
-	uint32_t ahead = MAX(OPEN_AHEAD_MIN, open_pages / OPEN_AHEAD_SHARE);
-
-	end = MIN(end, border);
-	if (likely(end <= open_pages || !open_gradually(0)))
-		return true;
-	return open_to(MIN(end + ahead, limit)) || open_to(end);
-}
-
-size_t arena_open_part(uint32_t page, size_t n)
-{
-	uint32_t open = READ_ONCE(open_pages);
-
-	if (!open_gradually(page >> BLOCK_ORDER))
+	if (page >> BLOCK_ORDER >= late_blocks())
 		return n;
-	return page >= open ? 0 : MIN(n, open - page);
+	return page >= have ? 0 : MIN(n, have - page);
 }
 
 static bool commit_blocks(uint32_t from, uint32_t to)
@@ -192,10 +183,7 @@ static bool commit_blocks(uint32_t from, uint32_t to)
 	    !stepped_reserve_reach(&page_map, to * PAGES_PER_BLOCK) ||
 	    !stepped_reserve_reach(&block_map, to * sizeof(uint64_t)))
 		return false;
-	if (options.mode == MODE_CHECK)
-		return true;
-	if (open_gradually(from))
-		from = MIN(to, HUGE_FROM_BLOCK);
+	from = MAX(from, MIN(late_blocks(), to));
 	if (from == to)
 		return true;
 	if (!os_commit((void *)(arena_base + from * BLOCK_SIZE), (to - from) * BLOCK_SIZE, huge))
@@ -245,6 +233,7 @@ static bool commit_to(size_t to)
 	return true;
 }
 
+/* Production ends at a fault there, as glibc's malloc does. */
 bool slab_is_unused(uintptr_t addr)
 {
 	return options.mode == MODE_CHECK && arena_contains((void *)addr) && addr - arena_base >= READ_ONCE(committed);
@@ -256,17 +245,18 @@ bool arena_open_unused(uintptr_t addr)
 	return os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);
 }
 
+/* Only check mode has a shadow to write. */
 bool arena_commit(uint32_t page, size_t n)
 {
-	size_t before = committed, start = (size_t)page << PAGE_SHIFT, end = start + (n << PAGE_SHIFT);
-	size_t step = slab_accesses_checked ? BLOCK_SIZE : COMMIT_STEP;
+	size_t late = (size_t)MIN(arena_ready_blocks, late_blocks()) * BLOCK_SIZE, before = committed;
+	size_t start = (size_t)page << PAGE_SHIFT, end = MIN(start + (n << PAGE_SHIFT), late);
 
-	if (options.mode != MODE_CHECK)
-		return open_pages_below((uint32_t)(page + n));
 	if (end <= committed)
 		return true;
-	if (!commit_to(MIN(ALIGN_UP(end, step), arena_ready_blocks * BLOCK_SIZE)) && !commit_to(end))
+	if (!commit_to(MIN(commit_target(end), late)) && !commit_to(end))
 		return false;
+	if (options.mode != MODE_CHECK)
+		return true;
 	if (start > before)
 		slab_shadow->bad(arena_base + before, start - before, SLAB_MARK_UNUSED);
 	if (committed > end)

@@ -50,7 +50,7 @@ bool arena_commit(uint32_t page, size_t n);
  * the kernel refused. Signal-safe. */
 bool arena_open_unused(uintptr_t addr);
 /* How many of the n pages from `page` on may be accessed. */
-size_t arena_open_part(uint32_t page, size_t n);
+size_t arena_committed_part(uint32_t page, size_t n);
 /* Replaces pages that the program changed by fresh ones, mapped as the arena's pages around them. They read as zero.
  * False: the kernel refused, and some pages may be as they were. */
 bool arena_renew(uint32_t page, size_t n);

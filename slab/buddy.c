@@ -18,12 +18,22 @@
  *
  * Dirty runs hold memory that was used and is probably still resident. Clean ones were never touched, or were given
  * back, and read as zero. The two are kept in separate lists and never merge. Dirty runs are taken first, so a loop of
- * malloc and free makes no system call and no page fault. Memory that was not needed for a while goes back to the
- * system, largest runs first. The amount, every quarter of a second, is the least dirty memory that there was in that
- * time, minus a reserve that always stays. Memory beyond a limit goes back at once, because a program that has fallen
- * idle makes no calls that would return it later. Pages that went back are clean and merge.
+ * malloc and free makes no system call and no page fault. Pages that went back are clean and merge. Dirty memory goes
+ * back to the system, largest runs first,
  *
- * Within a block dirty and clean runs do not merge, but a block whose pages are all free becomes one dirty block.
+ *     when there is more than `kept`     at once, because a program that has fallen idle makes no calls that would
+ *                                        return it later
+ *     when it was not needed             every quarter of a second: the least dirty memory that there was in that time
+ *     when fresh pages are taken         as long as used, dirty and retained pages (area.c) together are more than the
+ *                                        program ever used: then dirty runs are too small, or lie at the wrong place
+ *
+ * `kept` follows the program. It is small at first, so what was a peak goes back. If as much is asked for again within
+ * a quarter of a second, giving it back was a mistake, and `kept` grows to four times its size. It halves with each
+ * quarter of a second in which the program's memory did not go up and down that far. So a program that takes and frees
+ * the same memory again and again pays for a few mistakes, and a program that frees its memory for good keeps little. (glibc's malloc likewise raises
+ * the size from which it uses mmap when such a block is freed.)
+ *
+ * Within a block dirty and clean runs do not merge, but a block whose pages are all free becomes one block.
  * Otherwise a loop that takes and frees a run of two and a half blocks would leave a torn block behind each time.
  *
  * Accepted weakness: a free run of less than a block may be missed because one half is dirty and the other clean,
@@ -41,10 +51,15 @@ static uint32_t top_block;             /* blocks from here on were never used */
 static uint32_t free_blocks[2];        /* below top_block */
 static uint32_t first_free_block[2];   /* no block of the kind is free below this one */
 static size_t dirty_pages, free_pages; /* in lists and blocks below top_block */
-static size_t dirty_low;               /* the least dirty_pages since decay_start */
-static uint32_t decay_start;           /* jiffies */
-static bool pack;                      /* buddy_pack; written once */
-static bool purging;                   /* one thread at a time gives memory back */
+static size_t dirty_low, dirty_high;   /* the least and the most dirty_pages since decay_start */
+static size_t peak_used; /* the most pages that were ever used, without retained ones; read without the lock */
+static size_t kept = BUDGET_KEEP_MIN; /* dirty pages; read without the lock */
+static size_t purged;                 /* what went back at once last, less what was asked for again since */
+static uint32_t purged_at;            /* jiffies */
+static uint32_t few_dirty;            /* block + 1: became free last, with few dirty pages; 0: none */
+static uint32_t decay_start;          /* jiffies */
+static bool pack;                     /* buddy_pack; written once */
+static bool purging;                  /* one thread at a time gives memory back */
 
 static uint64_t free_word(unsigned order, int dirty)
 {
@@ -66,7 +81,6 @@ static void count_used(int dirty, size_t n)
 {
 	WRITE_ONCE(free_pages, free_pages - n);
 	WRITE_ONCE(dirty_pages, dirty_pages - (dirty ? n : 0));
-	dirty_low = MIN(dirty_low, dirty_pages);
 }
 
 /* The word of a block that is in use counts its free pages, those in lists, above bit 16. */
@@ -132,19 +146,42 @@ static int block_remove(uint32_t block)
 	return dirty;
 }
 
+static void decommit(uint32_t page, size_t n)
+{
+	os_decommit((void *)page_address(page), arena_committed_part(page, n) << PAGE_SHIFT);
+}
+
+#define COLLECT_DIRTY (BLOCK_PAGES / 4)
+
 /* All pages of the block are free: takes them out of their lists and makes them a free block. */
 static void block_collect(uint32_t block)
 {
-	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES;
+	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES, nr_dirty = 0;
 
 	while (page < end) {
 		uint64_t w = arena_memmap[page].owner;
 		unsigned order = w >> 8 & 0xff;
 
+		nr_dirty += w & OWNER_DIRTY ? 1u << order : 0;
 		list_remove(page, order, w & OWNER_DIRTY ? DIRTY : CLEAN);
 		page += 1u << order;
 	}
+	if (nr_dirty < COLLECT_DIRTY)
+		few_dirty = block + 1;
 	block_add(block, DIRTY);
+}
+
+/* The block counts as dirty as a whole, but little of it is, so that goes back. */
+static void clean_few_dirty(void)
+{
+	uint32_t block = few_dirty - 1;
+
+	few_dirty = 0;
+	if (arena_blocks[block] != free_word(BLOCK_ORDER, DIRTY))
+		return;
+	block_remove(block);
+	decommit(block << BLOCK_ORDER, BLOCK_PAGES);
+	block_add(block, CLEAN);
 }
 
 /* Merges with free buddies of the same kind, order by order, as far as possible. */
@@ -364,7 +401,7 @@ static size_t purge_locked(size_t keep)
 		if (page == NO_PAGE)
 			break;
 		lock_release(&buddy_lock);
-		os_decommit((void *)page_address(page), arena_open_part(page, n) << PAGE_SHIFT);
+		decommit(page, n);
 		lock_acquire(&buddy_lock);
 		free_range(page, n, CLEAN);
 		done += n;
@@ -383,20 +420,67 @@ size_t buddy_purge(size_t keep)
 	return done;
 }
 
-/* Called when there are more dirty pages than the reserve. */
+static size_t retained_pages(void)
+{
+	return READ_ONCE(budget_area_retained) >> PAGE_SHIFT;
+}
+
+static size_t used_pages(void)
+{
+	size_t used = buddy_used_pages();
+
+	return used - MIN(used, retained_pages());
+}
+
+/* Used and held pages together may be this many: an eighth more than the peak, so that few system calls are made. */
+static size_t most_pages(void)
+{
+	size_t peak = READ_ONCE(peak_used);
+
+	return peak + peak / 8 + BUDGET_KEEP_MIN / 2;
+}
+
+/* A quarter of a second or more has passed. */
+static void decay_interval(uint32_t passed)
+{
+	if (dirty_low > BUDGET_KEEP_MIN)
+		purge_locked(dirty_pages - (dirty_low - BUDGET_KEEP_MIN));
+	if (dirty_high < kept / 4)
+		WRITE_ONCE(kept, MAX(BUDGET_KEEP_MIN, kept >> MIN(passed / DECAY_JIFFIES, 31u)));
+	dirty_low = dirty_high = dirty_pages;
+}
+
+/* Called when there are more than a few dirty pages. */
 static void decay(void)
 {
-	size_t limit = budget_dirty_pages((size_t)top_block * BLOCK_PAGES - free_pages);
-	uint32_t now = jiffies_now();
+	uint32_t now = jiffies_now(), passed = now - decay_start;
+	size_t limit;
 
-	if (dirty_pages > limit)
-		purge_locked(limit / 2);
-	if (now - decay_start < DECAY_JIFFIES)
-		return;
-	if (dirty_low > BUDGET_RESERVE_PAGES)
-		purge_locked(dirty_pages - (dirty_low - BUDGET_RESERVE_PAGES));
-	dirty_low = dirty_pages;
-	decay_start = now;
+	if (passed >= DECAY_JIFFIES) {
+		decay_start = now;
+		decay_interval(passed);
+	}
+	limit = budget_dirty_pages(kept, used_pages());
+	if (dirty_pages > limit) {
+		purged = purge_locked(limit / 2);
+		purged_at = now;
+	}
+}
+
+/* The n pages that were just taken are clean. */
+static void took_clean(size_t n)
+{
+	size_t used = used_pages(), total = used + dirty_pages + retained_pages(), most;
+
+	if (unlikely(purged)) {
+		purged -= MIN(purged, 2 * n);
+		if (!purged && jiffies_now() - purged_at < DECAY_JIFFIES)
+			WRITE_ONCE(kept, MIN(MIN(4 * kept, MAX(BUDGET_KEEP_MIN, peak_used)), BUDGET_KEEP_MAX));
+	}
+	WRITE_ONCE(peak_used, MAX(peak_used, used));
+	most = most_pages();
+	if (total > most && dirty_pages)
+		purge_locked(dirty_pages - MIN(dirty_pages, total - most + peak_used / 16));
 }
 
 /* ---- outward --------------------------------------------------------------------------------- */
@@ -441,6 +525,9 @@ uint32_t buddy_alloc(size_t n, bool *clean)
 		free_range(page, n, dirty);
 		page = NO_PAGE;
 	}
+	dirty_low = MIN(dirty_low, dirty_pages);
+	if (page != NO_PAGE && !dirty)
+		took_clean(n);
 	lock_release(&buddy_lock);
 	*clean = !dirty;
 	return page;
@@ -450,9 +537,19 @@ void buddy_free(uint32_t page, size_t n, bool clean)
 {
 	lock_acquire(&buddy_lock);
 	free_range(page, n, clean ? CLEAN : DIRTY);
-	if (dirty_pages > BUDGET_RESERVE_PAGES)
+	if (unlikely(few_dirty))
+		clean_few_dirty();
+	dirty_high = MAX(dirty_high, dirty_pages);
+	if (dirty_pages > BUDGET_KEEP_MIN)
 		decay();
 	lock_release(&buddy_lock);
+}
+
+size_t buddy_missing(size_t n)
+{
+	size_t dirty = READ_ONCE(dirty_pages), total = buddy_used_pages() + dirty + n, most = most_pages();
+
+	return MAX(n - MIN(n, dirty), MIN(n, total - MIN(total, most)));
 }
 
 size_t buddy_dirty_pages(void)
@@ -467,9 +564,14 @@ size_t buddy_used_pages(void)
 	return mapped - MIN(free, mapped);
 }
 
+size_t buddy_keeps(void)
+{
+	return READ_ONCE(kept);
+}
+
 void buddy_decay(void)
 {
-	if (READ_ONCE(dirty_pages) <= BUDGET_RESERVE_PAGES)
+	if (READ_ONCE(dirty_pages) <= BUDGET_KEEP_MIN)
 		return;
 	lock_acquire(&buddy_lock);
 	decay();
@@ -478,9 +580,9 @@ void buddy_decay(void)
 
 bool buddy_extend(uint32_t page, size_t n, bool *clean)
 {
-	size_t have = 0, run;
+	size_t have = 0, run, fresh = 0;
 	uint32_t last, p;
-	int dirty = CLEAN;
+	int dirty = CLEAN, kind;
 	bool usable;
 
 	lock_acquire(&buddy_lock);
@@ -493,7 +595,9 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	}
 	for (p = page; p < page + have; p += (uint32_t)run) {
 		run = free_run_at(p);
-		dirty |= take_run_at(p, run);
+		kind = take_run_at(p, run);
+		fresh += kind == CLEAN ? run : 0;
+		dirty |= kind;
 	}
 	WRITE_ONCE(top_block, MAX(top_block, last + 1));
 	if (have > n)
@@ -501,6 +605,9 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	usable = arena_commit(page, n);
 	if (!usable)
 		free_range(page, n, dirty);
+	dirty_low = MIN(dirty_low, dirty_pages);
+	if (usable && fresh)
+		took_clean(fresh);
 	lock_release(&buddy_lock);
 	*clean = !dirty;
 	return usable;

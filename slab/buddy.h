@@ -19,7 +19,10 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean);
  * back. */
 size_t buddy_purge(size_t keep);
 size_t buddy_dirty_pages(void); /* free, and probably resident */
-size_t buddy_used_pages(void);  /* pages that are not free; takes no lock */
+/* How many of n pages that are about to be taken should be retained areas' rather than fresh ones; takes no lock. */
+size_t buddy_missing(size_t n);
+size_t buddy_used_pages(void); /* pages that are not free; takes no lock */
+size_t buddy_keeps(void);      /* how many dirty pages it keeps for reuse now; takes no lock */
 /* Gives back memory that was not needed for a while, if it is time for that. */
 void buddy_decay(void);
 /* Checks every invariant, for tests: lists, tags, merging. NULL, or a description of the error. */

@@ -3,7 +3,6 @@
 #include "slab/budget.h"
 #include "slab/slab.h"
 
-#define RETAIN_BYTES ((size_t)64 << 20)
 #define RETAIN_SLACK ((size_t)256 << 10)
 #define PEAK_JIFFIES (JIFFIES_HZ / 4)
 #define QUARANTINE_FLOOR ((uint64_t)1 << 20)
@@ -15,7 +14,7 @@
 
 int64_t budget_checked_bytes;
 uint64_t budget_queued_bytes;
-size_t budget_area_bytes, budget_area_peak;
+size_t budget_area_bytes, budget_area_peak, budget_area_retained;
 bool budget_lean;
 
 static size_t peak_before;      /* the peak of the interval before; under area_lock */
@@ -31,18 +30,18 @@ void budget_init(void)
 /* Live and retained areas together take no more bytes than the live areas took at their recent peak. So a program that
  * takes and frees the same areas again and again gets them all back, and a program whose sizes vary does not pile up
  * areas that it no longer asks for. */
-size_t budget_retained_bytes(void)
+size_t budget_retained_bytes(size_t most)
 {
 	uint32_t now = jiffies_now();
-	size_t most;
+	size_t peak;
 
 	if (now - interval_start >= PEAK_JIFFIES) {
 		peak_before = now - interval_start < 2 * PEAK_JIFFIES ? budget_area_peak : budget_area_bytes;
 		budget_area_peak = budget_area_bytes;
 		interval_start = now;
 	}
-	most = MAX(budget_area_peak, peak_before) + RETAIN_SLACK;
-	return MIN(most - MIN(most, budget_area_bytes), RETAIN_BYTES);
+	peak = MAX(budget_area_peak, peak_before) + RETAIN_SLACK;
+	return MIN(peak - MIN(peak, budget_area_bytes), most);
 }
 
 /* quarantine.size, but never more than quarantine.percent of the live heap, so a program with a small heap stays small;

@@ -3,9 +3,12 @@
  *
  *     file          what it holds                       how much
  *     tcache.c      a thread's free objects             256 objects or 64 KiB in each class
- *     cache.c       empty slabs                         one, and an eighth of the cache's slabs
- *     area.c        retained areas                      the latest peak of live bytes, less the bytes live now
- *     buddy.c       free pages that hold old bytes      64 MiB and a quarter of what is in use; 4 MiB always stay
+ *                   those of threads that ended         64 KiB in each of 8 blocks
+ *     cache.c       empty slabs                         an eighth of the cache's slabs, and a small one
+ *     area.c        retained areas                      the latest peak of live bytes, less the bytes live now, and no
+ *                                                       more than buddy.c keeps
+ *     buddy.c       free pages that hold old bytes      512 KiB … 64 MiB, as the program asks for them again, and a
+ *                                                       16th of what is in use
  *     quarantine.c  freed objects of checked caches     quarantine.size, quarantine.percent of the live heap
  *     guard_slab.c  slabs in quarantine as a whole      descriptors: half of that; 64 GiB of addresses
  *     area.c        areas in quarantine                 page tables: half of that; 64 GiB of addresses
@@ -25,6 +28,7 @@ extern int64_t budget_checked_bytes; /* slots out of their slabs, in caches with
 extern uint64_t budget_queued_bytes; /* of these, in the queue of the quarantine; under quarantine_lock */
 extern size_t budget_area_bytes;     /* of live areas; under area_lock */
 extern size_t budget_area_peak;      /* the most of these in this interval; under area_lock */
+extern size_t budget_area_retained;  /* bytes of retained areas; under area_lock, read without */
 /* A small limit of data: a program that fits in it must still fit, so malloc's areas have no guards, which would take
  * twice a block of a power of two from the buddy, and red zones are small. */
 extern bool budget_lean;
@@ -33,22 +37,22 @@ extern bool budget_lean;
 #define BUDGET_BIN_OBJECTS 256u
 #define BUDGET_BIN_BYTES ((size_t)64 << 10)
 
-/* Free pages that always stay with the buddy, and pages beyond which they go back at once. */
-#define BUDGET_RESERVE_PAGES ((size_t)(4 << 20) >> PAGE_SHIFT)
-#define BUDGET_DIRTY_PAGES ((size_t)(64 << 20) >> PAGE_SHIFT)
+/* Free pages that the buddy keeps: at least, and at most (buddy.c). */
+#define BUDGET_KEEP_MIN ((size_t)(512 << 10) >> PAGE_SHIFT)
+#define BUDGET_KEEP_MAX ((size_t)(64 << 20) >> PAGE_SHIFT)
 
 #define BUDGET_RETAINED_AREAS 64
 #define BUDGET_RETAINED_AREA_MAX ((size_t)32 << 20) /* larger ones are not retained */
 
 /* A loop that frees many objects and allocates them again should not build all of its slabs anew each time. */
-static inline uint32_t budget_empty_slabs(uint32_t nr_slabs)
+static inline uint32_t budget_empty_slabs(uint32_t nr_slabs, bool small)
 {
-	return 1 + nr_slabs / 8;
+	return nr_slabs / 8 + small;
 }
 
-static inline size_t budget_dirty_pages(size_t used_pages)
+static inline size_t budget_dirty_pages(size_t kept, size_t used_pages)
 {
-	return BUDGET_DIRTY_PAGES + used_pages / 4;
+	return kept + used_pages / 16;
 }
 
 /* Both under area_lock. */
@@ -62,9 +66,9 @@ static inline void budget_area_sub(size_t bytes)
 	WRITE_ONCE(budget_area_bytes, budget_area_bytes - bytes);
 }
 
-/* Bytes of retained areas. Under area_lock. */
 void budget_init(void);
-size_t budget_retained_bytes(void);
+/* Bytes of retained areas, `most` at most. Under area_lock. */
+size_t budget_retained_bytes(size_t most);
 /* Bytes that the quarantine may hold now. */
 uint64_t budget_quarantine(void);
 /* Is this more than the limit for slabs that are guarded as a whole, or for areas in quarantine? */

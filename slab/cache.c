@@ -30,9 +30,12 @@
  * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets
  * below 2^40 / slot (Granlund and Montgomery 1994). A slab has at most 2^19 bytes, a slot at most 2^16. */
 
-#define SLAB_MIN_ORDER 2
-#define SLAB_MAX_ORDER 7
+#define SLAB_MIN_PAGES 4u
+#define SLAB_MAX_PAGES 128u
+#define SLAB_SMALL_PAGES 8u
 #define SLAB_MIN_OBJECTS 8
+#define SLAB_LARGE_SLOT PAGE_SIZE
+#define SLAB_MIN_LARGE 2
 #define SLAB_MIN_CHECKED 24
 #define RECIPROCAL_SHIFT 40
 #define RETURN_BATCH 32
@@ -48,7 +51,7 @@
 #endif
 
 /* Bad pointers of a batch. They are reported once the lock is released. */
-#define RETURN_BAD_MAX 8
+#define RETURN_BAD_MAX 6
 struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
 	size_t nr_twice;
@@ -61,20 +64,28 @@ void (*cache_last_unpin)(struct slab_cache *c);
 /* ---- layout ---------------------------------------------------------------------------------- */
 
 /* Chooses the smallest run that holds enough objects and wastes at most a sixteenth. With checks more objects share a
- * descriptor: the metadata of each object should stay below 24 bytes, 16 of which are the track. */
+ * descriptor: the metadata of each object should stay below 24 bytes, 16 of which are the track.
+ *
+ * Without checks a program may use one object of each of many classes, such as a buffer that grows by realloc. So slabs
+ * of objects of pages are small: two objects are enough, an eighth of the run may be left over (its pages are never
+ * touched), and the run is a multiple of four pages, not a power of two, so what the buddy has left fits other slabs. */
+static bool run_fits(const struct slab_cache *c, size_t run)
+{
+	size_t n = (run - c->offset) / c->slot_size, rest = run - n * c->slot_size;
+	bool large = !c->flags && c->slot_size > SLAB_LARGE_SLOT;
+	size_t least = c->flags ? SLAB_MIN_CHECKED : large ? SLAB_MIN_LARGE : SLAB_MIN_OBJECTS;
+
+	return n >= least && rest <= run / (large ? 8 : 16);
+}
+
 static void choose_run(struct slab_cache *c)
 {
-	unsigned order, least = c->flags ? SLAB_MIN_CHECKED : SLAB_MIN_OBJECTS;
-	size_t run, n;
+	uint32_t pages = SLAB_MIN_PAGES;
 
-	for (order = SLAB_MIN_ORDER;; order++) {
-		run = PAGE_SIZE << order;
-		n = (run - c->offset) / c->slot_size;
-		if (order == SLAB_MAX_ORDER || (n >= least && run - n * c->slot_size <= run / 16))
-			break;
-	}
-	c->nr_pages = 1u << order;
-	c->nr_objects = (uint32_t)n;
+	while (pages < SLAB_MAX_PAGES && !run_fits(c, (size_t)pages << PAGE_SHIFT))
+		pages += c->flags || c->slot_size <= SLAB_LARGE_SLOT ? pages : SLAB_MIN_PAGES;
+	c->nr_pages = pages;
+	c->nr_objects = (uint32_t)((((size_t)pages << PAGE_SHIFT) - c->offset) / c->slot_size);
 }
 
 /* The larger an object, the farther its overflows go: an index that is wrong by one may be wrong by a row. An eighth
@@ -471,7 +482,8 @@ static void slab_became_empty(struct slab_cache *c, struct slab *s)
 {
 	list_remove(c, s);
 	list_add(c, s, SLAB_LIST_EMPTY);
-	while (c->nr_empty > budget_empty_slabs(c->nr_slabs) && !c->typesafe)
+	while (c->nr_empty > budget_empty_slabs(c->nr_slabs, !c->fast || c->nr_pages <= SLAB_SMALL_PAGES) &&
+	       !c->typesafe)
 		slab_delete(c, c->empty);
 }
 

@@ -28,9 +28,9 @@ void harden_init(void)
 	if (random)
 		mem_copy(words, random, sizeof(words));
 	harden_secret = mix(mix(words[0]) + mix(words[1] ^ 0x6d656d73616eULL)) | 0x80;
-	arena_random = mix(harden_secret + 1);
 	harden_on = options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF;
 	harden_full = harden_on && options.harden == HARDEN_FULL;
+	arena_random = harden_on ? mix(harden_secret + 1) : 0;
 }
 
 uint64_t harden_key(uint32_t block)

@@ -83,8 +83,7 @@ void slab_thread_exit(void)
 	if (!b)
 		return;
 	quarantine_flush_block(b, NULL);
-	tcache_flush_all(b);
-	tcache_detach(b);
+	tcache_park(b);
 }
 
 /* ---- fork: the locks are lib's to take; this is the rest ------------------------------------- */
@@ -96,16 +95,14 @@ void slab_copy_child(void)
 
 /* Only the calling thread exists in the child. What the other threads had cached goes back. Their blocks are whole
  * or lack an object that was on its way (tcache.c), and every lock is free. */
+static void flush_block(struct tcache_block *b)
+{
+	quarantine_flush_block(b, NULL);
+	tcache_flush_all(b);
+}
+
 void slab_fork_child(void)
 {
-	struct tcache_block *b;
-
 	buddy_fork_child();
-	for (b = tcache_first_block(); b; b = b->next) {
-		if (&b->fast == tcache_own || !b->in_use)
-			continue;
-		quarantine_flush_block(b, NULL);
-		tcache_flush_all(b);
-		b->in_use = 0;
-	}
+	tcache_fork_child(flush_block);
 }

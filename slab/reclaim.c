@@ -14,7 +14,8 @@
  *
  *     an allocation fails: reclaim_all       quarantine, guarded slabs; areas in quarantine; all that slab_trim gives;
  *                                            what the program's shrinkers can spare
- *     the program asks: slab_trim            this thread's bins; empty slabs; retained areas; free pages
+ *     the program asks: slab_trim            this thread's bins, and those of ended threads; empty slabs; retained
+ *                                            areas; free pages
  *     now and then, in each thread: decay    half of each bin that did not run empty; retained areas and free pages
  *                                            beyond what was needed lately
  *     15/16 of the arena are in use          what the program's shrinkers can spare, once a second at most
@@ -37,13 +38,14 @@ static void shrink_cache(struct slab_cache *c, void *ctx)
 	cache_shrink(c);
 }
 
-/* The bins of other threads stay as they are. */
+/* The bins of other threads stay as they are, but for those of threads that have ended. */
 bool slab_trim(size_t pad)
 {
 	struct tcache_block *b = tcache_block();
 
 	if (b)
 		tcache_flush_all(b);
+	tcache_flush_parked();
 	cache_for_each(shrink_cache, NULL);
 	area_shrink();
 	return buddy_purge(pad >> PAGE_SHIFT) != 0;

@@ -465,6 +465,9 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const struct slab_view_run *r), void *ctx);
 /* As slab_find_object. */
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj);
+/* Prefetches what slab_view_object will read for addr, in this process: each step for many objects, then the next. */
+#define SLAB_VIEW_STEPS 3u
+void slab_view_expect(const struct slab_view *v, uint64_t addr, unsigned step);
 /* The object of a pool (mempool.c). The first finds the object that starts at addr. The second looks at all objects and
  * finds the one that addr belongs to; freed objects and red zones count too. */
 bool slab_view_mempool_at(const struct slab_view *v, uint64_t addr, struct slab_object *obj);

@@ -10,7 +10,8 @@
 /*     thread A's block            cache "malloc-64"               thread B's block
  *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)
  *
- * A bin starts with room for a few pointers. Each time that it runs empty or over it grows to four times its size, up
+ * A bin starts with room for a few pointers, and takes half as many objects: each object that is taken is written to.
+ * Each time that it runs empty or over it grows to four times its size, up
  * to 256 objects or 64 KiB. So a thread that uses a class once costs little, and a thread in a loop takes the lock once
  * in 128 operations. Refilled objects are handed out in order of address, so a program that fills memory walks forward
  * through it.
@@ -19,6 +20,11 @@
  * than its thread needs, and half of them go back. (jemalloc's collection of thread caches uses a low-water mark, which
  * would cost instructions on the inline path. A bit that says whether the bin was refilled does the same.)
  *
+ * A program that starts a thread for each request should not build the bins anew each time, nor take the locks of all
+ * slabs that the thread before has used. So a few blocks keep the newest objects of their bins when their threads end,
+ * as many as a bin takes first, and the next threads get these blocks. All bins are small again then: a thread that
+ * lives for a moment takes few objects.
+ *
  * Only its thread changes a block's bins. A copy taken at any instruction (the child of fork) holds no pointer twice,
  * because pointers are taken off before they go to a slab, and counted after they are written.
  *
@@ -26,9 +32,12 @@
  * quarantine. */
 
 #define BIN_FIRST 16u
+#define BIN_FIRST_BYTES ((size_t)8 << 10)
 #define BIN_GROWTH 4u
 #define BIN_MAX BUDGET_BIN_OBJECTS
 #define TRIPS_A_TICK 256
+#define PARKED_MAX 8u
+#define PARKED_BYTES ((size_t)64 << 10) /* in one of these blocks */
 #define FULL_LEAST 16u
 #define READY_MAX 16u /* cache_init gives no larger batch to a checked cache */
 
@@ -40,6 +49,7 @@ static struct custom_bin custom_none[SLAB_CACHES];
 
 static uint32_t nr_blocks;              /* atomic */
 static struct tcache_block *all_blocks; /* pushed atomically, never removed */
+static uint32_t nr_unused, nr_parked;   /* atomic: blocks without a thread, and those of them that keep objects */
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
@@ -57,12 +67,34 @@ static void blocks_publish(void)
 	WRITE_ONCE(live_counters.block_frees, offsetof(struct tcache_block, frees));
 }
 
+/* Pairs with the release in block_give. */
+static bool block_claim(struct tcache_block *b)
+{
+	if (READ_ONCE(b->in_use) || __atomic_exchange_n(&b->in_use, 1, __ATOMIC_ACQUIRE))
+		return false;
+	__atomic_fetch_sub(&nr_unused, 1, __ATOMIC_RELAXED);
+	if (b->parked)
+		__atomic_fetch_sub(&nr_parked, 1, __ATOMIC_RELAXED);
+	WRITE_ONCE(b->parked, false);
+	return true;
+}
+
+static void block_give(struct tcache_block *b, bool parked)
+{
+	WRITE_ONCE(b->parked, parked);
+	__atomic_fetch_add(&nr_unused, 1, __ATOMIC_RELAXED);
+	STORE_RELEASE(b->in_use, 0u);
+}
+
 static struct tcache_block *block_find_unused(void)
 {
 	struct tcache_block *b;
 
-	for (b = tcache_first_block(); b; b = b->next)
-		if (!READ_ONCE(b->in_use) && !__atomic_exchange_n(&b->in_use, 1, __ATOMIC_ACQUIRE))
+	for (b = READ_ONCE(nr_parked) ? tcache_first_block() : NULL; b; b = b->next)
+		if (READ_ONCE(b->parked) && block_claim(b))
+			return b;
+	for (b = READ_ONCE(nr_unused) ? tcache_first_block() : NULL; b; b = b->next)
+		if (block_claim(b))
 			return b;
 	return NULL;
 }
@@ -115,21 +147,38 @@ static uint32_t bin_limit(const struct slab_cache *c)
 	return (uint32_t)MIN(BIN_MAX, MAX(2, BUDGET_BIN_BYTES / c->object_size));
 }
 
+static uint32_t bin_first(const struct slab_cache *c)
+{
+	return (uint32_t)MIN(BIN_FIRST, MAX(2, BIN_FIRST_BYTES / c->object_size));
+}
+
 /* Where the bin's room is: the inline paths do not take objects of malloc's for hardened ones that are none. */
 static inline uint16_t *bin_room(struct tcache_bin *bin, const struct slab_cache *c)
 {
 	return c->tail || cache_is_custom(c) ? &bin->max : &bin->plain;
 }
 
-/* Makes more room in the bin, if it may have more. The old array is abandoned; it is at most a third of the new one. */
-static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
+/* How many objects the bin's array has room for. Only malloc's bins become small again. */
+static inline uint16_t *bin_capacity(struct tcache_block *b, struct tcache_bin *bin, const struct slab_cache *c)
 {
-	uint16_t *room = bin_room(bin, c);
-	uint32_t max = MIN(bin_limit(c), *room ? (uint32_t)*room * BIN_GROWTH : BIN_FIRST);
+	bool malloc_bin = c->number <= SLAB_NR_MALLOC && bin == &b->fast.bins[c->number];
+
+	return malloc_bin ? &b->capacity[c->number] : bin_room(bin, c);
+}
+
+/* Makes more room in the bin, if it may have more. The old array is abandoned; it is at most a third of the new one. */
+static void bin_grow(struct tcache_block *b, struct tcache_bin *bin, const struct slab_cache *c)
+{
+	uint16_t *room = bin_room(bin, c), *capacity = bin_capacity(b, bin, c);
+	uint32_t max = MIN(bin_limit(c), *room ? (uint32_t)*room * BIN_GROWTH : bin_first(c));
 	void **items;
 
 	if (max <= *room)
 		return;
+	if (max <= *capacity) {
+		*room = (uint16_t)max;
+		return;
+	}
 	items = meta_alloc(max * sizeof(void *), COST_THREADS);
 	if (!items)
 		return;
@@ -138,7 +187,7 @@ static void bin_grow(struct tcache_bin *bin, const struct slab_cache *c)
 	bin->items = items;
 	bin->tail = c->tail;
 	tcache_barrier();
-	*room = (uint16_t)max;
+	*room = *capacity = (uint16_t)max;
 }
 
 static void (*tick_hook)(struct tcache_block *b); /* set once before the program's first allocation */
@@ -213,11 +262,11 @@ static __cold_path void bin_check_leaving(const struct tcache_bin *bin, const st
 	bin_check(&leaving, c, key, SLAB_AT_FREE);
 }
 
-/* The older half goes. The objects freed last are still in the processor's caches. */
-static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+/* The n oldest objects go. The objects freed last are still in the processor's caches. */
+static void bin_flush_old(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t n)
 {
 	void **old = b->work.flushed;
-	uint32_t n = (bin->count + 1) / 2, rest = bin->count - n;
+	uint32_t rest = bin->count - n;
 
 	if (unlikely(harden_full))
 		bin_check_leaving(bin, c, n, b->fast.key);
@@ -229,6 +278,11 @@ static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struc
 	tcache_barrier();
 	WRITE_ONCE(bin->count, (uint16_t)rest);
 	cache_return(c, old, n);
+}
+
+static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	bin_flush_old(b, bin, c, (bin->count + 1) / 2);
 }
 
 /* A bin that did not run empty since the last time has more objects than it needs, and each of them may keep a slab
@@ -272,7 +326,7 @@ static void *bin_take(struct tcache_block *b, struct tcache_bin *bin, struct sla
 
 	do {
 		if (bin->count == 0) {
-			bin_grow(bin, c);
+			bin_grow(b, bin, c);
 			if (!*bin_room(bin, c) || failslab_on)
 				return take_without_block(c);
 			if (!bin_refill(b, bin, c, (*bin_room(bin, c) + 1u) / 2))
@@ -292,7 +346,7 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 	if (unlikely(failslab_on))
 		return false;
 	if (bin->count == *room) {
-		bin_grow(bin, c);
+		bin_grow(b, bin, c);
 		if (bin->count && bin->count == *room) {
 			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
 			bin_flush_half(b, bin, c);
@@ -323,7 +377,7 @@ static __cold_path void *full_take(struct tcache_block *b, struct tcache_bin *bi
 
 	do {
 		if (bin->count < FULL_LEAST) {
-			bin_grow(bin, c);
+			bin_grow(b, bin, c);
 			if (!bin->max || failslab_on)
 				return take_without_block(c);
 			if (bin->count < MIN(FULL_LEAST, (uint32_t)bin->max))
@@ -556,16 +610,22 @@ size_t tcache_check_own(enum slab_found_at at)
 
 /* ---- threads come and go --------------------------------------------------------------------- */
 
+static void flush_others(struct tcache_block *b)
+{
+	unsigned i;
+
+	for (i = 1; i < SLAB_FIRST_CUSTOM; i++)
+		bin_flush_all(&b->ready[i], &malloc_caches[i]);
+	custom_flush_all(b);
+}
+
 void tcache_flush_all(struct tcache_block *b)
 {
 	unsigned i;
 
-	for (i = 1; i < SLAB_FIRST_CUSTOM; i++) {
-		if (i <= SLAB_NR_MALLOC)
-			bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
-		bin_flush_all(&b->ready[i], &malloc_caches[i]);
-	}
-	custom_flush_all(b);
+	for (i = 1; i <= SLAB_NR_MALLOC; i++)
+		bin_flush_all(&b->fast.bins[i], &malloc_caches[i]);
+	flush_others(b);
 }
 
 struct tcache_block *tcache_close(void)
@@ -575,10 +635,68 @@ struct tcache_block *tcache_close(void)
 	return (struct tcache_block *)tcache_own;
 }
 
-void tcache_detach(struct tcache_block *b)
+static bool park_reserve(void)
 {
+	if (__atomic_fetch_add(&nr_parked, 1, __ATOMIC_RELAXED) < PARKED_MAX)
+		return true;
+	__atomic_fetch_sub(&nr_parked, 1, __ATOMIC_RELAXED);
+	return false;
+}
+
+/* The bin is small again, and keeps objects of at most *bytes. */
+static void bin_park(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, size_t *bytes)
+{
+	uint16_t *room = bin_room(bin, c);
+	uint32_t first = MIN(bin_first(c), *room), keep = (uint32_t)MIN(MIN(bin->count, first), *bytes / c->slot_size);
+
+	while (bin->count > keep)
+		bin_flush_old(b, bin, c, MIN(bin->count - keep, (uint32_t)ARRAY_SIZE(b->work.flushed)));
+	*bytes -= keep * c->slot_size;
+	*room = (uint16_t)first;
+}
+
+void tcache_park(struct tcache_block *b)
+{
+	bool park = park_reserve();
+	size_t bytes = park ? PARKED_BYTES : 0;
+	unsigned i;
+
+	for (i = 1; i <= SLAB_NR_MALLOC; i++)
+		if (*bin_room(&b->fast.bins[i], &malloc_caches[i]))
+			bin_park(b, &b->fast.bins[i], &malloc_caches[i], &bytes);
+	flush_others(b);
 	tcache_own = NULL;
-	STORE_RELEASE(b->in_use, 0u); /* pairs with the exchange in block_find_unused */
+	block_give(b, park);
+}
+
+void tcache_flush_parked(void)
+{
+	struct tcache_block *b;
+
+	for (b = READ_ONCE(nr_parked) ? tcache_first_block() : NULL; b; b = b->next) {
+		if (!READ_ONCE(b->parked) || !block_claim(b))
+			continue;
+		tcache_flush_all(b);
+		block_give(b, false);
+	}
+}
+
+void tcache_fork_child(void (*flush)(struct tcache_block *b))
+{
+	struct tcache_block *b;
+
+	nr_unused = nr_parked = 0;
+	for (b = tcache_first_block(); b; b = b->next) {
+		if (&b->fast == tcache_own)
+			continue;
+		if (b->in_use) {
+			flush(b);
+			b->parked = false;
+			b->in_use = 0;
+		}
+		nr_unused++;
+		nr_parked += b->parked;
+	}
 }
 
 void tcache_count(uint64_t counts[SLAB_FIRST_CUSTOM])

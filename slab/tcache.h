@@ -24,12 +24,15 @@ struct quarantine_work {
 	void *batch[VICTIMS];
 };
 
-/* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. */
+/* A thread's block. Blocks are never unmapped: when a thread ends, its block waits for another thread. Some blocks keep
+ * a few free objects meanwhile (tcache_park). */
 struct tcache_block {
 	struct tcache fast;                         /* first, because tcache_own points to it */
 	struct tcache_bin ready[SLAB_FIRST_CUSTOM]; /* free objects of checked caches, for debug_alloc */
 	struct tcache_block *next;                  /* in the list of all blocks; written once */
 	uint32_t in_use;                            /* exchanged atomically */
+	bool parked;                                /* keeps objects; written by the owner of in_use, read without */
+	uint16_t capacity[SLAB_NR_MALLOC + 1];      /* of the arrays of malloc's bins */
 	uint32_t trips;                             /* trips to a slab cache */
 	bool ran_empty[SLAB_NR_MALLOC + 1];         /* malloc's bins, since the last tcache_decay */
 	uint32_t number;                            /* of this block */
@@ -79,6 +82,8 @@ uint64_t tcache_count_custom(const struct slab_cache *c);
 /* Hardened production: verifies the freed objects in this thread's bins, reports damage, and returns how many. */
 size_t tcache_check_own(enum slab_found_at at);
 void tcache_flush_all(struct tcache_block *b);
+/* The same for the objects that blocks without a thread keep. */
+void tcache_flush_parked(void);
 /* Gives back half of each bin that did not run empty since the last call. */
 void tcache_decay(struct tcache_block *b);
 /* Sets the function that a thread calls on every 256th trip to a slab cache, with no lock held. Set once, before the
@@ -86,8 +91,10 @@ void tcache_decay(struct tcache_block *b);
 void tcache_set_tick(void (*fn)(struct tcache_block *b));
 /* The thread ends: takes its block away, and it gets no other. Returns the block, or NULL. */
 struct tcache_block *tcache_close(void);
-/* Gives the thread's block, which is empty, to the next thread that starts. */
-void tcache_detach(struct tcache_block *b);
+/* Gives the thread's block to the next thread that starts, with at most a few objects in its bins. */
+void tcache_park(struct tcache_block *b);
+/* In the child of fork: blocks of the parent's other threads become free. `flush` is called for each first. */
+void tcache_fork_child(void (*flush)(struct tcache_block *b));
 /* Counts the objects that all threads have cached, by class. */
 void tcache_count(uint64_t counts[SLAB_FIRST_CUSTOM]);
 

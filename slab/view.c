@@ -547,6 +547,36 @@ static void describe_slot(const struct slab_view *v, const struct slab_view_run 
 	describe_track(v, r, i, obj);
 }
 
+void slab_view_expect(const struct slab_view *v, uint64_t addr, unsigned step)
+{
+	uint64_t page = (addr - v->base) >> PAGE_SHIFT;
+	const struct page *p = (const struct page *)(uintptr_t)v->directory.memmap + page;
+	const struct slab_view_cache *c;
+	struct slab_view_run r;
+	uint32_t i;
+
+	if (!v->mem->here || addr - v->base >= v->known)
+		return;
+	if (step == 0) {
+		__builtin_prefetch(p);
+		__builtin_prefetch((const void *)(uintptr_t)addr);
+		__builtin_prefetch((const void *)(uintptr_t)(addr + 63));
+	}
+	if (step == 0 || (p->owner & OWNER_TAG) != OWNER_SLAB)
+		return;
+	if (step == 1) {
+		prefetch_descriptor(p->owner);
+		return;
+	}
+	if (!slab_run(v, (uint64_t)(uintptr_t)OWNER_POINTER(p->owner), (uint32_t)page, &r))
+		return;
+	c = &v->caches[r.cache];
+	i = (uint32_t)(((addr - r.addr) * c->reciprocal) >> 40);
+	__builtin_prefetch((const void *)(uintptr_t)(r.descriptor + slab_bytes_offset(c->map_words) + i));
+	__builtin_prefetch((const void *)(uintptr_t)(r.descriptor + slab_tracks_offset(c->map_words, c->nr_objects) +
+	                                             i * sizeof(struct slab_track)));
+}
+
 bool slab_view_object(const struct slab_view *v, uint64_t addr, struct slab_object *obj)
 {
 	uint32_t page = (uint32_t)((addr - v->base) >> PAGE_SHIFT);

@@ -38,9 +38,9 @@
  */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
-#define SMALL_STEP 8                                 /* a change by less than this part of the size */
-#define SPARE_SHARE 4                                /* this part of the data pages is added as spare ones */
-#define UNMAP_MIN (BUDGET_DIRTY_PAGES << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
+#define SMALL_STEP 8                              /* a change by less than this part of the size */
+#define SPARE_SHARE 4                             /* this part of the data pages is added as spare ones */
+#define UNMAP_MIN (BUDGET_KEEP_MAX << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
@@ -421,7 +421,7 @@ static bool area_resize_run_in_place(struct area *a, size_t size)
 		if (!buddy_extend(a->page + a->nr_pages, pages - have, &clean))
 			return false;
 		area_resize_run(a, (uint32_t)pages);
-	} else if (have - pages > have / 4) {
+	} else if (size < a->size && have - pages > have / 4) {
 		uint32_t tail = a->page + (uint32_t)pages;
 		bool changed = READ_ONCE(a->changed);
 

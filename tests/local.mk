@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 # Scripts that check the sources, the documentation and the built files.
-script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/signals/run tests/stack/run \
-	tests/reentry/run tests/harden/run \
-	tests/torture/run tests/watch/run tests/published tests/decode tests/wording tests/examples-caches \
+script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
+	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run tests/torture/run tests/watch/run \
+	tests/watch/watched tests/published tests/decode tests/prefixes tests/scores tests/wording tests/report-sql \
+	tests/readable tests/debugger tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
@@ -12,12 +13,12 @@ dist_check_SCRIPTS += $(script_tests)
 # programs and kernels, damaged input.
 EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/program.c tests/reentry/program.c \
-	tests/harden/program.c \
+	tests/harden/program.c tests/watch/signal_stack.c tests/watch/module.c tests/watch/loads.c \
 	tests/torture/process.c tests/torture/threads.c tests/torture/memory.c tests/torture/loader.cc \
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/live tests/real tests/soak tests/kernel-real tests/kernel-logs \
-	tests/fuzz tests/mutations
+	tests/fuzz tests/mutations tests/reports
 
 # Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  Tests with further
 # sources or libraries follow.
@@ -34,6 +35,7 @@ unit_tests = \
 	tests/unit/test_shadow tests/unit/test_shadow_left tests/unit/test_leak_mark tests/unit/test_leak_left \
 	tests/unit/test_fence_pool tests/unit/test_fence_left tests/unit/test_fence_gate \
 	tests/unit/test_fence_old_kernel tests/unit/test_watch_decode tests/unit/test_watch_copy \
+	tests/unit/test_watch_entry \
 	tests/unit/test_fault_diagnose tests/unit/test_fault_left tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h tests/unit/watch_samples.h
@@ -86,8 +88,9 @@ tests_unit_libwatch_samples_AVX2_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=AVX
 check_LTLIBRARIES += tests/unit/libwatch_samples_FRAME.la
 tests_unit_libwatch_samples_FRAME_la_SOURCES = tests/unit/watch_samples.c
 tests_unit_libwatch_samples_FRAME_la_CFLAGS = $(watch_samples_cflags) -DLEVEL=FRAME -O2 -fno-omit-frame-pointer
-tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la \
-	tests/unit/libwatch_samples_Os.la tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
+tests_unit_test_watch_copy_LDADD = tests/unit/libwatch_samples_O0.la tests/unit/libwatch_samples_O1.la \
+	tests/unit/libwatch_samples_O2.la tests/unit/libwatch_samples_O3.la tests/unit/libwatch_samples_Os.la \
+	tests/unit/libwatch_samples_AVX2.la tests/unit/libwatch_samples_FRAME.la $(LDADD)
 
 # lib/ and slab/ built anew with ThreadSanitizer; tests/races runs it.
 tests_unit_races_SOURCES = tests/unit/races.c $(lib_base_sources) $(lib_core_sources) \

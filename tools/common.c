@@ -136,6 +136,20 @@ const char *tool_option_value(const char *name, char **argv, int argc, int *i)
 	return NULL;
 }
 
+bool tool_have_program(const char *name)
+{
+	const char *path = getenv("PATH");
+	bool found = false;
+
+	for (const char *p = path ? path : ""; *p && !found; p += strcspn(p, ":"), p += *p == ':') {
+		char *file = tool_format("%.*s/%s", (int)strcspn(p, ":"), p, name);
+
+		found = access(file, X_OK) == 0;
+		free(file);
+	}
+	return found;
+}
+
 bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
 	const char *end = number_decimal(text, value);

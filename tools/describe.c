@@ -2,6 +2,7 @@
 /* tools/describe.c - memsan describe: what is at this address of a process or a core file? */
 #include "config.h"
 
+#include "decode/decode.h"
 #include "tools/image/image.h"
 
 #include <inttypes.h>
@@ -120,13 +121,108 @@ void describe_address(const struct image *im, uint64_t addr)
 		print_stack(im, sym, "Freed", o->free_stack, o->free_thread);
 }
 
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static void json_stack(const struct image *im, struct symbolizer *sym, const char *key, uint32_t handle,
+                       uint32_t thread)
+{
+	char name[THREAD_NAME_MAX];
+	uint64_t pc;
+	int tid;
+
+	printf(",\"%s\":", key);
+	if (!image_stack(im, handle, &pc, 1)) {
+		fputs("null", stdout);
+		return;
+	}
+	if (image_thread_name(im, thread, &tid, name)) {
+		fputs("{\"thread\":", stdout);
+		decode_json_string(stdout, name);
+		printf(",\"tid\":%d,\"frames\":", tid);
+	} else {
+		fputs("{\"thread\":null,\"tid\":null,\"frames\":", stdout);
+	}
+	image_json_stack(im, sym, handle);
+	putchar('}');
+}
+
+static void json_mapping(const struct image *im, uint64_t addr)
+{
+	for (size_t i = 0; i < im->nr_mappings; i++) {
+		const struct image_mapping *m = &im->mappings[i];
+
+		if (addr - m->start >= m->end - m->start)
+			continue;
+		printf("{\"start\":\"0x%" PRIx64 "\",\"end\":\"0x%" PRIx64 "\",\"path\":", m->start, m->end);
+		decode_json_string(stdout, m->path ? m->path : m->main_stack ? "[stack]" : NULL);
+		putchar('}');
+		return;
+	}
+	fputs("null", stdout);
+}
+
+static const char *const json_states[] = {
+	[SLAB_OBJ_NONE] = "never used",
+	[SLAB_OBJ_LIVE] = "allocated",
+	[SLAB_OBJ_QUARANTINED] = "freed",
+	[SLAB_OBJ_FREE] = "free",
+};
+
+/* One object a line; "object" is null for an address that belongs to none. */
+static void describe_json(const struct image *im, uint64_t addr)
+{
+	struct symbolizer *sym = symbolizer_create(0);
+	struct described d;
+	const struct slab_object *o = &d.object;
+	bool found = sym && find_object(im, addr, &d);
+
+	printf("{\"schema\":\"memsan-describe/1\",\"addr\":\"0x%" PRIx64 "\",\"mapping\":", addr);
+	json_mapping(im, addr);
+	fputs(",\"object\":", stdout);
+	if (!found) {
+		fputs("null}\n", stdout);
+		return;
+	}
+	printf("{\"addr\":\"0x%" PRIxPTR "\",\"size\":%zu,\"offset\":%" PRId64 ",\"state\":\"%s\",\"cache\":", o->addr,
+	       o->size, (int64_t)(addr - o->addr), json_states[o->state]);
+	decode_json_string(stdout, o->cache);
+	printf(",\"cache_size\":%zu,\"guard\":%s,\"inside\":%s}", o->object_size, d.guard ? "true" : "false",
+	       addr - o->addr < o->size || (addr == o->addr && !o->size) ? "true" : "false");
+	json_stack(im, sym, "allocated_by", o->alloc_stack, o->alloc_thread);
+	json_stack(im, sym, "freed_by", o->state != SLAB_OBJ_LIVE ? o->free_stack : 0, o->free_thread);
+	fputs("}\n", stdout);
+}
+
+/* Takes --format out of the arguments. */
+static bool take_format(int *argc, char **argv, bool *json)
+{
+	int left = 1;
+
+	for (int i = 1; i < *argc; i++) {
+		const char *format = tool_option_value("--format", argv, *argc, &i);
+
+		if (!format)
+			argv[left++] = argv[i];
+		else if (strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
+			return false;
+		else
+			*json = strcmp(format, "json") == 0;
+	}
+	*argc = left;
+	return true;
+}
+
 static int describe_main(int argc, char **argv)
 {
 	static struct image im;
 	struct image_choice choice = { .pid = 0 };
+	bool json = false;
 	uint64_t addr;
-	int status = image_arguments("describe", &argc, argv, &choice);
+	int status;
 
+	if (!take_format(&argc, argv, &json))
+		return tool_usage_error("describe", "--format is text or json");
+	status = image_arguments("describe", &argc, argv, &choice);
 	if (status)
 		return status;
 	if (argc < 2)
@@ -138,14 +234,14 @@ static int describe_main(int argc, char **argv)
 		return EXIT_USAGE;
 	image_find_outside(&im);
 	for (int i = 1; i < argc && tool_address(argv[i], &addr); i++)
-		describe_address(&im, addr);
+		json ? describe_json(&im, addr) : describe_address(&im, addr);
 	return tool_finish_output(0);
 }
 
 const struct tool_command command_describe = {
 	.name = "describe",
 	.summary = "show which object an address of a process or a core file belongs to",
-	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) ADDR…\n"
+	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) [--format=FORMAT] ADDR…\n"
 		"\n"
 		"Shows which heap object each hexadecimal address belongs to: where in the object the\n"
 		"address lies, the object's state, size and cache, and who allocated and freed it.\n"
@@ -153,6 +249,7 @@ const struct tool_command command_describe = {
 		"  --pid PID    look into a running process\n"
 		"  --core FILE  look into a core file\n"
 		"  --exe FILE   where the program's file is now\n"
+		"  --format=text|json   for people, or one JSON object a line\n"
 		"  -h, --help   show this help\n"
 		"\n"
 		"Exit status: 0; 2 the process or file could not be read, or usage.\n"

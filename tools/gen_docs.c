@@ -7,7 +7,6 @@
  *   @OPTIONS_MDOC@   every option as an mdoc list item
  *   @KINDS_MDOC@     every report kind as an mdoc list item
  *   @KERNEL_BUGS_MDOC@, @KERNEL_DEMOS_MDOC@   the bugs of the kernel module, its demonstrations
- *   @OPTION_WORDS@   shell assignments with the names and values, for the completion
  */
 #include "lib/lib.h"
 #include "reports/reports.h"
@@ -202,27 +201,6 @@ static void put_kernel_demos(void)
 	}
 }
 
-static void put_option_words(void)
-{
-	fputs("_memsan_options='", stdout);
-	for (size_t i = 0; i < option_table_size; i++)
-		printf("%s%s=", i ? " " : "", option_table[i].name);
-	fputs("'\n_memsan_values() {\n\tcase $1 in\n", stdout);
-	for (size_t i = 0; i < option_table_size; i++) {
-		const struct option_desc *o = &option_table[i];
-
-		if (o->type == OPTION_TYPE_BOOL)
-			printf("\t%s) echo 'on off' ;;\n", o->name);
-		if (o->type != OPTION_TYPE_ENUM)
-			continue;
-		printf("\t%s) echo '", o->name);
-		for (const char *p = o->choices; *p; p++)
-			putchar(*p == '|' ? ' ' : *p);
-		fputs("' ;;\n", stdout);
-	}
-	fputs("\tesac\n}\n", stdout);
-}
-
 int main(void)
 {
 	char line[4096];
@@ -236,8 +214,6 @@ int main(void)
 			put_kernel_bugs();
 		else if (!strcmp(line, "@KERNEL_DEMOS_MDOC@\n"))
 			put_kernel_demos();
-		else if (!strcmp(line, "@OPTION_WORDS@\n"))
-			put_option_words();
 		else
 			fputs(line, stdout);
 	}

@@ -208,7 +208,7 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->version = REPORT_VERSION;
 	r->size = sizeof(*r);
 	r->sequence = sequence;
-	r->kind = REPORT_UNREFERENCED;
+	r->kind = g->class == LEAK_REACHABLE ? REPORT_REACHABLE : REPORT_UNREFERENCED;
 	r->strings_len = 1;
 	r->component = put_string(r, "leak");
 	r->pid = (uint32_t)j->image.pid;
@@ -230,6 +230,8 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	memcpy(r->memory, g->dump, r->memory_len);
 	memset(r->memory_valid, 0xff, sizeof(r->memory_valid));
 	put_stack(r, &j->image, g);
+	if (!r->stacks[0].nr_frames)
+		r->next = put_string(r, REPORT_NEXT_TRACKING);
 }
 
 static void say_line(void *ctx, const char *line)
@@ -257,6 +259,7 @@ static struct suppressions *read_suppressions(const char *path)
 
 struct printed {
 	uint32_t places, suppressed;
+	uint32_t lost; /* places of memory that is not reachable */
 	char **rules;
 	size_t nr_rules;
 };
@@ -297,6 +300,7 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 		return;
 	}
 	p->places++;
+	p->lost += g->class != LEAK_REACHABLE;
 	if (j->suggest) {
 		size_t n = suppressions_suggest(&record, &symbols, p->places, text, sizeof(text));
 		if (!n)
@@ -319,7 +323,7 @@ static int report(struct leak_job *j)
 	const struct leak_groups *g = j->grouper.groups;
 	struct suppressions *rules = j->suppressions ? read_suppressions(j->suppressions) : NULL;
 	struct symbolizer *sym = symbolizer_create(0);
-	struct printed p = { 0, 0, NULL, 0 };
+	struct printed p = { 0, 0, 0, NULL, 0 };
 
 	j->unseen = image_unseen(&j->image);
 	image_say_missing(&j->image);
@@ -337,7 +341,7 @@ static int report(struct leak_job *j)
 	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost",
 	         g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE], g->counts[LEAK_POSSIBLE],
 	         p.places, p.suppressed);
-	return tool_finish_output(p.places ? 1 : 0);
+	return tool_finish_output(p.lost ? 1 : 0);
 }
 
 /* ---- growth ---------------------------------------------------------------------------------- */

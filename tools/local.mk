@@ -6,7 +6,7 @@ libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
 
 bin_PROGRAMS += memsan
 memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/supervise.c \
-	tools/filters.c tools/options.c \
+	tools/filters.c tools/options.c tools/doctor.c tools/words.c \
 	tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image/image.c \
 	tools/image/roots.c tools/image/address_name.c tools/image/choice.c tools/leak.c tools/why.c tools/growth.c \
 	tools/image/ask.c tools/describe.c tools/views.c tools/screen.c tools/spawn.c tools/common.c slab/flags.c
@@ -25,19 +25,23 @@ memsan_symbolize_SOURCES = tools/symbolize_main.c
 memsan_symbolize_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS)
 memsan_symbolize_LDADD = libtool_half.la
 
-# Tables of options and kinds for the manual pages and the completion (bash).
+# Tables of options and kinds for the manual pages.
 noinst_PROGRAMS += tools/gen_docs
 tools_gen_docs_SOURCES = tools/gen_docs.c
 tools_gen_docs_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL
 tools_gen_docs_LDADD = libtool_half.la
 
-completiondir = $(datadir)/bash-completion/completions
-nodist_completion_DATA = tools/completion/memsan
-tools/completion/memsan: $(srcdir)/tools/memsan.bash.in tools/gen_docs$(EXEEXT)
-	$(AM_V_GEN)$(MKDIR_P) tools/completion && ./tools/gen_docs <$(srcdir)/tools/memsan.bash.in >$@.tmp && \
-		mv $@.tmp $@
-EXTRA_DIST += tools/memsan.bash.in
-CLEANFILES += tools/completion/memsan
+# Completion: each shell wants a name of its own for the file.
+EXTRA_DIST += tools/completion.bash tools/completion.zsh tools/completion.fish
+completions = bash-completion/completions/memsan zsh/site-functions/_memsan fish/vendor_completions.d/memsan.fish
+install-data-local:
+	$(MKDIR_P) $(DESTDIR)$(datadir)/bash-completion/completions $(DESTDIR)$(datadir)/zsh/site-functions \
+		$(DESTDIR)$(datadir)/fish/vendor_completions.d
+	$(INSTALL_DATA) $(srcdir)/tools/completion.bash $(DESTDIR)$(datadir)/bash-completion/completions/memsan
+	$(INSTALL_DATA) $(srcdir)/tools/completion.zsh $(DESTDIR)$(datadir)/zsh/site-functions/_memsan
+	$(INSTALL_DATA) $(srcdir)/tools/completion.fish $(DESTDIR)$(datadir)/fish/vendor_completions.d/memsan.fish
+uninstall-local:
+	for name in $(completions); do rm -f "$(DESTDIR)$(datadir)/$$name"; done
 
 # The compiler wrapper, under both of its names.
 bin_SCRIPTS = memsan-cc memsan-c++
@@ -45,3 +49,14 @@ memsan-c++: memsan-cc
 	$(AM_V_GEN)cp memsan-cc $@
 EXTRA_DIST += tools/memsan-cc.in
 CLEANFILES += memsan-c++
+
+# gdb's commands: gdb loads NAME-gdb.py with the library NAME, from the library's folder or from its auto-load folder.
+# In the build folder the script lies beside the library, which libtool clears when it links.
+gdb_script = libmemsan.so.1.0.0-gdb.py
+gdbdir = $(datadir)/gdb/auto-load$(libdir)
+nodist_gdb_DATA = $(gdb_script)
+$(gdb_script): $(srcdir)/tools/memsan-gdb.py.in Makefile libmemsan.la
+	$(AM_V_GEN)sed 's,@bindir[@],$(bindir),' <$(srcdir)/tools/memsan-gdb.py.in >$@.tmp && mv $@.tmp $@ && \
+		$(MKDIR_P) .libs && cp $@ .libs/
+EXTRA_DIST += tools/memsan-gdb.py.in
+CLEANFILES += $(gdb_script)

@@ -15,6 +15,7 @@ static const struct tool_command *const commands[] = {
 	&command_stat,     /* counters of a process */
 	&command_leak,     /* what can nothing reach any more, in a process or a core file? */
 	&command_describe, /* what is at this address? */
+	&command_doctor,   /* what works here? */
 	&command_slabinfo, /* the caches of a process or a core file */
 	&command_slabtop,  /* the same, refreshed */
 	&command_buddyinfo,   &command_vmallocinfo, &command_alloc_traces, /* who allocated, who freed */
@@ -91,6 +92,8 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
+	if (!strcmp(name, "__complete"))
+		return tool_complete(argc - 1, argv + 1, commands, NR_COMMANDS);
 	if (!strcmp(name, "-h") || !strcmp(name, "--help") || !strcmp(name, "help"))
 		return help_main(argc - 1, argv + 1);
 	if (!strcmp(name, "-V") || !strcmp(name, "--version")) {

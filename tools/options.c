@@ -29,7 +29,7 @@ static void print_wrapped(FILE *out, const char *text)
 	fputc('\n', out);
 }
 
-void options_print_text(FILE *out)
+void options_print_text(FILE *out, bool all)
 {
 	char accepted[200];
 	struct fmt_buf b;
@@ -40,6 +40,8 @@ void options_print_text(FILE *out)
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
+		if (o->internal && !all)
+			continue;
 		fmt_init(&b, accepted, sizeof(accepted));
 		options_format_accepted(o, &b);
 		fprintf(out, "  %s=%s   (%s)\n", o->name, o->default_text, accepted);
@@ -63,7 +65,7 @@ static void print_json_choices(FILE *out, const char *choices)
 	fputc(']', out);
 }
 
-void options_print_json(FILE *out)
+void options_print_json(FILE *out, bool all)
 {
 	static const char *const types[] = { "bool", "uint", "enum", "string" };
 
@@ -71,6 +73,8 @@ void options_print_json(FILE *out)
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
+		if (o->internal && !all)
+			continue;
 		fprintf(out, "%s\n{\"name\":\"%s\",\"type\":\"%s\",\"default\":", i ? "," : "", o->name,
 		        types[o->type]);
 		decode_json_string(out, o->default_text);
@@ -88,28 +92,32 @@ void options_print_json(FILE *out)
 
 static int options_main(int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, all = false;
 
 	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") != 0)
+		if (strcmp(argv[i], "--json") == 0)
+			json = true;
+		else if (strcmp(argv[i], "--all") == 0)
+			all = true;
+		else
 			return tool_usage_error("options", "unexpected argument '%s'", argv[i]);
-		json = true;
 	}
 	if (json)
-		options_print_json(stdout);
+		options_print_json(stdout, all);
 	else
-		options_print_text(stdout);
+		options_print_text(stdout, all);
 	return tool_finish_output(0);
 }
 
 const struct tool_command command_options = {
 	.name = "options",
 	.summary = "list every option with default, range and meaning",
-	.help = "Usage: memsan options [--json]\n"
+	.help = "Usage: memsan options [--json] [--all]\n"
 		"\n"
 		"Lists every option of MEMSAN_OPTIONS and memsan run -o, with default, range and meaning.\n"
 		"\n"
 		"  --json      print one JSON object (schema memsan-options/1)\n"
+		"  --all       also the options that the memsan command sets for itself\n"
 		"  -h, --help  show this help\n"
 		"\n"
 		"Manual page: memsan-options(7)\n",

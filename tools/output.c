@@ -36,6 +36,11 @@ bool output_format(struct output *o, const char *name)
 	return false;
 }
 
+const char *output_format_name(size_t i)
+{
+	return i < OUT_NR ? format_names[i] : NULL;
+}
+
 static void tell(void *ctx, const char *line)
 {
 	tool_say("%s: %s", (const char *)ctx, line);
@@ -68,6 +73,15 @@ bool output_suppressions(struct output *o, const char *path)
 bool output_source_root(const char *folder)
 {
 	bool good = decode_source_root(folder);
+
+	if (!good)
+		tool_say("cannot read %s: %s", folder, strerror(errno));
+	return good;
+}
+
+bool output_root(const char *folder)
+{
+	bool good = decode_root(folder);
 
 	if (!good)
 		tool_say("cannot read %s: %s", folder, strerror(errno));

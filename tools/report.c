@@ -16,6 +16,7 @@
 struct report {
 	struct output out;
 	struct decode_merge *merge; /* collects the records */
+	uint64_t nr_unread;
 	uint64_t top;
 };
 
@@ -26,6 +27,16 @@ static void take_record(void *ctx, struct decode_record *r)
 	if (output_wanted(&p->out, r))
 		decode_merge_add(p->merge, r);
 	decode_record_free(r);
+}
+
+static void take_unread(void *ctx, const char *log, uint64_t line, const char *text)
+{
+	struct report *p = ctx;
+
+	(void)log;
+	(void)line;
+	(void)text;
+	p->nr_unread++;
 }
 
 /* Collects all records of some logs.  NULL: that failed, and a line was printed. *bad is set when a file could not be
@@ -41,6 +52,7 @@ static struct decode_merge *gather(struct report *p, char **names, size_t nr, bo
 		tool_say("cannot create temporary files: %s", strerror(errno));
 		return NULL;
 	}
+	decode_reader_on_unread(reader, take_unread, p);
 	if (!nr) {
 		names = standard;
 		nr = 1;
@@ -66,6 +78,11 @@ static void put_bug(struct report *p, struct decode_merge *m, const struct decod
 
 static int finish(struct report *p, int status)
 {
+	if (p->nr_unread)
+		tool_say("lines that look like a report, but were not understood: %" PRIu64
+		         "; memsan decode --unread shows "
+		         "them",
+		         p->nr_unread);
 	output_finish(&p->out);
 	tool_check_output();
 	return tool_finish_output(0) ? EXIT_USAGE : status;
@@ -202,6 +219,12 @@ static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
 		} else if ((value = tool_option_value("--source-root", argv, argc, &i)) != NULL) {
 			if (!output_source_root(value))
 				return EXIT_USAGE;
+		} else if ((value = tool_option_value("--root", argv, argc, &i)) != NULL) {
+			if (!output_root(value))
+				return EXIT_USAGE;
+		} else if ((value = tool_option_value("--strip", argv, argc, &i)) != NULL) {
+			if (!decode_strip(value))
+				return tool_usage_error("report", "too many options --strip");
 		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
 			if (!tool_number(value, 1, TOP_MAX, &p->top))
 				return tool_usage_error("report", "'%s' is not a number of reports", value);
@@ -246,8 +269,8 @@ const struct tool_command command_report = {
 		"       memsan report top [-n N] [OPTION…] [FILE…]\n"
 		"\n"
 		"Reads logs as memsan decode does, and counts reports of the same bug as one. Two reports\n"
-		"are of the same bug if detector, kind and the names of their functions agree; run,\n"
-		"machine and build do not matter.\n"
+		"are of the same bug if the kind of bug and the function to blame agree; run, machine,\n"
+		"compiler, build and tool do not matter.\n"
 		"  merge prints each bug once, with how often it was reported.\n"
 		"  diff  prints the bugs that BASELINE does not have.\n"
 		"  top   prints the N (10) bugs that were reported most often.\n"
@@ -255,6 +278,7 @@ const struct tool_command command_report = {
 		"  --format=FORMAT      as for memsan decode; default: merge json, the others short\n"
 		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
 		"  --source-root=DIR    with html: show lines of files below DIR too; may be repeated\n"
+		"  --root=DIR, --strip=DIR  as for memsan decode\n"
 		"  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 diff found something new; 2 a file could not be read, the output could\n"

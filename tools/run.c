@@ -472,7 +472,7 @@ static int run_main(int argc, char **argv)
 	plan_take_environment(&plan);
 	status = plan_read_arguments(&plan, argc, argv);
 	if (!status && plan.list_options) {
-		options_print_text(stdout);
+		options_print_text(stdout, false);
 		status = tool_finish_output(0);
 	} else if (!status && !plan.program[0]) {
 		status = tool_usage_error("run", "PROG is missing. Usage: memsan run [OPTIONS] [--] PROG [ARGS…]");

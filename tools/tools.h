@@ -8,6 +8,8 @@
  *   supervise.c  the process that memsan run started: signals, exit status
  *   filters.c    does a filter of system calls end processes for memsan's calls?
  *   options.c    memsan options
+ *   doctor.c     memsan doctor
+ *   words.c      words for the completion of shells
  *   stat.c       memsan stat
  *   decode.c     memsan decode: the command line, where records go
  *   input.c      reads logs: files, pipes, compressed or growing files
@@ -52,7 +54,18 @@ struct tool_command {
 };
 extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
-	command_alloc_traces, command_free_traces, command_kernel;
+	command_alloc_traces, command_free_traces, command_kernel, command_doctor;
+
+/* ---- qemu/kernel_table.c: words for the completion -------------------------------------------- */
+
+/* NULL behind the last one. *what becomes a description. */
+const char *kernel_bug_at(size_t i, const char **what);
+const char *kernel_profile_at(size_t i);
+
+/* ---- words.c --------------------------------------------------------------------------------- */
+
+/* argv[1] and on are the words behind "memsan" that were typed so far. */
+int tool_complete(int argc, char **argv, const struct tool_command *const *commands, size_t nr);
 
 /* ---- common.c -------------------------------------------------------------------------------- */
 
@@ -71,6 +84,8 @@ int tool_nearest(const char *word, const char *const *names, size_t nr);
 void *tool_alloc(size_t size);
 /* The value of "--name=value" or "--name value" at argv[*i]; NULL: argv[*i] is something else. */
 const char *tool_option_value(const char *name, char **argv, int argc, int *i);
+/* Is the program in PATH? */
+bool tool_have_program(const char *name);
 /* A number on the command line: decimal digits only, from min to max.  False: the text is something else. */
 bool tool_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 #define TOOL_PID_MAX (1 << 30)
@@ -106,8 +121,9 @@ int screen_key(double seconds);     /* a key, 0: none was pressed, or SCREEN_END
 void screen_end(void);
 
 /* ---- options.c ------------------------------------------------------------------------------- */
-void options_print_text(FILE *out);
-void options_print_json(FILE *out);
+/* `all`: also those that the memsan command sets for itself. */
+void options_print_text(FILE *out, bool all);
+void options_print_json(FILE *out, bool all);
 
 /* ---- target.c -------------------------------------------------------------------------------- */
 
@@ -181,7 +197,9 @@ struct output {
 };
 void output_init(struct output *o, const char *format);
 bool output_format(struct output *o, const char *name); /* false: there is no such format */
+const char *output_format_name(size_t i);               /* NULL behind the last one */
 bool output_source_root(const char *folder);            /* decode_source_root; prints why it fails */
+bool output_root(const char *folder);                   /* decode_root; prints why it fails */
 bool output_suppressions(struct output *o,
                          const char *path); /* false: the file cannot be read, and a line was printed */
 bool output_begin(struct output *o);        /* false: out of memory */

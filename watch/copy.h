@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch/copy.h - from one function's original bytes to a checked copy of it, and from places in the copy back.
  *
- * The copy does what the function does, with a check in front of each load and store that could reach the heap.  Control
- * moves between the two like this:
+ * The copy does what the function does, with a check in front of each load and store that could reach the heap.
+ * Control moves between the two like this:
  *
  *      original text                              copy (within 2 GB)
  *      entry:   jmp ───────────────────────────▶  check; mov (%rdi),%rax
@@ -12,10 +12,10 @@
  *                                                 jmp *%rax
  *      case 3:  jmp ───────────────────────────▶  …        tables lead to the original text
  *
- * The jumps written into the original text are springboards (struct copy_patch).  The caller writes the entry's: 5 bytes
- * at `start`, before the function is decoded (its stub), and the copier takes them for granted.  A place that can get no
- * springboard runs on in the original text, unchecked, until the next one; the copier has made sure that this way leads
- * into no overwritten bytes.
+ * The jumps written into the original text are springboards (struct copy_patch).  The caller writes the entry's: 5
+ * bytes at `start`, before the function is decoded (its stub), and the copier takes them for granted.  A place that can
+ * get no springboard runs on in the original text, unchecked, until the next one; the copier has made sure that this
+ * way leads into no overwritten bytes.
  *
  * No function here allocates, locks or changes errno.  copy_function works on memory that the caller lends; two threads
  * may copy at once with memory of their own. */
@@ -42,13 +42,14 @@ struct copy_range {
 };
 
 struct copy_request {
-	/* The function: [start, end) as the dynamic loader placed it.  Bytes from end to padding_end belong to no other known
-	 * function; what of them is padding is found out (padding_end = end when unknown). */
+	/* The function: [start, end) as the dynamic loader placed it.  Bytes from end to padding_end belong to no other
+	 * known function; what of them is padding is found out (padding_end = end when unknown). */
 	uintptr_t start, end, padding_end;
 	/* The original bytes of [start, padding_end), without what was patched there since. */
 	const uint8_t *text;
-	/* Addresses at which control may arrive from outside of the function: code pointers found in data, landing pads,
-	 * direct jumps out of other functions (copy_scan_jumps).  In any order; those outside of (start, end) are skipped. */
+	/* Addresses at which control may arrive from outside of the function: code pointers found in data, landing
+	 * pads, direct jumps out of other functions (copy_scan_jumps).  In any order; those outside of (start, end)
+	 * are skipped. */
 	const uintptr_t *targets;
 	size_t nr_targets;
 	/* Further entries, whose 5 bytes the caller has overwritten as those at `start`. */
@@ -63,7 +64,7 @@ struct copy_request {
 	uint8_t *code;
 	uintptr_t code_pc;
 	size_t code_size;
-	/* A near jump to copy_thunk (copy_write_thunk). */
+	/* What copy_write_thunk wrote, within 2 GB. */
 	uintptr_t thunk;
 	/* Scratch memory, 16-byte aligned; what a result points to lies in it. */
 	void *work;
@@ -106,7 +107,8 @@ struct copy_counts {
 	uint32_t insns;
 	uint32_t accesses; /* loads and stores that could be checked */
 	uint32_t checked;
-	/* Left out: on the stack or by rip; by a segment; which bytes they touch is not certain (masked, gather, bt). */
+	/* Left out: on the stack or by rip; by a segment; which bytes they touch is not certain (masked, gather,
+	 * bt). */
 	uint32_t stack, segment, uncertain;
 	uint32_t checks; /* in the copy: fewer than `checked` where one serves several accesses */
 	uint32_t flags_saved, registers_spilled;
@@ -128,9 +130,9 @@ struct copy_result {
 /* Makes a copy.  With any status but COPY_DONE nothing of it may be used. */
 enum copy_status copy_function(const struct copy_request *request, struct copy_result *result);
 
-/* Finds what could be a direct jump (not a call) in [text, text + size), which runs at pc, and leads to elsewhere in the
- * module's text at a distance of more than 127 bytes.  Any byte may start an instruction here, so it finds too much.
- * Calls found(context, from, to) for each. */
+/* Finds what could be a direct jump (not a call) in [text, text + size), which runs at pc, and leads to elsewhere in
+ * the module's text at a distance of more than 127 bytes.  Any byte may start an instruction here, so it finds too
+ * much. Calls found(context, from, to) for each. */
 void copy_scan_jumps(const uint8_t *text, size_t size, uintptr_t pc, struct copy_range module_text,
                      void (*found)(void *context, uintptr_t from, uintptr_t to), void *context);
 
@@ -154,8 +156,8 @@ struct copy_access {
 typedef void copy_bad_access(const struct copy_access *access);
 void copy_set_bad_access(copy_bad_access *handler);
 
-/* Writes the jump to the slow path's common part: COPY_THUNK_SIZE bytes at `code`. */
-#define COPY_THUNK_SIZE 16
+/* Writes the jumps to the slow path's common part: COPY_THUNK_SIZE bytes at `code`. */
+#define COPY_THUNK_SIZE 32
 void copy_write_thunk(uint8_t *code);
 
 /* ---- back from the copy ---------------------------------------------------------------------- */

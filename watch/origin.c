@@ -132,27 +132,48 @@ static uint64_t resume_at(uint64_t pc)
 	return c ? copy_copied_pc(&c->copy, pc) : 0;
 }
 
+/* Puts original bytes that begin `at` bytes behind the module's start over those of [from, from + n), as far as they
+ * overlap. */
+static void put_over(uint8_t *bytes, uintptr_t from, size_t n, uintptr_t at, const uint8_t *original, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (at + i - from < n)
+			bytes[at + i - from] = original[i];
+}
+
+static void original_code(uint64_t pc, uint8_t *bytes, size_t n)
+{
+	const struct watch_module *m = module_at(pc);
+	int32_t i = m ? module_function_at(m, pc) : -1;
+	const struct watch_copy *c = i >= 0 ? copy_of(m, pc) : NULL;
+	const struct watch_entry *e;
+
+	if (i < 0)
+		return;
+	e = &m->entries[m->functions[i].entry];
+	for (unsigned k = 0; k < m->functions[i].nr_entries; k++)
+		if (e[k].placed)
+			put_over(bytes, pc, n, m->start + e[k].at, e[k].bytes, STUB_JUMP);
+	for (uint32_t k = 0; c && k < c->nr_springs; k++)
+		put_over(bytes, pc, n, m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
+}
+
 /* Another thread may be at these bytes, but the process is about to end. */
 static void show_original(uint64_t pc)
 {
 	const struct watch_module *m = module_at(pc);
-	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
-	const struct watch_entry *e;
+	int32_t i = m ? module_function_at(m, pc) : -1;
 
-	if (!c)
-		return;
-	for (uint32_t i = 0; i < c->nr_springs; i++)
-		mem_copy((uint8_t *)m->start + c->springs[i].at, c->springs[i].bytes, c->springs[i].length);
-	e = &m->entries[m->functions[c->function].entry];
-	for (unsigned i = 0; i < m->functions[c->function].nr_entries; i++)
-		if (e[i].placed)
-			mem_copy((uint8_t *)m->start + e[i].at, e[i].bytes, STUB_JUMP);
+	if (i >= 0)
+		original_code(m->start + m->functions[i].at, (uint8_t *)m->start + m->functions[i].at,
+		              m->functions[i].padding_end - m->functions[i].at);
 }
 
 static const struct code_copies copies = {
 	.unwind = unwind_origin,
 	.origin = context_origin,
 	.resume = resume_at,
+	.original_code = original_code,
 	.show_original = show_original,
 };
 

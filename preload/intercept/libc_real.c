@@ -137,7 +137,7 @@ static void *find_behind(const struct modules_behind *b, const char *name)
 	return NULL;
 }
 
-void libc_look_up(void)
+static __attribute__((noinline)) void look_up_all(void)
 {
 	struct modules_behind behind = { .count = 0 };
 	struct dl_find_object libc;
@@ -145,7 +145,6 @@ void libc_look_up(void)
 	struct module_symbols own = { 0 };
 	void **slot = (void **)&libc_real;
 
-	looking_up = true;
 	if (known) {
 		symbols_find(&own, libc.dlfo_link_map);
 		modules_behind(&behind, libc.dlfo_link_map);
@@ -161,6 +160,14 @@ void libc_look_up(void)
 	}
 	if (libc_wrap)
 		libc_wrap(slot);
+}
+
+/* Compilers clear and copy structures by calls of memset and memcpy, which are among what is looked up here. So the
+ * flag is set before a function with structures begins. */
+void libc_look_up(void)
+{
+	looking_up = true;
+	look_up_all();
 	looking_up = false;
 }
 

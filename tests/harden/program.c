@@ -17,13 +17,14 @@ static char *volatile object[NEIGHBOURS];
 static size_t size;
 static int harmless;
 
-/* Volatile, so that the compiler keeps accesses that it can see to be wrong. */
+/* Volatile, so that the compiler keeps accesses that it can see to be wrong. Each byte changes, whatever stands there:
+ * a fixed byte would equal a random canary's in one run of 256. */
 static void damage(volatile char *p, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		p[i] = (char)(0x41 + i % 26);
+		p[i] = (char)~p[i];
 }
 
 static void overflow_1(void)

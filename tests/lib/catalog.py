@@ -28,6 +28,8 @@ RUNNERS = {
     "published": ("published", [], ""),
     "decode": ("decode", [], ""),
     "wording": ("wording", [], ""),
+    "readable": ("readable", [], ""),
+    "debugger": ("debugger", [], ""),
     "kernel": ("kernel", [], ""),
     "signals": ("signals/run", [], ""),
     "stack": ("stack/run", [], ""),

@@ -67,8 +67,9 @@ static char *decode(const char *data, size_t len, unsigned seed, size_t *nr)
 	return text;
 }
 
-static const char *const logs[] = { "kasan-callers.log", "kfence.log", "slub-dmesg-r.log", "others.log",
-	                            "unknown.log",       "asan.log",   "valgrind.log" };
+static const char *const logs[] = { "kasan-callers.log", "kfence.log",  "slub-dmesg-r.log",
+	                            "others.log",        "unknown.log", "asan.log",
+	                            "valgrind.log",      "tools.log",   "kernel-forms.log" };
 
 static void test_pieces(void **state)
 {
@@ -169,7 +170,13 @@ static void test_prefixes(void **state)
 		{ "Nov  1 03:02:16 host prog[77]: text", "text", (uint64_t)'P' << 48 | 77 },
 		{ "2026-11-21T03:02:16.123456+00:00 host kernel: text", "text", 0 },
 		{ "[    1.000000] host kernel: text", "text", 0 },
-		{ "web-1  | text", "text", 0 },
+		{ "web-1  | text", "text", (uint64_t)'N' << 48 | 0x6bc4bf8 },
+		{ "2026-11-21T03:02:16.123456789Z stderr F  text", " text", (uint64_t)'K' << 48 | 'e' },
+		{ "2026-11-21T03:02:16.123456Z 01O text", "text", (uint64_t)'K' << 48 | 'o' },
+		{ "2026-11-21T03:02:16.123456Z 01E+ text", " text", (uint64_t)'K' << 48 | 'e' },
+		{ "<11>1 2026-11-21T03:02:16.123Z host app 77 - [a@1 x=\"]\\\"\\]y\"][meta n=\"1\"] text", "text",
+		  (uint64_t)'P' << 48 | 77 },
+		{ "1 2026-11-21T03:02:16.123Z host app - - - text", "text", 0 },
 		{ "==123== text", "text", (uint64_t)'V' << 48 | 123 },
 		{ "==00:00:00:01.234 123== text", "text", (uint64_t)'V' << 48 | 123 },
 		/* lines that only seem to have a prefix */
@@ -219,25 +226,40 @@ static void test_times(void **state)
 
 static void test_plumbing(void **state)
 {
-	static const char *const own[] = { "kasan_report",
-		                           "__asan_store1",
-		                           "kfree",
-		                           "kmalloc_trace",
-		                           "memcpy",
-		                           "dump_stack_lvl",
-		                           "check_object.cold",
-		                           "__list_del_entry_valid_or_report",
-		                           "malloc",
-		                           "operator new(unsigned long)",
-		                           "free_to_partial_list.cold" };
-	static const char *const others[] = { "freeze_processes", "mallocate", "drv_release", "stringify",
-		                              "diesel",           "main",      "vfs_write",   "list_length" };
+	static const char *const kernel[] = { "kasan_report",
+		                              "__asan_store1",
+		                              "kfree",
+		                              "kmalloc_trace",
+		                              "memcpy",
+		                              "dump_stack_lvl",
+		                              "check_object.cold",
+		                              "__list_del_entry_valid_or_report",
+		                              "__lock_acquire",
+		                              "_raw_spin_lock_irqsave",
+		                              "__x86_indirect_thunk_rax",
+		                              "__stack_chk_fail",
+		                              "rb_erase",
+		                              "kobject_put",
+		                              "kref_get",
+		                              "kmemleak_alloc",
+		                              "string_nocheck",
+		                              "free_to_partial_list.cold" };
+	static const char *const not_kernel[] = { "freeze_processes", "drv_release", "stringify", "diesel",
+		                                  "vfs_write",        "list_length", "shutdown",  "malloc_count" };
+	static const char *const program[] = { "malloc", "operator new(unsigned long)", "__strlen_avx2",
+		                               "abort",  "__interceptor_free",          "memcpy@plt" };
+	static const char *const not_program[] = { "main",        "mallocate", "list_add", "kobject_put",
+		                                   "string_copy", "down",      "freeze" };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		assert_true(decode_function_is_plumbing(own[i]));
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		assert_false(decode_function_is_plumbing(others[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(kernel); i++)
+		assert_true(decode_function_is_plumbing("kasan", kernel[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(not_kernel); i++)
+		assert_false(decode_function_is_plumbing("kasan", not_kernel[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(program); i++)
+		assert_true(decode_function_is_plumbing("asan", program[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(not_program); i++)
+		assert_false(decode_function_is_plumbing("asan", not_program[i]));
 }
 
 /* ---- merging --------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include <sys/time.h>
 
 #include "lib/lib.h"
+#include "lib/lib_internal.h"
 #include "tests/unit/unit.h"
 
 #define DEPTH_MAX 40
@@ -110,6 +111,31 @@ static void test_growth(void **state)
 	assert_true(depot_bytes() > 300000 * 16);
 }
 
+/* A node's first few children are found by steps, the others by their hash; no step finds another stack's frame. */
+static void test_steps(void **state)
+{
+	const uintptr_t base = 0x7e0000000000;
+	stack_handle parent = depot_child(0, base), other = depot_child(0, base + 1), child[40];
+	unsigned found = 0;
+
+	(void)state;
+	assert_int_equal(depot_step(parent, base + 2), 0);
+	for (unsigned i = 0; i < ARRAY_SIZE(child); i++)
+		child[i] = depot_child(parent, base + 2 + i);
+	for (unsigned i = 0; i < ARRAY_SIZE(child); i++) {
+		stack_handle h = depot_step(parent, base + 2 + i);
+
+		assert_true(h == 0 || h == child[i]);
+		found += h != 0;
+		assert_int_equal(depot_parent(child[i]), parent);
+		assert_int_equal(depot_child(parent, base + 2 + i), child[i]);
+		assert_int_equal(depot_step(other, base + 2 + i), 0);
+	}
+	assert_int_equal(depot_step(parent, base + 2), child[0]);
+	assert_true(found >= 4 && found < ARRAY_SIZE(child));
+	assert_int_equal(depot_step(child[0], base + 2), 0);
+}
+
 static void test_bad_handles(void **state)
 {
 	uintptr_t back[2] = { 1, 1 }, three[] = { 11, 12, 13 }, one = 0;
@@ -206,7 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		/* The first test: its child must start with an empty depot. */
 		cmocka_unit_test(test_full),        cmocka_unit_test(test_threads_agree), cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_bad_handles), cmocka_unit_test(test_signals),
+		cmocka_unit_test(test_bad_handles), cmocka_unit_test(test_signals),       cmocka_unit_test(test_steps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

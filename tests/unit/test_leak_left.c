@@ -162,7 +162,7 @@ static unsigned scan(enum suspects_rule rule)
 	CHECK(suspects_begin());
 	for (unsigned i = 0; i < 3; i++)
 		told |= (unsigned)meet(2 - i, rule) << (2 - i);
-	suspects_sort();
+	suspects_index();
 	suspects_end(true);
 	return told;
 }
@@ -216,6 +216,40 @@ static void children_have_suspects_of_their_own(void)
 	}
 	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 	CHECK(scan(SUSPECTS_CONFIRMED) == 7);
+}
+
+static bool meet_at(uintptr_t addr)
+{
+	struct slab_object o = { .addr = addr, .size = 64, .tracked = true, .alloc_stack = 5 };
+
+	o.when = 1;
+	return suspects_meet(&direct_view, &o, SUSPECTS_CONFIRMED);
+}
+
+#define MANY_SUSPECTS 30000u
+
+/* Every one of many suspects is found again, in whatever order the next scan comes to it, and no other object is. */
+static void many_suspects_are_found_again(void)
+{
+	char *heap = calloc(2 * MANY_SUSPECTS, 64);
+	unsigned known = 0, unknown = 0;
+
+	CHECK(heap);
+	options.leak_min_age = 0;
+	CHECK(suspects_begin());
+	for (unsigned i = 0; i < MANY_SUSPECTS; i++)
+		unknown += meet_at((uintptr_t)heap + (uint64_t)i * 7919 % MANY_SUSPECTS * 128);
+	suspects_index();
+	suspects_end(true);
+	CHECK(suspects_begin());
+	for (unsigned i = 0; i < MANY_SUSPECTS; i++) {
+		known += meet_at((uintptr_t)heap + (size_t)(MANY_SUSPECTS - 1 - i) * 128);
+		unknown += meet_at((uintptr_t)heap + (size_t)(MANY_SUSPECTS - 1 - i) * 128 + 64);
+	}
+	suspects_index();
+	suspects_end(true);
+	CHECK(known == MANY_SUSPECTS && unknown == 0);
+	free(heap);
 }
 
 /* ---- groups ---------------------------------------------------------------------------------- */
@@ -324,6 +358,7 @@ CHILD_TEST(suspects_are_confirmed)
 CHILD_TEST(young_suspects_wait)
 CHILD_TEST(cleared_suspects_stay_silent)
 CHILD_TEST(children_have_suspects_of_their_own)
+CHILD_TEST(many_suspects_are_found_again)
 CHILD_TEST(groups_by_stack_or_cache)
 CHILD_TEST(too_many_groups)
 CHILD_TEST(many_caches)
@@ -340,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_young_suspects_wait),
 		cmocka_unit_test(test_cleared_suspects_stay_silent),
 		cmocka_unit_test(test_children_have_suspects_of_their_own),
+		cmocka_unit_test(test_many_suspects_are_found_again),
 		cmocka_unit_test(test_groups_by_stack_or_cache),
 		cmocka_unit_test(test_too_many_groups),
 		cmocka_unit_test(test_many_caches),

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <ucontext.h>
 
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
@@ -307,10 +308,10 @@ static void guards_keep_out(void **state)
 	(void)state;
 	assert_true(os_commit(p, 4 * PAGE_SIZE, false));
 	memset(p, 7, 4 * PAGE_SIZE);
-	if (!os_guard_supported()) {
+	if (!os_guard_supported()) { /* Linux before 6.13 */
 		assert_false(os_guard_install(p, PAGE_SIZE));
 		os_release(p, 4 * PAGE_SIZE);
-		skip();
+		return;
 	}
 	assert_true(os_guard_install(p + PAGE_SIZE, PAGE_SIZE));
 	assert_int_equal(os_safe_read(&byte, p + PAGE_SIZE, 1), 0);
@@ -349,6 +350,8 @@ static void limits(void **state)
 
 /* ---- safe reads ------------------------------------------------------------------------------ */
 
+static size_t (*read_safely)(void *dst, const void *src, size_t n) = os_safe_read;
+
 /* Wherever a read begins, it ends exactly where the readable pages end. */
 static void read_to_the_edge(void *arg)
 {
@@ -363,22 +366,37 @@ static void read_to_the_edge(void *arg)
 		size_t at = unit_below(&seed, 6 * PAGE_SIZE), n = unit_below(&seed, 2 * PAGE_SIZE);
 		size_t readable = at >= 4 * PAGE_SIZE ? 0 : MIN(n, 4 * PAGE_SIZE - at);
 		memset(copy, 0x11, n);
-		REQUIRE(os_safe_read(copy, p + at, n) == readable);
+		REQUIRE(read_safely(copy, p + at, n) == readable);
 		REQUIRE(memcmp(copy, p + at, readable) == 0);
 	}
-	REQUIRE(os_safe_read(copy, NULL, 8) == 0 && os_safe_read(copy, (void *)8, 8) == 0);
-	REQUIRE(os_safe_read(copy, (void *)0x8000000000000000, 8) == 0);
-	REQUIRE(os_safe_read(copy, (void *)0xffffffffffffffff, 8) == 0);
-	REQUIRE(os_safe_read(copy, (void *)0x6b6b6b6b6b6b6b6b, 8) == 0);
-	REQUIRE(os_safe_read(copy, p, 0) == 0);
+	REQUIRE(read_safely(copy, NULL, 8) == 0 && read_safely(copy, (void *)8, 8) == 0);
+	REQUIRE(read_safely(copy, (void *)0x8000000000000000, 8) == 0);
+	REQUIRE(read_safely(copy, (void *)0xffffffffffffffff, 8) == 0);
+	REQUIRE(read_safely(copy, (void *)0x6b6b6b6b6b6b6b6b, 8) == 0);
+	REQUIRE(read_safely(copy, p, 0) == 0);
 	REQUIRE(os_page_readable(p) && os_page_readable(p + 4 * PAGE_SIZE - 1) && !os_page_readable(p + 4 * PAGE_SIZE));
 	REQUIRE(!os_page_readable(NULL) && !os_page_readable((void *)0xffffffffffffffff) &&
 	        os_page_readable((void *)&read_to_the_edge));
 	errno = 5;
-	os_safe_read(copy, NULL, 1);
+	read_safely(copy, NULL, 1);
 	REQUIRE(errno == 5);
 	os_release(p, 8 * PAGE_SIZE);
 	free(copy);
+}
+
+static void recover(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)info;
+	REQUIRE(arch_probe_recover((uint64_t *)((ucontext_t *)context)->uc_mcontext.gregs));
+}
+
+static void read_to_the_edge_by_loads(void *arg)
+{
+	struct sigaction act = { .sa_sigaction = recover, .sa_flags = SA_SIGINFO };
+
+	REQUIRE(sigaction(SIGSEGV, &act, NULL) == 0 && sigaction(SIGBUS, &act, NULL) == 0);
+	read_safely = os_probe_read;
+	read_to_the_edge(arg);
 }
 
 static void without_descriptors(void *arg)
@@ -414,6 +432,7 @@ static void safe_reads(void **state)
 {
 	(void)state;
 	child_succeeds(read_to_the_edge);
+	child_succeeds(read_to_the_edge_by_loads);
 	child_succeeds(without_descriptors);
 	if (!os_under_seccomp())
 		child_succeeds(under_filter);

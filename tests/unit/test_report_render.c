@@ -225,7 +225,7 @@ static void text_symbolized(void **state)
 {
 	static const char golden[] =
 		"==================================================================\n"
-		"BUG: MEMSAN: double-free in cleanup+0x2e/0x60 [prog]\n"
+		"BUG: MEMSAN: double-free in list_drop [prog] at list.h:12\n"
 		"Free of addr 0x7f0000001000 by thread worker/4244\n"
 		"Meaning: memory that was already freed is freed again\n"
 		"\n"
@@ -248,13 +248,15 @@ static void text_symbolized(void **state)
 		"The buggy address is located 0 bytes inside of\n"
 		" freed 60-byte region [0x7f0000001000, 0x7f000000103c)\n"
 		"\n"
-		"Memory around the buggy address (bytes; cc red zone; 6b, a5 at the end: freed):\n"
+		"Memory around the buggy address (bytes):\n"
 		" 0x7f0000000ff0: cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc  ................\n"
 		">0x7f0000001000: 6b 6b 41 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b 6b ??  kkAkkkkkkkkkkkk.\n"
 		"                       ^\n"
 		"\n"
 		"Modules linked in:\n"
 		" plugin.so 0x7e0000000000-0x7e0000010000 /opt/plugin.so (the file cannot be opened)\n"
+		"\n"
+		"SUMMARY: MEMSAN: double-free /src/list.h:12:3 in list_drop\n"
 		"==================================================================\n";
 	size_t len;
 
@@ -271,6 +273,7 @@ static void text_plain_has_what_decode_needs(void **state)
 	fill_record();
 	report_render_text(&record, &plain, text, sizeof(text));
 	assert_non_null(strstr(text, "BUG: MEMSAN: double-free in prog+0x102e\n"));
+	assert_non_null(strstr(text, "\nSUMMARY: MEMSAN: double-free (prog+0x102e)\n====="));
 	assert_non_null(strstr(text, "\n prog+0x102e (BuildId 01abff)\n plugin.so+0x129 (unloaded)\n"));
 	assert_non_null(strstr(text, "\n prog 0x555500000000-0x555500010000 /usr/bin/prog (BuildId 01abff)\n"));
 }
@@ -292,6 +295,74 @@ static void text_found_afterwards(void **state)
 	assert_non_null(strstr(text, "\nWrite of size 2 at addr 0x7f000000103c found on free by thread worker/4244\n"));
 	assert_non_null(strstr(text, "\nFirst byte 0x41 instead of 0xcc\n"));
 	assert_non_null(strstr(text, "located 0 bytes to the right of\n allocated 60-byte region ["));
+}
+
+/* What was found afterwards ends with the next step. */
+static void text_next_step(void **state)
+{
+	(void)state;
+	fill_record();
+	record.found_at = add_string(&record, "at exit");
+	record.next = add_string(&record, "look closer");
+	record.next_commands = add_string(&record, "memsan run -- a\nmake \177[2J\n");
+	record.legend = add_string(&record, "cc: red zone");
+	report_render_text(&record, &symbolized, text, sizeof(text));
+	assert_non_null(strstr(text, "\nThe call trace shows where the damage was found; it was done earlier.\n"));
+	assert_non_null(strstr(text, "(bytes; cc: red zone):\n"));
+	assert_non_null(strstr(text, "\n\nNext: look closer:\n memsan run -- a\n make \\x7f[2J\n\nSUMMARY: MEMSAN: "));
+	assert_non_null(strstr(text, "in list_drop\n====="));
+	report_render_json(&record, &symbolized, text, sizeof(text));
+	assert_non_null(strstr(text, "\"next\":{\"text\":\"look closer\",\"commands\":[\"memsan run -- a\",\"make "));
+	assert_non_null(strstr(text, "\"legend\":\"cc: red zone\""));
+	record.stacks[0].role = STACK_FRAME;
+	record.memory_scale = 8;
+	report_render_text(&record, &symbolized, text, sizeof(text));
+	assert_null(strstr(text, "The call trace shows"));
+	assert_non_null(strstr(text, "\nThe damage was done earlier, at a place that is not known.\n"));
+	assert_non_null(strstr(text, "\nShadow bytes: cc: red zone\n"));
+}
+
+static void short_names(void **state)
+{
+	static const char *const names[][2] = {
+		{ "main", "main" },
+		{ "foo(int, char const*)", "foo(int, char const*)" },
+		{ "std::vector<int, std::allocator<int> >::operator[](unsigned long)",
+		  "std::vector<int>::operator[](unsigned long)" },
+		{ "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >::append(char "
+		  "const*)",
+		  "std::string::append(char const*)" },
+		{ "std::map<std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >, "
+		  "std::vector<int, std::allocator<int> >, std::less<std::__cxx11::basic_string<char, "
+		  "std::char_traits<char>, std::allocator<char> > >, std::allocator<std::pair<int, long> > >::clear()",
+		  "std::map<std::string, std::vector<int> >::clear()" },
+		{ "(anonymous namespace)::f(int)", "(anonymous namespace)::f(int)" },
+		{ "a::operator<<(std::basic_ostream<char, std::char_traits<char> >&, a::b<c> const&)",
+		  "a::operator<<(std::ostream&, a::b<c> const&)" },
+		{ "void a_function_with_a_long_name<a_type_with_a_long_name<inner_type_of_it> >::"
+		  "operator()(a_type_with_a_long_name<inner_type_of_it>) const",
+		  "void a_function_with_a_long_name<...>::operator()(a_type_with_a_long_name<...>) const" },
+		{ "void a_function_with_a_long_name<a_type>(b<int>, a_type_with_a_name_that_is_so_long_that_no_line_"
+		  "could_hold_it_with_all_the_rest_of_the_words)",
+		  "a_function_with_a_long_name<...>(...)" },
+		{ "<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop",
+		  "<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop" },
+		{ "std::unique_ptr<A, std::default_delete<A> >::~unique_ptr()", "std::unique_ptr<A>::~unique_ptr()" },
+		{ "f<(x)>(y<", "f<(x)>(y<" },
+		{ ", std::allocator<", "" },
+	};
+	char again[200];
+	struct fmt_buf b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		fmt_init(&b, text, sizeof(text));
+		report_put_short_name(&b, names[i][0]);
+		assert_string_equal(text, names[i][1]);
+		fmt_init(&b, again, sizeof(again));
+		report_put_short_name(&b, text);
+		assert_string_equal(again, text);
+	}
 }
 
 static void text_left_of_the_object(void **state)
@@ -331,7 +402,8 @@ static void json_says_it_all(void **state)
 {
 	static const char *const parts[] = {
 		"{\"schema\":\"memsan-report/1\",\"sequence\":1,\"kind\":\"double-free\",\"class\":\"double-free\","
-		"\"detector\":\"memsan\",\"component\":\"slab\",\"title\":\"double-free in cleanup+0x2e/0x60 [prog]\"",
+		"\"detector\":\"memsan\",\"component\":\"slab\",\"title\":\"double-free in list_drop [prog] at "
+		"list.h:12\"",
 		"\"process\":{\"pid\":4242,\"tid\":4244,\"comm\":\"worker\",\"exe\":"
 		"\"/usr/bin/prog\"},\"time_ms\":1500",
 		"\"access\":{\"type\":\"free\",\"addr\":\"0x7f0000001000\",\"size\":0,\"bad\":null,\"found_at\":null,"
@@ -349,7 +421,8 @@ static void json_says_it_all(void **state)
 		"\"state\":\"freed\"",
 		"\"relation\":\"inside of\",\"distance\":0}",
 		"\"mark\":\"0x7f0000001002\",\"scale\":1,\"bytes\":"
-		"\"cccccccccccccccccccccccccccccccc6b6b416b6b6b6b6b6b6b6b6b6b6b6b??\"}",
+		"\"cccccccccccccccccccccccccccccccc6b6b416b6b6b6b6b6b6b6b6b6b6b6b??\",\"legend\":null}",
+		"\"next\":null,",
 		"\"notes\":[{\"module\":\"/opt/plugin.so\",\"note\":\"the file cannot be opened\"}]}\n",
 	};
 	size_t len;
@@ -585,6 +658,8 @@ int main(void)
 		cmocka_unit_test(text_symbolized),
 		cmocka_unit_test(text_plain_has_what_decode_needs),
 		cmocka_unit_test(text_found_afterwards),
+		cmocka_unit_test(text_next_step),
+		cmocka_unit_test(short_names),
 		cmocka_unit_test(text_left_of_the_object),
 		cmocka_unit_test(text_cannot_be_steered),
 		cmocka_unit_test(json_says_it_all),

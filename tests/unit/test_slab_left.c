@@ -624,22 +624,22 @@ static void peaks_of_areas_are_forgotten(void)
 	size_t least;
 
 	budget_area_bytes = budget_area_peak = 0;
-	while (jiffies_now() - start < JIFFIES_HZ && budget_retained_bytes() > MIB)
+	while (jiffies_now() - start < JIFFIES_HZ && budget_retained_bytes(64 * MIB) > MIB)
 		usleep(10000);
-	least = budget_retained_bytes();
+	least = budget_retained_bytes(64 * MIB);
 	CHECK(least > 0 && least < MIB);
 	budget_area_add(40 * MIB);
-	CHECK(budget_retained_bytes() == least);
+	CHECK(budget_retained_bytes(64 * MIB) == least);
 	budget_area_sub(30 * MIB);
-	CHECK(budget_retained_bytes() == 30 * MIB + least);
+	CHECK(budget_retained_bytes(64 * MIB) == 30 * MIB + least);
 	budget_area_sub(10 * MIB);
-	CHECK(budget_retained_bytes() == 40 * MIB + least);
+	CHECK(budget_retained_bytes(64 * MIB) == 40 * MIB + least);
 	budget_area_add(200 * MIB);
 	budget_area_sub(200 * MIB);
-	CHECK(budget_retained_bytes() == 64 * MIB);
-	for (start = jiffies_now(); budget_retained_bytes() > least; usleep(10000))
+	CHECK(budget_retained_bytes(64 * MIB) == 64 * MIB);
+	for (start = jiffies_now(); budget_retained_bytes(64 * MIB) > least; usleep(10000))
 		CHECK(jiffies_now() - start < 30 * JIFFIES_HZ);
-	CHECK(budget_retained_bytes() == least);
+	CHECK(budget_retained_bytes(64 * MIB) == least);
 }
 
 /* ---- shrinkers, and allocations that fail on purpose ----------------------------------------- */

@@ -232,6 +232,61 @@ static void blocks_are_used_again(void)
 	CHECK(n <= 2);
 }
 
+/* Such blocks keep a few objects of each bin, all of them together not many. slab_trim takes those too. */
+static void *fill_and_end(void *arg)
+{
+	static __thread void *p[300];
+	pthread_barrier_t *all = arg;
+	unsigned i;
+
+	for (i = 0; i < 300; i++)
+		p[i] = heap_malloc(16 + i % 40 * 100);
+	if (all)
+		pthread_barrier_wait(all);
+	for (i = 0; i < 300; i++)
+		heap_free(p[i]);
+	slab_thread_exit();
+	return NULL;
+}
+
+static size_t cached_bytes(void)
+{
+	uint64_t cached[SLAB_FIRST_CUSTOM];
+	size_t bytes = 0;
+	unsigned i;
+
+	tcache_count(cached);
+	for (i = 1; i < SLAB_FIRST_CUSTOM; i++)
+		bytes += cached[i] * slab_caches[i].slot_size;
+	return bytes;
+}
+
+static void ended_threads_keep_little(void)
+{
+	pthread_t t[40];
+	pthread_barrier_t all;
+	size_t one, some;
+	unsigned i;
+
+	CHECK(pthread_create(&t[0], NULL, fill_and_end, NULL) == 0 && pthread_join(t[0], NULL) == 0);
+	one = cached_bytes();
+	CHECK(one > 0 && one <= 64 << 10);
+	CHECK(pthread_barrier_init(&all, NULL, 40) == 0);
+	for (i = 0; i < 40; i++)
+		CHECK(pthread_create(&t[i], NULL, fill_and_end, &all) == 0);
+	for (i = 0; i < 40; i++)
+		CHECK(pthread_join(t[i], NULL) == 0);
+	some = cached_bytes();
+	CHECK(some > one && some <= 8 * (64 << 10));
+	slab_trim(0);
+	CHECK(cached_bytes() == 0);
+	for (i = 0; i < 40; i++) {
+		CHECK(pthread_create(&t[i], NULL, fill_and_end, NULL) == 0 && pthread_join(t[i], NULL) == 0);
+		CHECK(cached_bytes() <= 64 << 10);
+	}
+	all_comes_back();
+}
+
 /* ---- fork ------------------------------------------------------------------------------------ */
 
 static bool stop; /* atomic */
@@ -609,6 +664,32 @@ static void idle_bins_are_emptied(void)
 	all_comes_back();
 }
 
+/* ---- memory that grows ----------------------------------------------------------------------- */
+
+/* Small objects are allocated meanwhile, as an array of strings has them, and may take what lies behind the array. */
+static void growing_array_moves_seldom(void)
+{
+	static void *small[100000];
+	size_t n, moves = 0;
+	char **array = NULL;
+
+	for (n = 0; n < ARRAY_SIZE(small); n++) {
+		bool bad = false;
+		char **at = array ? slab_realloc(array, (n + 1) * sizeof(char *), &no_regs, &bad)
+		                  : heap_malloc(sizeof(char *));
+
+		CHECK(at && !bad);
+		moves += at != array && n * sizeof(char *) > SLAB_CLASS_MAX;
+		array = at;
+		small[n] = heap_malloc(40);
+	}
+	CHECK(moves <= 10);
+	for (n = 0; n < ARRAY_SIZE(small); n++)
+		heap_free(small[n]);
+	heap_free(array);
+	all_comes_back();
+}
+
 #define CHILD_TEST(name, function, opts)      \
 	static void test_##name(void **state) \
 	{                                     \
@@ -621,6 +702,7 @@ CHILD_TEST(mixed, one_thread, "mode=check:slab_debug=FZPU;-,malloc-1*;P,malloc-4
 CHILD_TEST(threads_production, many_threads, "mode=production")
 CHILD_TEST(threads_check, many_threads, "mode=check")
 CHILD_TEST(blocks, blocks_are_used_again, "mode=production")
+CHILD_TEST(ended, ended_threads_keep_little, "mode=production")
 CHILD_TEST(fork_production, fork_while_threads_run, "mode=production")
 CHILD_TEST(fork_check, fork_while_threads_run, "mode=check")
 CHILD_TEST(full_production, arena_full, "mode=production:arena.size=64M")
@@ -631,6 +713,7 @@ CHILD_TEST(gigabytes_production, gigabytes, "mode=production")
 CHILD_TEST(gigabytes_check, gigabytes, "mode=check")
 CHILD_TEST(bad_pointers, bad_pointers, "mode=production")
 CHILD_TEST(idle_bins, idle_bins_are_emptied, "mode=production")
+CHILD_TEST(growing, growing_array_moves_seldom, "mode=production")
 CHILD_TEST(budget, budget_holds, "mode=check")
 CHILD_TEST(order, quarantine_order, "mode=check")
 CHILD_TEST(sealed, guarded_slabs, "mode=check")
@@ -647,6 +730,7 @@ int main(void)
 		cmocka_unit_test(test_threads_production),
 		cmocka_unit_test(test_threads_check),
 		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_ended),
 		cmocka_unit_test(test_fork_production),
 		cmocka_unit_test(test_fork_check),
 		cmocka_unit_test(test_full_production),
@@ -658,6 +742,7 @@ int main(void)
 		cmocka_unit_test(test_rlimit_as),
 		cmocka_unit_test(test_bad_pointers),
 		cmocka_unit_test(test_idle_bins),
+		cmocka_unit_test(test_growing),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_sealed),

@@ -222,6 +222,66 @@ static void near_limit(void)
 	CHECK(nr_hoard == 1);
 }
 
+/* ---- what the buddy keeps -------------------------------------------------------------------- */
+
+#define PEAK_RUNS 640u
+#define PEAK_PAGES ((size_t)PEAK_RUNS << 4)
+
+static void peak(void)
+{
+	static uint32_t runs[PEAK_RUNS];
+	bool clean;
+
+	for (unsigned i = 0; i < PEAK_RUNS; i++) {
+		runs[i] = buddy_alloc(16, &clean);
+		CHECK(runs[i] != NO_PAGE);
+	}
+	for (unsigned i = 0; i < PEAK_RUNS; i++)
+		buddy_free(runs[i], 16, false);
+}
+
+/* A peak goes back. A program with one peak after the other gets to keep its memory after a few mistakes. */
+static void peaks_go_back(void)
+{
+	unsigned mistakes = 0;
+	bool clean;
+	uint32_t page;
+
+	peak();
+	CHECK(buddy_dirty_pages() <= BUDGET_KEEP_MIN && buddy_keeps() == BUDGET_KEEP_MIN);
+	for (unsigned i = 0; i < 40; i++) {
+		peak();
+		mistakes += buddy_dirty_pages() < PEAK_PAGES;
+	}
+	CHECK(mistakes && mistakes < 8 && buddy_dirty_pages() == PEAK_PAGES && buddy_keeps() >= PEAK_PAGES);
+	/* Now it needs little for a while, and the buddy forgets. */
+	for (unsigned i = 0; i < 10; i++) {
+		usleep(260000);
+		page = buddy_alloc(16, &clean);
+		buddy_free(page, 16, false);
+	}
+	peak();
+	CHECK(buddy_dirty_pages() <= BUDGET_KEEP_MIN && buddy_keeps() == BUDGET_KEEP_MIN);
+}
+
+/* Runs that are dirty but too small for what is asked for do not add up to more than the program ever used. */
+static void dirty_pieces_go_back(void)
+{
+	static uint32_t runs[4096];
+	bool clean;
+	size_t most;
+
+	for (unsigned i = 0; i < 4096; i++)
+		runs[i] = buddy_alloc(1, &clean);
+	for (unsigned i = 0; i < 100; i++)
+		peak();
+	for (unsigned i = 0; i < 4096; i += 2)
+		buddy_free(runs[i], 1, false);
+	most = 4096 + PEAK_PAGES + (4096 + PEAK_PAGES) / 8 + BUDGET_KEEP_MIN;
+	for (unsigned i = 0; i < 2000; i++)
+		CHECK(buddy_alloc(2, &clean) != NO_PAGE && buddy_used_pages() + buddy_dirty_pages() <= most);
+}
+
 /* ---- failslab -------------------------------------------------------------------------------- */
 
 static unsigned told;
@@ -310,6 +370,14 @@ static void test_near_limit(void **state)
 	run_child("mode=production:arena.size=64M", near_limit);
 }
 
+static void test_keeps(void **state)
+{
+	(void)state;
+	run_child("mode=production", peaks_go_back);
+	run_child("mode=check", peaks_go_back);
+	run_child("mode=production", dirty_pieces_go_back);
+}
+
 static void test_failslab(void **state)
 {
 	(void)state;
@@ -320,7 +388,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pages),     cmocka_unit_test(test_mistakes),   cmocka_unit_test(test_shrinkers),
-		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_near_limit), cmocka_unit_test(test_failslab),
+		cmocka_unit_test(test_no_memory), cmocka_unit_test(test_near_limit), cmocka_unit_test(test_keeps),
+		cmocka_unit_test(test_failslab),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,13 +57,12 @@ void *__wrap_os_reserve(size_t size, size_t align)
 static void child_gives_memory_back(void)
 {
 	int status = -1;
-	void *p = slab_malloc(8 << 20, 16, SLAB_API_MALLOC, false, &no_regs);
+	void *p = slab_malloc(10 << 20, 16, SLAB_API_MALLOC, false, &no_regs);
 
 	CHECK(p);
-	memset(p, 1, 8 << 20);
-	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &no_regs);
+	memset(p, 1, 10 << 20);
 	fork_now = true;
-	slab_trim(0);
+	slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &no_regs);
 	CHECK(!fork_now && forked > 0 && waitpid(forked, &status, 0) == forked);
 	CHECK(status == 0);
 }

@@ -87,20 +87,23 @@ struct watched {
 	struct copy_result result;
 	uint8_t text[1 << 16];
 	uint8_t map[1 << 16];
-	size_t size;
+	size_t size, whole; /* without and with what stands behind it */
 	uint8_t *start;
 };
 
-static void watch(struct watched *w, const uint8_t *start, const uint8_t *end, unsigned flags)
+/* What stands behind the function, up to `behind`, may be padding. */
+static void watch_with(struct watched *w, const uint8_t *start, const uint8_t *end, const uint8_t *behind,
+                       unsigned flags)
 {
 	struct copy_request request = { .start = (uintptr_t)start, .end = (uintptr_t)end };
 	int32_t distance;
 
 	w->start = (uint8_t *)start;
 	w->size = (size_t)(end - start);
-	assert_true(w->size < sizeof(w->text));
-	memcpy(w->text, start, w->size);
-	request.padding_end = request.end;
+	w->whole = (size_t)(behind - start);
+	assert_true(w->whole < sizeof(w->text));
+	memcpy(w->text, start, w->whole);
+	request.padding_end = (uintptr_t)behind;
 	request.text = w->text;
 	request.module_text = text;
 	request.data = data;
@@ -130,9 +133,14 @@ static void watch(struct watched *w, const uint8_t *start, const uint8_t *end, u
 		memcpy((void *)w->result.patches[i].pc, w->result.patches[i].bytes, w->result.patches[i].length);
 }
 
+static void watch(struct watched *w, const uint8_t *start, const uint8_t *end, unsigned flags)
+{
+	watch_with(w, start, end, end, flags);
+}
+
 static void unwatch(struct watched *w)
 {
-	memcpy(w->start, w->text, w->size);
+	memcpy(w->start, w->text, w->whole);
 	code_end = (uint8_t *)w->result.copy.code;
 }
 
@@ -297,6 +305,121 @@ static void test_all_bad(void **state)
 	each_sample(all_bad);
 }
 
+/* ---- at the edges of an object --------------------------------------------------------------- */
+
+/* One access each, at rdi.  Those in `edges` come in the order of their sizes. */
+__asm__(".pushsection watch_edges,\"ax\",@progbits\n"
+        ".globl edge_1, edge_2, edge_4, edge_8, edge_16, edge_10, edge_pair, edge_far, edges_end\n"
+        "edge_1:	movzbl (%rdi),%eax\n	nop\n	nop\n	ret\n"
+        "edge_2:	mov %si,(%rdi)\n	nop\n	nop\n	ret\n"
+        "edge_4:	addl $0,(%rdi)\n	nop\n	nop\n	ret\n"
+        "edge_8:	mov %rsi,(%rdi)\n	nop\n	nop\n	ret\n"
+        "edge_16:	movups (%rdi),%xmm0\n	nop\n	nop\n	ret\n"
+        "edge_10:	fldt (%rdi)\n	fstp %st\n	ret\n"
+        "edge_pair:	mov (%rdi),%eax\n	mov 8(%rdi),%ecx\n	ret\n"
+        "edge_far:	mov (%rdi),%al\n	mov 42(%rdi),%cx\n	ret\n"
+        "edges_end:\n"
+        ".popsection\n");
+extern const uint8_t edge_1[], edge_2[], edge_4[], edge_8[], edge_16[], edge_10[], edge_pair[], edge_far[], edges_end[];
+
+struct edge {
+	const uint8_t *start, *end;
+	unsigned offsets[2], sizes[2];
+};
+
+/* How often must the access be told, and for which bytes? */
+static unsigned bad_members(const struct edge *e, intptr_t at, intptr_t size)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2 && e->sizes[i]; i++)
+		n += at + e->offsets[i] < 0 || at + e->offsets[i] + e->sizes[i] > size;
+	return n;
+}
+
+/* Does only the start of an access that is not aligned lie before the object? */
+static bool starts_before(const struct edge *e, intptr_t at)
+{
+	for (unsigned i = 0; i < 2 && e->sizes[i]; i++)
+		if (at + e->offsets[i] < 0)
+			return (at & 7) != 0;
+	return false;
+}
+
+static void test_edges(void **state)
+{
+	static const struct edge edges[] = {
+		{ edge_1, edge_2, { 0 }, { 1 } },
+		{ edge_2, edge_4, { 0 }, { 2 } },
+		{ edge_4, edge_8, { 0 }, { 4 } },
+		{ edge_8, edge_16, { 0 }, { 8 } },
+		{ edge_16, edge_10, { 0 }, { 16 } },
+		{ edge_10, edge_pair, { 0 }, { 10 } },
+		{ edge_pair, edge_far, { 0, 8 }, { 4, 4 } },
+		{ edge_far, edges_end, { 0, 42 }, { 1, 2 } },
+	};
+	static const unsigned choices[] = { 0, COPY_BOTH_ENDS, COPY_NO_MERGE | COPY_NO_LIVENESS };
+	uint8_t *object = arena_memory + ARENA_SIZE;
+
+	(void)state;
+	copy_set_bad_access(bad_access);
+	for (unsigned i = 0; i < ARRAY_SIZE(edges) * ARRAY_SIZE(choices); i++) {
+		const struct edge *e = &edges[i / ARRAY_SIZE(choices)];
+		unsigned flags = choices[i % ARRAY_SIZE(choices)];
+
+		watch(&watched, e->start, e->end, flags);
+		for (intptr_t size = 1; size <= 60; size++) {
+			poison(object - 256, 1024, 0xfa);
+			poison(object, (size_t)size & ~7ul, 0);
+			if (size & 7)
+				poison(object + (size & ~7l), 1, (int)(size & 7));
+			for (intptr_t at = -72; at < 72; at++) {
+				nr_bad = nr_wrong = 0;
+				((void (*)(void *))e->start)(object + at);
+				if (!(flags & COPY_BOTH_ENDS) && starts_before(e, at) &&
+				    nr_bad < bad_members(e, at, size))
+					continue; /* what copy_check.c says can go unseen */
+				if (nr_bad != bad_members(e, at, size))
+					print_message("edge %u, flags %x, size %ld, at %ld\n", i, flags, size, at);
+				assert_int_equal(nr_bad, bad_members(e, at, size));
+				assert_int_equal(nr_wrong, 0);
+			}
+		}
+		unwatch(&watched);
+	}
+	poison(object - 256, 1024, 0);
+}
+
+/* ---- behind a function ----------------------------------------------------------------------- */
+
+/* The return from the call has two bytes of the function for a springboard. */
+__asm__(".pushsection watch_behind,\"ax\",@progbits\n"
+        ".globl tail_code, tail_code_end, tail_nops, tail_nops_end, tails_end\n"
+        "tail_code:	push %rax\n	call 1f\n	pop %rcx\n	ret\n"
+        "tail_code_end:\n"
+        "1:	mov $7,%eax\n	ret\n"
+        "tail_nops:	push %rax\n	call 1b\n	pop %rcx\n	ret\n"
+        "tail_nops_end:	nopl 0(%rax)\n"
+        "tails_end:	nop\n"
+        ".popsection\n");
+extern const uint8_t tail_code[], tail_code_end[], tail_nops[], tail_nops_end[], tails_end[];
+
+/* Springboards may reach into padding, and into nothing else: a section without unwind information may follow. */
+static void test_behind(void **state)
+{
+	(void)state;
+	watch_with(&watched, tail_code, tail_code_end, tail_nops, 0);
+	assert_int_equal(watched.result.counts.unsprung, 1);
+	assert_memory_equal(tail_code_end, watched.text + watched.size, watched.whole - watched.size);
+	assert_int_equal(((int (*)(void))tail_code)(), 7);
+	unwatch(&watched);
+	watch_with(&watched, tail_nops, tail_nops_end, tails_end, 0);
+	assert_int_equal(watched.result.counts.springs, 1);
+	assert_int_equal(watched.result.counts.unsprung, 0);
+	assert_int_equal(((int (*)(void))tail_nops)(), 7);
+	unwatch(&watched);
+}
+
 /* ---- a signal at every instruction ----------------------------------------------------------- */
 
 #define TRAP_FLAG 0x100
@@ -422,10 +545,8 @@ static void test_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same),
-		cmocka_unit_test(test_all_bad),
-		cmocka_unit_test(test_stepped),
-		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_same),   cmocka_unit_test(test_all_bad), cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_behind), cmocka_unit_test(test_stepped), cmocka_unit_test(test_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/unit/watch_samples.c - ordinary functions that read and write memory in every way; each in a section of its own,
- * so that the test knows where it ends.  Compiled once for each LEVEL. */
+/* tests/unit/watch_samples.c - ordinary functions that read and write memory in every way; each in a section of its
+ * own, so that the test knows where it ends.  Compiled once for each LEVEL. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 /* tests/victims-shadow/alloca_right.c - a write past the end of an alloca
  *
  * expect: alloca-out-of-bounds type=write access=1
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * asks for no symbol of the shadow's
  *
  * expect: none
+ * needs: compiler
  * ways: linked
  * modes: check production
  */

@@ -5,6 +5,7 @@
  * expect: none
  * output: ok
  * stderr: any
+ * needs: compiler
  * ways: linked
  */
 #include <sanitizer/asan_interface.h>

@@ -2,6 +2,7 @@
 /* tests/victims-shadow/clean_mapped_again.c - memory that the program poisoned is mapped anew, in each way
  *
  * expect: none
+ * needs: compiler
  * ways: linked
  * output: ok
  */

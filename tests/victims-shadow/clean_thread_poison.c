@@ -3,6 +3,7 @@
  * memory
  *
  * expect: none
+ * needs: compiler
  * ways: linked
  * output: ok
  */

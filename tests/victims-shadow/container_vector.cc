@@ -3,6 +3,7 @@
  *
  * flags: -D_GLIBCXX_SANITIZE_VECTOR
  * expect: below
+ * needs: compiler
  * ways: linked
  */
 #include <string>

@@ -3,6 +3,7 @@
  * writes past a local variable
  *
  * expect: stack-out-of-bounds access=101 in=main
+ * needs: compiler
  * ways: linked
  */
 #include <strings.h>

@@ -3,6 +3,7 @@
  * the globals lie there, at the end of .data, and the program has no business with them
  *
  * expect: global-out-of-bounds type=read access=1 place=left
+ * needs: compiler
  * ways: linked
  */
 int table[10] = { 1 };

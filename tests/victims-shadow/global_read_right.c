@@ -2,6 +2,7 @@
 /* tests/victims-shadow/global_read_right.c - a read past a global array
  *
  * expect: global-out-of-bounds type=read access=4 place=table+0x2c/0x28
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

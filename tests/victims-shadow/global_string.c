@@ -2,6 +2,7 @@
 /* tests/victims-shadow/global_string.c - a read past a string literal; the report names the literal's file and line
  *
  * expect: global-out-of-bounds type=read access=1 place=global_string.c
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

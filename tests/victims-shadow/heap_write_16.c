@@ -2,6 +2,7 @@
 /* tests/victims-shadow/heap_write_16.c - a write of 16 bytes across the end of an object
  *
  * expect: slab-out-of-bounds type=write object=33 offset=33 access=16
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * frame
  *
  * expect: below
+ * needs: compiler
  * ways: linked
  */
 #include <alloca.h>

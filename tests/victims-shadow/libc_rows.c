@@ -5,6 +5,7 @@
  *
  * expect: below
  * options: multi_shot=on:max_reports=0
+ * needs: compiler
  * ways: linked
  * stderr: any
  */

@@ -2,6 +2,7 @@
 /* tests/victims-shadow/overlap.c - memcpy within a local array, source and destination overlap
  *
  * expect: param-overlap entry=memcpy access=20 frame=main place='local
+ * needs: compiler
  * ways: linked
  */
 #include <string.h>

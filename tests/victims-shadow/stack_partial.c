@@ -3,6 +3,7 @@
  * array's last granule
  *
  * expect: stack-out-of-bounds type=read access=1 frame=caller place='letters'
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

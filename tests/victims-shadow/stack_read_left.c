@@ -2,6 +2,7 @@
 /* tests/victims-shadow/stack_read_left.c - a read of the byte before a local array
  *
  * expect: stack-out-of-bounds type=read access=1 frame=caller place='letters'
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

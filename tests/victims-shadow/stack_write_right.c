@@ -3,6 +3,7 @@
  *
  * expect: stack-out-of-bounds type=write access=4 in=hit frame=caller place='numbers'
  * status: 99
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

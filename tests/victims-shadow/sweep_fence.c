@@ -8,6 +8,7 @@
  * reports: any
  * output: ok
  * expect: slab-out-of-bounds
+ * needs: compiler
  * ways: linked
  */
 #include <stdint.h>

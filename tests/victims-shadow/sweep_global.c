@@ -7,6 +7,7 @@
  * reports: any
  * output: ok
  * expect: global-out-of-bounds
+ * needs: compiler
  * ways: linked
  */
 #include <stdio.h>

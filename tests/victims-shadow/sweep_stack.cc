@@ -8,6 +8,7 @@
  * reports: any
  * output: ok
  * expect: stack-out-of-bounds
+ * needs: compiler
  * ways: linked
  */
 #include <alloca.h>

@@ -2,6 +2,7 @@
 /* tests/victims-shadow/use_after_poison.c - a read of memory that the program poisoned itself
  *
  * expect: use-after-poison type=read access=1
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

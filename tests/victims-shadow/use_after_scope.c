@@ -2,6 +2,7 @@
 /* tests/victims-shadow/use_after_scope.c - a variable is read after the block that it belongs to
  *
  * expect: use-after-scope type=read access=4 frame=caller place='inner
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /* tests/victims-shadow/use_after_scope_large.c - a variable whose shadow is written by calls is read after its block
  *
  * expect: use-after-scope type=read access=1 frame=caller place='inner
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 /* tests/victims-shadow/vla_left.c - a read before a variable-length array
  *
  * expect: alloca-out-of-bounds type=read access=1
+ * needs: compiler
  * ways: linked
  */
 #include <stdlib.h>

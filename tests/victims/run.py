@@ -176,6 +176,7 @@ def build(args, victim, way, out):
             return None, r.stderr
         command[command.index(victim.path)] = part
     if way == "linked":
+        command += ["-Wl,--no-as-needed"] if args.plain else []
         command += ["-L", args.libdir, "-Wl,-rpath," + args.libdir, "-lmemsan"]
     elif way == "static":
         command += ["-static", args.archive]
@@ -200,7 +201,7 @@ def run(args, victim, way, mode, binary, out):
         os.unlink(report_file)
     env = dict(os.environ, VICTIM_MODULE=os.path.join(out, f"{victim.name}-module0.so"))
     env.pop("MEMSAN_OPTIONS", None)
-    options = victim.one("options")
+    options = ":".join(filter(None, [args.options, victim.one("options")]))
     # An object that is fenced by chance would change the reports.
     if "fence" not in options:
         options = ":".join(filter(None, ["fence=off", options]))
@@ -279,6 +280,9 @@ def main():
     parser.add_argument("--compile-flags", default="",
                         help="flags for compiling only; then linking is a step of its own")
     parser.add_argument("--level", default="-O1", help="optimisation")
+    parser.add_argument("--options", default="", help="MEMSAN_OPTIONS for every victim, before its own")
+    parser.add_argument("--plain", action="store_true",
+                        help="the programs are not instrumented: leaves out the victims that say 'needs: compiler'")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--list", action="store_true", help="print the names of the victims")
     parser.add_argument("victims", nargs="*", help="names; none: all")
@@ -298,6 +302,7 @@ def main():
         return 0
     victims = [v for v in victims if v.name in chosen and args.form not in v.one("not-form").split()]
     victims = [v for v in victims if not v.one("only-form") or args.form in v.one("only-form").split()]
+    victims = [v for v in victims if not (args.plain and v.one("needs") == "compiler")]
     if args.victims and not victims:
         print(f"{' '.join(chosen)}: not for this form")
         return 0

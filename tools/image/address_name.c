@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "decode/decode.h"
 #include "tools/image/image.h"
 
 #include <elf.h>
@@ -63,19 +64,62 @@ static void print_frame(const struct image *im, struct symbolizer *sym, const ch
 	}
 }
 
-void image_print_stack(const struct image *im, struct symbolizer *sym, const char *indent, uint32_t handle)
+/* The same as an array of JSON: what frames of memsan-report/1 have. */
+static void json_frame(const struct image *im, struct symbolizer *sym, uint64_t pc, bool first)
+{
+	const struct image_module *m = image_module_at(im, pc - 1);
+	size_t n;
+	const struct report_symbol *s = lookup(im, sym, pc - 1, &n);
+
+	for (size_t i = 0; i < MAX(n, (size_t)1); i++) {
+		printf("%s{\"pc\":\"0x%" PRIx64 "\",\"module\":", first && !i ? "" : ",", pc);
+		decode_json_string(stdout, m ? m->path : NULL);
+		fputs(",\"function\":", stdout);
+		decode_json_string(stdout, n ? s[i].function : NULL);
+		fputs(",\"file\":", stdout);
+		decode_json_string(stdout, n ? s[i].file : NULL);
+		if (n && s[i].file && s[i].line)
+			printf(",\"line\":%u", s[i].line);
+		else
+			fputs(",\"line\":null", stdout);
+		printf(",\"inlined\":%s}", n && s[i].inlined ? "true" : "false");
+	}
+}
+
+/* All lookups are announced before the first, so each file is read once. */
+static size_t read_stack(const struct image *im, struct symbolizer *sym, uint32_t handle, const uint64_t **stack)
 {
 	static uint64_t pcs[HANDLE_FRAMES_MAX];
 	size_t n = image_stack(im, handle, pcs, HANDLE_FRAMES_MAX);
 
+	*stack = pcs;
 	for (size_t i = 0; i < n; i++) {
 		const struct image_module *m = image_module_at(im, pcs[i] - 1);
 		if (m)
 			symbolizer_want(sym, symbolizer_module(sym, m->path, m->build_id, m->build_id_len),
 			                pcs[i] - m->bias - 1);
 	}
+	return n;
+}
+
+void image_print_stack(const struct image *im, struct symbolizer *sym, const char *indent, uint32_t handle)
+{
+	const uint64_t *pcs;
+	size_t n = read_stack(im, sym, handle, &pcs);
+
 	for (size_t i = 0; i < n; i++)
 		print_frame(im, sym, indent, pcs[i]);
+}
+
+void image_json_stack(const struct image *im, struct symbolizer *sym, uint32_t handle)
+{
+	const uint64_t *pcs;
+	size_t n = read_stack(im, sym, handle, &pcs);
+
+	putchar('[');
+	for (size_t i = 0; i < n; i++)
+		json_frame(im, sym, pcs[i], i == 0);
+	putchar(']');
 }
 
 void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size)

@@ -226,7 +226,7 @@ const struct tool_command command_kernel = {
 		"built once from Debian's linux-source: some minutes each, 3 GB altogether.\n"
 		"\n"
 		"  --profile=NAME       kernel to use: kasan, light (no KASAN), arm64 (KASAN by tags),\n"
-		"                       debian (the installed kernel, no build); may be repeated\n"
+		"                       debian (as it is, no build); may be repeated\n"
 		"  --module=MODULE      a .ko file, or the folder of its source; may be repeated\n"
 		"  --script=SCRIPT      shell script to run in the guest after the modules are loaded\n"
 		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script)\n"

@@ -100,6 +100,22 @@ static char *call_build(const char **argv)
 	return last;
 }
 
+/* Lets kernel/build make something else than a kernel. `words` are the script's arguments; the first place is left
+ * for the script's path. */
+static char *build_thing(const char **words)
+{
+	const char *data = kernel_data_dir();
+	char *script, *dir;
+
+	if (!data)
+		return NULL;
+	script = tool_format("%s/build", data);
+	words[0] = script;
+	dir = call_build(words);
+	free(script);
+	return dir;
+}
+
 static char *read_release(const char *dir)
 {
 	char *path = tool_format("%s/include/config/kernel.release", dir), line[256] = "";
@@ -113,50 +129,66 @@ static char *read_release(const char *dir)
 	return tool_format("%s", line);
 }
 
-static void read_debian_config(const char *release)
+static void read_debian_config(const char *path)
 {
-	char *path = tool_format("/boot/config-%s", release);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	free(path);
 	if (fd < 0)
 		return;
 	kernel_debian_config(tool_read_all(fd, NULL));
 	close(fd);
 }
 
-/* The newest Debian kernel that is installed together with its headers. */
-static bool get_debian(struct kernel_built *k)
+/* The release of the newest Debian kernel whose headers are installed. Headers come in two folders, one for all
+ * flavours of a kernel ("-common"), and one for each flavour. */
+static char *newest_headers(void)
 {
-	DIR *dir = opendir("/boot");
+	static const char start[] = "linux-headers-";
+	DIR *dir = opendir("/usr/src");
 	struct dirent *e;
+	char *newest = NULL;
 
 	while (dir && (e = readdir(dir)) != NULL) {
-		char *headers, *image;
+		const char *release = e->d_name + strlen(start);
 
-		if (strncmp(e->d_name, "vmlinuz-", 8) != 0)
+		if (strncmp(e->d_name, start, strlen(start)) != 0 || strstr(release, "-common") ||
+		    (newest && strverscmp(release, newest) <= 0))
 			continue;
-		headers = tool_format("/usr/src/linux-headers-%s", e->d_name + 8);
-		image = tool_format("/boot/%s", e->d_name);
-		if (access(headers, R_OK) == 0 && access(image, R_OK) == 0 &&
-		    (!k->release || strverscmp(e->d_name + 8, k->release) > 0)) {
-			free(k->dir);
-			free(k->image);
-			free(k->release);
-			*k = (struct kernel_built){ headers, image, NULL, tool_format("%s", e->d_name + 8), false };
-			continue;
-		}
-		free(headers);
-		free(image);
+		free(newest);
+		newest = tool_format("%s", release);
 	}
 	if (dir)
 		closedir(dir);
-	if (!k->dir)
-		tool_say("no Debian kernel is installed together with its headers: apt-get install "
-		         "linux-image-amd64 linux-headers-amd64");
-	else
-		read_debian_config(k->release);
-	return k->dir != NULL;
+	return newest;
+}
+
+/* Debian's kernel for the newest headers. When that kernel is not installed here, its package is fetched. */
+static bool get_debian(struct kernel_built *k)
+{
+	char *release = newest_headers(), *config, *dir;
+
+	if (!release) {
+		tool_say("Debian's kernel needs its headers: apt-get install linux-headers-amd64");
+		return false;
+	}
+	k->image = tool_format("/boot/vmlinuz-%s", release);
+	config = tool_format("/boot/config-%s", release);
+	if (access(k->image, R_OK) != 0) {
+		free(k->image);
+		free(config);
+		dir = build_thing((const char *[]){ NULL, "debian", "--release", release, NULL });
+		k->image = dir ? tool_format("%s/image", dir) : NULL;
+		config = dir ? tool_format("%s/config", dir) : NULL;
+		free(dir);
+	}
+	if (k->image) {
+		k->dir = tool_format("/usr/src/linux-headers-%s", release);
+		k->release = tool_format("%s", release);
+		read_debian_config(config);
+	}
+	free(config);
+	free(release);
+	return k->image != NULL;
 }
 
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k)
@@ -197,22 +229,6 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	k->vmlinux = tool_format("%s/vmlinux", k->dir);
 	k->release = read_release(k->dir);
 	return true;
-}
-
-/* Lets kernel/build make something else than a kernel. `words` are the script's arguments; the first place is left
- * for the script's path. */
-static char *build_thing(const char **words)
-{
-	const char *data = kernel_data_dir();
-	char *script, *dir;
-
-	if (!data)
-		return NULL;
-	script = tool_format("%s/build", data);
-	words[0] = script;
-	dir = call_build(words);
-	free(script);
-	return dir;
 }
 
 char *kernel_get_module(const struct kernel_built *k, const char *source)
@@ -268,21 +284,6 @@ char *kernel_get_busybox(const struct kernel_built *k)
 	return NULL;
 }
 
-/* Is the program in PATH? */
-static bool have_program(const char *name)
-{
-	const char *path = getenv("PATH");
-	bool found = false;
-
-	for (const char *p = path ? path : ""; *p && !found; p += strcspn(p, ":"), p += *p == ':') {
-		char *file = tool_format("%.*s/%s", (int)strcspn(p, ":"), p, name);
-
-		found = access(file, X_OK) == 0;
-		free(file);
-	}
-	return found;
-}
-
 bool kernel_programs_there(enum kernel_profile p)
 {
 	static const struct program {
@@ -299,7 +300,7 @@ bool kernel_programs_there(enum kernel_profile p)
 		const struct program *program = &programs[i];
 		size_t n = strlen(names), m = strlen(packages);
 
-		if (program->arm64 != kernel_profile_is_arm64(p) || have_program(program->name))
+		if (program->arm64 != kernel_profile_is_arm64(p) || tool_have_program(program->name))
 			continue;
 		snprintf(names + n, sizeof(names) - n, "%s%s", n ? " and no " : "", program->name);
 		snprintf(packages + m, sizeof(packages) - m, " %s", program->package);

@@ -58,6 +58,11 @@ const char *kernel_profile_name(enum kernel_profile p)
 	return names[p];
 }
 
+const char *kernel_profile_at(size_t i)
+{
+	return i < NR_PROFILES ? kernel_profile_name(i) : NULL;
+}
+
 bool kernel_profile_is_arm64(enum kernel_profile p)
 {
 	return p == PROFILE_ARM64;
@@ -108,6 +113,14 @@ static bool same_name(const char *a, const char *b)
 		if (*a != *b && !((*a == '-' || *a == '_') && (*b == '-' || *b == '_')))
 			return false;
 	return *a == *b;
+}
+
+const char *kernel_bug_at(size_t i, const char **what)
+{
+	if (i >= kernel_nr_bugs)
+		return NULL;
+	*what = kernel_bugs[i].what;
+	return kernel_bugs[i].name;
 }
 
 const struct kernel_bug *kernel_find_bug(const char *name)

@@ -342,31 +342,53 @@ _Noreturn static inline void arch_trap(void)
 	        ".size " #name ", . - " #name "\n"         \
 	        ".popsection\n")
 
-/* Is the byte at p readable? The load may fault; then the handler calls arch_probe_recover, and the answer is 0. */
-#define ARCH_PROBE_DEFINE                                    \
-	__asm__(".pushsection .text\n"                       \
-	        ".hidden arch_probe\n"                       \
-	        ".hidden arch_probe_load\n"                  \
-	        ".hidden arch_probe_end\n"                   \
-	        ".globl arch_probe\n"                        \
-	        ".globl arch_probe_load\n"                   \
-	        ".globl arch_probe_end\n"                    \
-	        ".type arch_probe, @function\narch_probe:\n" \
-	        ".cfi_startproc\n"                           \
-	        "xorl %eax, %eax\n"                          \
-	        "arch_probe_load: movb (%rdi), %cl\n"        \
-	        "movl $1, %eax\n"                            \
-	        "arch_probe_end: ret\n"                      \
-	        ".cfi_endproc\n"                             \
-	        ".size arch_probe, . - arch_probe\n"         \
+/* Two loads that may fault; then the handler calls arch_probe_recover. arch_probe: is the byte at p readable?
+ * arch_probe_copy: copies up to the first unreadable byte; returns how many bytes are left. */
+#define ARCH_PROBE_DEFINE                                              \
+	__asm__(".pushsection .text\n"                                 \
+	        ".hidden arch_probe\n"                                 \
+	        ".hidden arch_probe_load\n"                            \
+	        ".hidden arch_probe_end\n"                             \
+	        ".globl arch_probe\n"                                  \
+	        ".globl arch_probe_load\n"                             \
+	        ".globl arch_probe_end\n"                              \
+	        ".type arch_probe, @function\narch_probe:\n"           \
+	        ".cfi_startproc\n"                                     \
+	        "xorl %eax, %eax\n"                                    \
+	        "arch_probe_load: movb (%rdi), %cl\n"                  \
+	        "movl $1, %eax\n"                                      \
+	        "arch_probe_end: ret\n"                                \
+	        ".cfi_endproc\n"                                       \
+	        ".size arch_probe, . - arch_probe\n"                   \
+	        ".hidden arch_probe_copy\n"                            \
+	        ".hidden arch_probe_copy_load\n"                       \
+	        ".hidden arch_probe_copy_end\n"                        \
+	        ".globl arch_probe_copy\n"                             \
+	        ".globl arch_probe_copy_load\n"                        \
+	        ".globl arch_probe_copy_end\n"                         \
+	        ".type arch_probe_copy, @function\narch_probe_copy:\n" \
+	        ".cfi_startproc\n"                                     \
+	        "movq %rdx, %rcx\n"                                    \
+	        "arch_probe_copy_load: rep movsb\n"                    \
+	        "arch_probe_copy_end: movq %rcx, %rax\n"               \
+	        "ret\n"                                                \
+	        ".cfi_endproc\n"                                       \
+	        ".size arch_probe_copy, . - arch_probe_copy\n"         \
 	        ".popsection\n")
 __attribute__((visibility("hidden"))) int arch_probe(const void *p);
+__attribute__((visibility("hidden"))) size_t arch_probe_copy(void *dst, const void *src, size_t n);
 __attribute__((visibility("hidden"))) extern const char arch_probe_load[], arch_probe_end[];
+__attribute__((visibility("hidden"))) extern const char arch_probe_copy_load[], arch_probe_copy_end[];
 static inline bool arch_probe_recover(uint64_t *gregs)
 {
-	if (gregs[16 /* REG_RIP */] != (uint64_t)(uintptr_t)arch_probe_load)
+	uint64_t *pc = &gregs[16 /* REG_RIP */];
+
+	if (*pc == (uint64_t)(uintptr_t)arch_probe_load)
+		*pc = (uint64_t)(uintptr_t)arch_probe_end;
+	else if (*pc == (uint64_t)(uintptr_t)arch_probe_copy_load)
+		*pc = (uint64_t)(uintptr_t)arch_probe_copy_end;
+	else
 		return false;
-	gregs[16] = (uint64_t)(uintptr_t)arch_probe_end;
 	return true;
 }
 

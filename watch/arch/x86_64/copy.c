@@ -31,7 +31,7 @@ enum copy_status copy_function(const struct copy_request *request, struct copy_r
 	mem_set(&job, 0, sizeof(job));
 	job.request = request;
 	job.result = result;
-	if (request->end <= request->start || request->end - request->start > UINT32_MAX / 64)
+	if (request->end <= request->start || request->end - request->start >= (size_t)1 << SLOW_OFFSET_BITS)
 		return failed(result, COPY_NO_ROOM);
 	job.size = (uint32_t)(request->end - request->start);
 	job.text_size = (uint32_t)(MAX(request->padding_end, request->end) - request->start);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch/arch/x86_64/copy_check.c - which accesses get a check, and where one check serves several.
  *
- * A check tests whole granules of 8 bytes.  It looks at the granule of the access's *last* byte, and at as many granules
- * below it as the access covers when it is aligned.  So an access that is not aligned and runs over an object's end is
- * seen.  COPY_BOTH_ENDS also sees one that begins before an object's start.
+ * A check tests whole granules of 8 bytes.  It looks at the granule of the access's *last* byte, and at as many
+ * granules below it as the access covers when it is aligned.  So an access that is not aligned and runs over an
+ * object's end is seen.  COPY_BOTH_ENDS also sees one that begins before an object's start.
  *
- * Within a block (no label, no call in it) accesses by one base and index, which do not change in between, share a check
- * in front of the first of them when 8 granules cover them all.  After that, and over conditional jumps that are not
- * taken, further accesses to bytes that were checked need none. */
+ * Within a block (no label, no call in it) accesses by one base and index, which do not change in between, share a
+ * check in front of the first of them when 8 granules cover them all.  After that, and over conditional jumps that are
+ * not taken, further accesses to bytes that were checked need none. */
 #include "watch/arch/x86_64/copy_internal.h"
 
 #define KNOWN_MAX 16

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* watch/arch/x86_64/copy_emit.c - the copy itself: instructions in their old order, each behind its checks; then the slow
- * paths.
+/* watch/arch/x86_64/copy_emit.c - the copy itself: instructions in their old order, each behind its checks; then the
+ * slow paths.
  *
  * A check in its plain form, when a register and the flags are free:
  *
@@ -233,17 +233,33 @@ static void emit_jump_to_slow(struct job *job, struct code *c, struct group *g)
 	g->slow = code_offset(c);
 }
 
-static unsigned width_of(const struct group *g)
+/* How many granules a check tests: those from its first byte to its last one when the base is aligned to 8, as it is
+ * nearly always.  With another base, an access that lies before an object's start can go unseen when the last one of
+ * the check lies in the object; COPY_BOTH_ENDS tests a granule more. */
+static unsigned granules_of(const struct job *job, const struct group *g)
 {
-	uint32_t granules = ((uint32_t)(g->high - g->low) + 7) / 8 + 1;
+	if (job->request->flags & COPY_BOTH_ENDS)
+		return (unsigned)(g->high - g->low + 7) / 8 + 1;
+	return (unsigned)((g->high >> 3) - (g->low >> 3)) + 1;
+}
 
-	return granules <= 1 ? 1 : granules <= 2 ? 2 : granules <= 4 ? 4 : 8;
+static void emit_tests(struct job *job, struct code *c, struct group *g)
+{
+	unsigned granules = granules_of(job, g);
+	unsigned width = granules >= 8 ? 8 : granules >= 4 ? 4 : granules >= 2 ? 2 : 1;
+
+	put_cmp0(c, width, g->scratch, (int32_t)SHADOW_OFFSET - (int32_t)(width - 1));
+	emit_jump_to_slow(job, c, g);
+	if (granules == width)
+		return;
+	g->first_slow = g->slow;
+	put_cmp0(c, width, g->scratch, (int32_t)SHADOW_OFFSET - (int32_t)(granules - 1));
+	emit_jump_to_slow(job, c, g);
 }
 
 static void emit_check(struct job *job, struct code *c, struct group *g)
 {
 	const struct node *at = &job->nodes[g->at];
-	unsigned width = width_of(g);
 
 	if (at->string) {
 		g->scratch = INSN_NO_REG;
@@ -261,8 +277,7 @@ static void emit_check(struct job *job, struct code *c, struct group *g)
 	if (g->shape & SHAPE_FLAGS)
 		put_save_flags(c);
 	put_shr3(c, g->scratch);
-	put_cmp0(c, width, g->scratch, (int32_t)SHADOW_OFFSET - (int32_t)(width - 1));
-	emit_jump_to_slow(job, c, g);
+	emit_tests(job, c, g);
 	if (g->shape & SHAPE_FLAGS)
 		put_restore_flags(c);
 	if (g->shape & SHAPE_REG_PUSHED)
@@ -288,53 +303,65 @@ static uint8_t string_kind(const struct job *job, const struct node *n)
 	return SLOW_REP;
 }
 
+static unsigned slow_reg(uint8_t reg)
+{
+	return reg < 16 ? reg : SLOW_NO_REG;
+}
+
 /* What copy_slow.c reads.  A string instruction has two members when it accesses both rdi and rsi. */
-static void emit_description(struct job *job, struct code *c, const struct group *g, uint8_t *start)
+static void emit_description(struct job *job, struct code *c, const struct group *g)
 {
 	const struct node *at = &job->nodes[g->at];
-	uintptr_t pc = code_pc(c);
-	struct slow slow = {
-		.base = at->base, .index = at->index, .scale = at->scale, .shape = g->shape, .scratch = g->scratch
-	};
-	struct slow_member members[2];
+	struct slow slow = { .base = slow_reg(at->base),
+		             .index = slow_reg(at->index),
+		             .shape = g->shape,
+		             .scratch = slow_reg(g->scratch),
+		             .string = string_kind(job, at) };
+	struct slow_member m;
 	struct insn x;
 
-	slow.nr_members = (uint8_t)g->nr_members;
+	slow.log_scale = at->scale == 8 ? 3 : at->scale == 4 ? 2 : at->scale == 2 ? 1 : 0;
+	slow.function = (int32_t)(job->request->start - code_pc(c));
+	slow.nr_members = g->nr_members;
 	if (at->string && node_decode(job, at, &x))
 		slow.nr_members = x.nr_mem;
-	slow.size = (uint16_t)((size_t)(c->at - start) + sizeof(slow) + slow.nr_members * sizeof(struct slow_member));
 	put_bytes(c, (const uint8_t *)&slow, sizeof(slow));
 	for (unsigned i = 0; i < slow.nr_members; i++) {
 		const struct node *n = at->string ? at : &job->nodes[job->members[g->first_member + i].node];
-		struct slow_member *m = &members[0];
 
-		*m = (struct slow_member){ .disp = n->disp, .size = n->size, .access = n->access };
-		m->pc = (int32_t)(job->request->start + n->offset - pc);
-		m->string = string_kind(job, n);
+		m = (struct slow_member){ .disp = n->disp, .offset = n->offset, .size = n->size, .access = n->access };
 		if (n->string) {
-			m->disp = x.mem[i].base; /* the register */
-			m->access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
+			m.disp = x.mem[i].base;
+			m.access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
 		}
-		put_bytes(c, (const uint8_t *)m, sizeof(*m));
+		put_bytes(c, (const uint8_t *)&m, sizeof(m));
 	}
+}
+
+static void set_rel32(struct code *c, uint32_t end, uint32_t target)
+{
+	uint32_t distance = target - end;
+
+	mem_copy(c->start + end - 4, &distance, sizeof(distance));
 }
 
 static bool emit_slow_path(struct job *job, struct code *c, struct group *g)
 {
-	uint8_t *start = c->at;
-	uint32_t distance = code_offset(c) - g->slow;
+	uintptr_t thunk = job->request->thunk;
 
 	if (!code_has_room(c, g->nr_members * sizeof(struct slow_member)))
 		return false;
-	mem_copy(c->start + g->slow - 4, &distance, sizeof(distance));
-	if (!(g->shape & SHAPE_MOVED))
+	set_rel32(c, g->slow, code_offset(c));
+	if (g->first_slow)
+		set_rel32(c, g->first_slow, code_offset(c));
+	if (!(g->shape & SHAPE_MOVED)) {
 		put_move_rsp(c, -RED_ZONE);
-	if (!put_call(c, job->request->thunk))
+		thunk += THUNK_RED;
+	}
+	if (!put_call(c, thunk))
 		return too_far(job, job->nodes[g->at].offset);
-	if (!(g->shape & SHAPE_MOVED))
-		put_move_rsp(c, RED_ZONE);
 	put_jmp(c, c->pc + g->slow);
-	emit_description(job, c, g, start);
+	emit_description(job, c, g);
 	return true;
 }
 

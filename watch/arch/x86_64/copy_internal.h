@@ -64,8 +64,9 @@ struct group {
 	uint32_t first_member;
 	uint16_t nr_members;
 	int32_t low, high;
-	uint32_t slow; /* in the code: where the jump to the slow path stands, end of */
-	uint8_t shape; /* enum check_shape */
+	uint32_t slow;       /* in the code: the end of the jump to the slow path */
+	uint32_t first_slow; /* and of an earlier one, or 0 */
+	uint8_t shape;       /* enum check_shape */
 	uint8_t scratch;
 };
 
@@ -77,14 +78,13 @@ enum check_shape {
 	SHAPE_FLAGS = 0x8       /* ah and al have the flags */
 };
 
-/* What a slow path must know.  It stands behind the slow path's code, not aligned. */
-struct slow_member {
-	int32_t disp;
-	int32_t pc; /* of the original instruction, relative to the description's address */
-	uint16_t size;
-	uint8_t access;
-	uint8_t string; /* enum slow_string */
-} __attribute__((packed));
+/* What a slow path must know.  It stands behind the slow path's code, not aligned:
+ *
+ *      lea -128(%rsp),%rsp    unless the check has done so
+ *      call copy_thunk        or copy_thunk_red, which also takes the red zone's 128 bytes back
+ *      jmp back
+ *      struct slow, its members
+ */
 enum slow_string {
 	SLOW_PLAIN,
 	SLOW_STRING,       /* one element */
@@ -92,30 +92,38 @@ enum slow_string {
 	SLOW_COMPARE_REPE, /* up to rcx elements: scas, cmps */
 	SLOW_COMPARE_REPNE
 };
+#define SLOW_OFFSET_BITS 23
+struct slow_member {
+	int32_t disp;                       /* of strings: the register */
+	uint32_t offset : SLOW_OFFSET_BITS; /* of the original instruction, in the function */
+	uint32_t size : 7;
+	uint32_t access : 2;
+} __attribute__((packed));
 struct slow {
-	uint8_t nr_members;
-	uint8_t base, index, scale;
-	uint8_t shape, scratch;
-	uint16_t size; /* of the whole slow path with its code */
+	uint32_t base : 5, index : 5, log_scale : 2; /* registers; 31: none */
+	uint32_t shape : 4, scratch : 5, string : 3;
+	uint32_t nr_members : 8;
+	int32_t function; /* the original's start, relative to this address */
 	struct slow_member members[];
 } __attribute__((packed));
-/* copy_map.c, copy_slow.c: the code of a slow path is
- *
- *      lea -128(%rsp),%rsp    unless the check has done so
- *      call copy_thunk
- *      lea 128(%rsp),%rsp     likewise
- *      jmp back
- *
- * The description behind it, found from the slow path's start, and from the return address of the call. */
-static inline const struct slow *slow_behind_call(uintptr_t back, uintptr_t *jmp_back)
+#define SLOW_NO_REG 31
+
+static inline const struct slow *slow_behind_call(uintptr_t back)
 {
-	*jmp_back = *(const uint8_t *)back == 0xe9 ? back : back + 8;
-	return (const struct slow *)(*jmp_back + JMP_SIZE);
+	return (const struct slow *)(back + JMP_SIZE);
 }
 
-static inline const struct slow *slow_at(uintptr_t start, uintptr_t *jmp_back)
+/* From a slow path's start. */
+static inline uintptr_t slow_back(uintptr_t start)
 {
-	return slow_behind_call(start + (*(const uint8_t *)start == 0xe8 ? 5 : 10), jmp_back);
+	return start + (*(const uint8_t *)start == 0xe8 ? 5 : 10);
+}
+
+static inline size_t slow_size(uintptr_t start)
+{
+	const struct slow *slow = slow_behind_call(slow_back(start));
+
+	return (uintptr_t)&slow->members[slow->nr_members] - start;
 }
 
 struct fix {
@@ -189,7 +197,9 @@ static inline bool flow_is_call(uint8_t flow)
 	return flow == INSN_CALL || flow == INSN_CALL_REG || flow == INSN_CALL_MEM;
 }
 
-/* copy_slow.c */
+/* copy_slow.c.  The second one stands THUNK_RED bytes behind the first in what copy_write_thunk writes. */
 extern void copy_thunk(void);
+extern void copy_thunk_red(void);
+#define THUNK_RED 16
 
 #endif

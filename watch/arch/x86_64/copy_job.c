@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* watch/arch/x86_64/copy_job.c - what all steps of copying a function use: scratch memory, an instruction decoded anew. */
+/* watch/arch/x86_64/copy_job.c - what all steps of copying a function use: scratch memory, an instruction decoded
+ * anew. */
 #include "watch/arch/x86_64/copy_internal.h"
 
 void *job_alloc(struct job *job, size_t size)

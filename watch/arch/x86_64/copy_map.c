@@ -89,24 +89,25 @@ static bool in_copy(const struct copy *copy, uintptr_t pc)
 	return pc >= copy->code && pc < copy->code + copy->code_size;
 }
 
+static uintptr_t jump_target(uintptr_t jmp)
+{
+	int32_t distance;
+
+	mem_copy(&distance, (const uint8_t *)jmp + 1, sizeof(distance));
+	return jmp + JMP_SIZE + (uintptr_t)(intptr_t)distance;
+}
+
 /* The slow path around pc: its start and where it goes back to. */
 static bool find_slow(const struct copy *copy, uintptr_t pc, uintptr_t *start, uintptr_t *back)
 {
 	uintptr_t end = copy->code + copy->code_size;
 
-	for (uintptr_t at = copy->code + copy->slow_offset; at < end;) {
-		uintptr_t jmp_back;
-		const struct slow *slow = slow_at(at, &jmp_back);
-		int32_t distance;
-
-		if (pc < at + slow->size) {
-			mem_copy(&distance, (const uint8_t *)jmp_back + 1, sizeof(distance));
+	for (uintptr_t at = copy->code + copy->slow_offset; at < end; at += slow_size(at))
+		if (pc < at + slow_size(at)) {
 			*start = at;
-			*back = jmp_back + JMP_SIZE + (uintptr_t)(intptr_t)distance;
+			*back = jump_target(slow_back(at));
 			return true;
 		}
-		at += slow->size;
-	}
 	return false;
 }
 
@@ -193,9 +194,11 @@ static void undo_insn(struct undo *u, const struct insn *x, const uint8_t *bytes
 	}
 }
 
-/* Walks from `at` to pc; when `slow` is not 0, to the jump that leads there.  False: the code is not what was written. */
+/* Walks from `at` to pc; when `slow` is not 0, to the jump that leads there.  False: the code is not what was
+ * written. */
 static bool undo_walk(struct undo *u, uintptr_t at, uintptr_t pc, uintptr_t slow)
 {
+	uint8_t first = *(const uint8_t *)at;
 	struct insn x;
 
 	while (at < pc) {
@@ -207,6 +210,8 @@ static bool undo_walk(struct undo *u, uintptr_t at, uintptr_t pc, uintptr_t slow
 			return true;
 		if (x.flow == INSN_PLAIN)
 			undo_insn(u, &x, bytes);
+		else if (x.flow == INSN_CALL && first != 0xe8) /* copy_thunk_red */
+			u->rsp += RED_ZONE;
 		at += x.length;
 	}
 	return true;
@@ -230,14 +235,6 @@ static void undo_apply(const struct undo *u, struct copy_regs *regs)
 
 /* ---- copied instructions of more than one step ----------------------------------------------- */
 
-static uintptr_t jump_target(uintptr_t jmp)
-{
-	int32_t distance;
-
-	mem_copy(&distance, (const uint8_t *)jmp + 1, sizeof(distance));
-	return jmp + JMP_SIZE + (uintptr_t)(intptr_t)distance;
-}
-
 /* In a copied instruction.  A call that the copy makes has pushed a return address already; a loop has counted. */
 static void undo_body(const struct step *s, struct copy_regs *regs, bool checked)
 {
@@ -245,14 +242,16 @@ static void undo_body(const struct step *s, struct copy_regs *regs, bool checked
 	uintptr_t into = regs->rip - s->body;
 	uintptr_t length = s->pc_end - s->pc;
 
+	bool loop = (body[0] & 0xfc) == 0xe0 || (body[0] == 0x67 && (body[1] & 0xfc) == 0xe0);
+
 	if (into == 0)
 		return;
 	if (body[0] == 0xe8) {
 		regs->gpr[INSN_RSP] += 8;
 		regs->rip = checked ? s->copy : s->body;
-	} else if (into == length) { /* loop 1f; here: jmp 2f; 1: jmp target; 2: */
+	} else if (loop && into == length) { /* loop 1f; here: jmp 2f; 1: jmp target; 2: */
 		regs->rip = s->copy_end;
-	} else if (into == length + SHORT_JMP_SIZE) {
+	} else if (loop && into == length + SHORT_JMP_SIZE) {
 		regs->rip = jump_target(regs->rip);
 	}
 }

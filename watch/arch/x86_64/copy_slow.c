@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* watch/arch/x86_64/copy_slow.c - what a check does whose first test failed.
  *
- * copy_thunk saves the general registers and the flags and asks slow_test(), which uses nothing else, whether the access
- * is really bad: the shadow byte of an object's last granule is rarely 0.  Only for a bad access all other state is saved
- * as well (xsave), and the runtime's handler is called. */
+ * copy_thunk saves the general registers and the flags and asks slow_test(), which uses nothing else, whether the
+ * access is really bad: the shadow byte of an object's last granule is rarely 0.  Only for a bad access all other state
+ * is saved as well (xsave), and the runtime's handler is called. */
 #include "shadow/shadow.h"
 #include "watch/arch/x86_64/copy_internal.h"
 
@@ -28,76 +28,93 @@ bool slow_has_xsave __attribute__((visibility("hidden"))); /* read by copy_thunk
 bool slow_test(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 
-__asm__(".text\n"
-        ".globl copy_thunk\n"
-        ".hidden copy_thunk\n"
-        ".type copy_thunk,@function\n"
-        "copy_thunk:\n"
-        "	pushfq\n"
-        "	push %r15\n"
-        "	push %r14\n"
-        "	push %r13\n"
-        "	push %r12\n"
-        "	push %r11\n"
-        "	push %r10\n"
-        "	push %r9\n"
-        "	push %r8\n"
-        "	push %rdi\n"
-        "	push %rsi\n"
-        "	push %rbp\n"
-        "	push %rsp\n"
-        "	push %rbx\n"
-        "	push %rdx\n"
-        "	push %rcx\n"
-        "	push %rax\n"
-        "	cld\n"
-        "	mov %rsp,%rbx\n"
-        "	mov %rsp,%rdi\n"
-        "	and $-64,%rsp\n"
-        "	call slow_test\n"
-        "	test %al,%al\n"
-        "	jz 2f\n"
-        "	sub $2752,%rsp\n"
-        "	cmpb $0,slow_has_xsave(%rip)\n"
-        "	je 1f\n"
-        "	xor %eax,%eax\n"
-        "	mov $8,%ecx\n" /* the header, 64 bytes at 512, must be 0 before xsave */
-        "	lea 512(%rsp),%rdi\n"
-        "	rep stosq\n"
-        "	mov $0xe7,%eax\n"
-        "	xor %edx,%edx\n"
-        "	xsave64 (%rsp)\n"
-        "	mov %rbx,%rdi\n"
-        "	call slow_report\n"
-        "	mov $0xe7,%eax\n"
-        "	xor %edx,%edx\n"
-        "	xrstor64 (%rsp)\n"
-        "	jmp 2f\n"
-        "1:	fxsave64 (%rsp)\n"
-        "	mov %rbx,%rdi\n"
-        "	call slow_report\n"
-        "	fxrstor64 (%rsp)\n"
-        "2:	mov %rbx,%rsp\n"
-        "	pop %rax\n"
-        "	pop %rcx\n"
-        "	pop %rdx\n"
-        "	pop %rbx\n"
-        "	lea 8(%rsp),%rsp\n"
-        "	pop %rbp\n"
-        "	pop %rsi\n"
-        "	pop %rdi\n"
-        "	pop %r8\n"
-        "	pop %r9\n"
-        "	pop %r10\n"
-        "	pop %r11\n"
-        "	pop %r12\n"
-        "	pop %r13\n"
-        "	pop %r14\n"
-        "	pop %r15\n"
-        "	popfq\n"
-        "	ret\n"
-        ".size copy_thunk,.-copy_thunk\n"
-        ".previous\n");
+/* Flags come back by sahf and an addition that sets the overflow flag: popfq takes ten times as long.  It is needed
+ * when the direction flag was set. */
+#define THUNK(name, leave)                                                                       \
+	__asm__(".text\n"                                                                        \
+	        ".globl " #name "\n"                                                             \
+	        ".hidden " #name "\n"                                                            \
+	        ".type " #name ",@function\n" #name ":\n"                                        \
+	        "	pushfq\n"                                                                      \
+	        "	push %r15\n"                                                                   \
+	        "	push %r14\n"                                                                   \
+	        "	push %r13\n"                                                                   \
+	        "	push %r12\n"                                                                   \
+	        "	push %r11\n"                                                                   \
+	        "	push %r10\n"                                                                   \
+	        "	push %r9\n"                                                                    \
+	        "	push %r8\n"                                                                    \
+	        "	push %rdi\n"                                                                   \
+	        "	push %rsi\n"                                                                   \
+	        "	push %rbp\n"                                                                   \
+	        "	push %rsp\n"                                                                   \
+	        "	push %rbx\n"                                                                   \
+	        "	push %rdx\n"                                                                   \
+	        "	push %rcx\n"                                                                   \
+	        "	push %rax\n"                                                                   \
+	        "	cld\n"                                                                         \
+	        "	mov %rsp,%rbx\n"                                                               \
+	        "	mov %rsp,%rdi\n"                                                               \
+	        "	and $-64,%rsp\n"                                                               \
+	        "	call slow_test\n"                                                              \
+	        "	test %al,%al\n"                                                                \
+	        "	jz 2f\n"                                                                       \
+	        "	sub $2752,%rsp\n"                                                              \
+	        "	cmpb $0,slow_has_xsave(%rip)\n"                                                \
+	        "	je 1f\n"                                                                       \
+	        "	xor %eax,%eax\n"                                                               \
+	        "	mov $8,%ecx\n" /* the header, 64 bytes at 512, must be 0 before xsave */ \
+	        "	lea 512(%rsp),%rdi\n"                                                          \
+	        "	rep stosq\n"                                                                   \
+	        "	mov $0xe7,%eax\n"                                                              \
+	        "	xor %edx,%edx\n"                                                               \
+	        "	xsave64 (%rsp)\n"                                                              \
+	        "	mov %rbx,%rdi\n"                                                               \
+	        "	call slow_report\n"                                                            \
+	        "	mov $0xe7,%eax\n"                                                              \
+	        "	xor %edx,%edx\n"                                                               \
+	        "	xrstor64 (%rsp)\n"                                                             \
+	        "	jmp 2f\n"                                                                      \
+	        "1:	fxsave64 (%rsp)\n"                                                           \
+	        "	mov %rbx,%rdi\n"                                                               \
+	        "	call slow_report\n"                                                            \
+	        "	fxrstor64 (%rsp)\n"                                                            \
+	        "2:	mov %rbx,%rsp\n"                                                             \
+	        "	mov 128(%rsp),%eax\n"                                                          \
+	        "	test $0x400,%eax\n"                                                            \
+	        "	jz 3f\n"                                                                       \
+	        "	push 128(%rsp)\n"                                                              \
+	        "	popfq\n"                                                                       \
+	        "	jmp 4f\n"                                                                      \
+	        "3:	mov %eax,%ecx\n"                                                             \
+	        "	shr $11,%eax\n"                                                                \
+	        "	and $1,%eax\n"                                                                 \
+	        "	mov %cl,%ah\n"                                                                 \
+	        "	add $0x7f,%al\n"                                                               \
+	        "	sahf\n"                                                                        \
+	        "4:	pop %rax\n"                                                                  \
+	        "	pop %rcx\n"                                                                    \
+	        "	pop %rdx\n"                                                                    \
+	        "	pop %rbx\n"                                                                    \
+	        "	lea 8(%rsp),%rsp\n"                                                            \
+	        "	pop %rbp\n"                                                                    \
+	        "	pop %rsi\n"                                                                    \
+	        "	pop %rdi\n"                                                                    \
+	        "	pop %r8\n"                                                                     \
+	        "	pop %r9\n"                                                                     \
+	        "	pop %r10\n"                                                                    \
+	        "	pop %r11\n"                                                                    \
+	        "	pop %r12\n"                                                                    \
+	        "	pop %r13\n"                                                                    \
+	        "	pop %r14\n"                                                                    \
+	        "	pop %r15\n"                                                                    \
+	        "	lea 8(%rsp),%rsp\n"                                                            \
+	        "	" leave "\n"                                                             \
+	        ".size " #name ",.-" #name "\n"                                                  \
+	        ".previous\n")
+
+THUNK(copy_thunk, "ret");
+THUNK(copy_thunk_red, "ret $128");
 
 void copy_set_bad_access(copy_bad_access *handler)
 {
@@ -108,15 +125,21 @@ void copy_set_bad_access(copy_bad_access *handler)
 	STORE_RELEASE(bad_access, handler);
 }
 
-void copy_write_thunk(uint8_t *code)
+/* jmp *0(%rip), and the address */
+static void write_jump(uint8_t *code, void (*to)(void))
 {
-	uintptr_t thunk = (uintptr_t)copy_thunk;
+	uintptr_t address = (uintptr_t)to;
 
-	/* jmp *0(%rip), and the address */
 	code[0] = 0xff;
 	code[1] = 0x25;
 	mem_set(code + 2, 0, 4);
-	mem_copy(code + 6, &thunk, sizeof(thunk));
+	mem_copy(code + 6, &address, sizeof(address));
+}
+
+void copy_write_thunk(uint8_t *code)
+{
+	write_jump(code, copy_thunk);
+	write_jump(code + THUNK_RED, copy_thunk_red);
 }
 
 /* ---- which bytes the access touches ---------------------------------------------------------- */
@@ -184,8 +207,8 @@ GENERAL_ONLY static uint64_t element(uintptr_t at, unsigned size)
 	return *(const volatile uint64_t *)at;
 }
 
-/* How many elements does a repeated comparison (scas, cmps) access?  It looks at them as the instruction will, up to the
- * first one that is not addressable; that one counts. */
+/* How many elements does a repeated comparison (scas, cmps) access?  It looks at them as the instruction will, up to
+ * the first one that is not addressable; that one counts. */
 GENERAL_ONLY static uint64_t compared(const struct thunk_frame *f, const struct slow *s)
 {
 	unsigned size = s->members[0].size;
@@ -203,7 +226,7 @@ GENERAL_ONLY static uint64_t compared(const struct thunk_frame *f, const struct 
 		if (s->nr_members == 2)
 			other = element(f->gpr[s->members[1].disp] + (uint64_t)step * n, size);
 		equal = element(f->gpr[s->members[0].disp] + (uint64_t)step * n, size) == other;
-		if (equal == (s->members[0].string == SLOW_COMPARE_REPNE))
+		if (equal == (s->string == SLOW_COMPARE_REPNE))
 			return n + 1;
 	}
 	return n;
@@ -215,15 +238,15 @@ GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const str
 {
 	struct bytes b = { (uintptr_t)(int64_t)m->disp, m->size };
 
-	if (m->string == SLOW_PLAIN) {
-		if (s->base != INSN_NO_REG)
+	if (s->string == SLOW_PLAIN) {
+		if (s->base != SLOW_NO_REG)
 			b.first += register_of(f, s, s->base);
-		if (s->index != INSN_NO_REG)
-			b.first += register_of(f, s, s->index) * s->scale;
+		if (s->index != SLOW_NO_REG)
+			b.first += register_of(f, s, s->index) << s->log_scale;
 		return b;
 	}
 	b.first = f->gpr[m->disp];
-	if (m->string == SLOW_STRING)
+	if (s->string == SLOW_STRING)
 		return b;
 	b.size = count * m->size;
 	if ((f->flags & INSN_DF) && b.size)
@@ -239,7 +262,7 @@ GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow 
 	*count = f->gpr[INSN_RCX];
 	for (unsigned i = 0; i < s->nr_members && !bad; i++)
 		bad = s->members[i].access && first_bad(accessed(f, s, &s->members[i], *count));
-	if (bad && s->members[0].string >= SLOW_COMPARE_REPE)
+	if (bad && s->string >= SLOW_COMPARE_REPE)
 		*count = compared(f, s);
 	else
 		return bad;
@@ -251,10 +274,9 @@ GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow 
 
 GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
 {
-	uintptr_t jmp_back;
 	uint64_t count;
 
-	return any_bad(frame, slow_behind_call(frame->back, &jmp_back), &count);
+	return any_bad(frame, slow_behind_call(frame->back), &count);
 }
 
 /* ---- a bad access ---------------------------------------------------------------------------- */
@@ -273,8 +295,8 @@ static void registers_before(const struct thunk_frame *f, const struct slow *s, 
 
 void slow_report(struct thunk_frame *frame)
 {
-	uintptr_t jmp_back;
-	const struct slow *s = slow_behind_call(frame->back, &jmp_back);
+	const struct slow *s = slow_behind_call(frame->back);
+	uintptr_t function = (uintptr_t)s + (uintptr_t)(intptr_t)s->function;
 	copy_bad_access *handler = LOAD_ACQUIRE(bad_access);
 	struct copy_regs regs;
 	uint64_t count;
@@ -284,8 +306,7 @@ void slow_report(struct thunk_frame *frame)
 	for (unsigned i = 0; i < s->nr_members; i++) {
 		const struct slow_member *m = &s->members[i];
 		struct bytes b = accessed(frame, s, m, count);
-		struct copy_access access = { (uintptr_t)s + (uintptr_t)(intptr_t)m->pc, b.first, b.size,
-			                      m->access & INSN_WRITE, &regs };
+		struct copy_access access = { function + m->offset, b.first, b.size, m->access & INSN_WRITE, &regs };
 
 		if (!m->access || !first_bad(b) || !handler)
 			continue;

@@ -8,8 +8,9 @@
  *   3. a jmp rel32 that also covers a call; the copy then makes this call (emit_moved_call)
  *
  * Otherwise control runs on in the original text from there.  run_on() follows every such way and takes back the
- * springboards in it that it would enter in the middle or that lead elsewhere.  So with every place known nothing is ever
- * executed that was half overwritten.  Where places may be unknown (opaque) only whole instructions are overwritten. */
+ * springboards in it that it would enter in the middle or that lead elsewhere.  So with every place known nothing is
+ * ever executed that was half overwritten.  Where places may be unknown (opaque) only whole instructions are
+ * overwritten. */
 #include "watch/arch/x86_64/copy_internal.h"
 
 static bool busy(struct job *job, uint32_t offset)
@@ -295,7 +296,8 @@ bool spring_place(struct job *job)
 
 			if (!n->place || n->sprung)
 				continue;
-			if (flow_is_call(n->flow) && !n->call_moved) { /* it is made from there */
+			/* A call is made from there, and a return may as well be. */
+			if ((flow_is_call(n->flow) && !n->call_moved) || n->flow == INSN_RET) {
 				n->sprung = !n->size;
 				continue;
 			}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/strings.c - lines and whole reports inside of strings: of JSON, of programs' notations, of services' commands.
+ *
+ *     {"log":"text\n","stream":"stderr"}                  Docker; any other shape of JSON too
+ *     msg="text\ntext" pid=7, b'text\n'                   logfmt, Go, Python, Rust
+ *     ##teamcity[testStdErr name='a' out='text|ntext']    TeamCity
+ *     ::error file=a.c::text%0Atext                       GitHub
+ *     <failure message="text&#10;text"/>                  JUnit
+ *
+ * Which string of a JSON object holds the text?  Loggers agree on no name.  So a string that holds a headline shows it:
+ * from then on, the strings at the same path of keys are taken in the whole log.  Before that, the strings are taken
+ * whose names are usual.  An object gives one text; if two of its strings qualify, the longer one is it.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "decode/decode_internal.h"
+
+#define DEPTH_MAX 32
+#define CUTS_MAX 100000
+
+struct cut {
+	const char *p, *end;
+};
+
+static void blanks(struct cut *c)
+{
+	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t'))
+		c->p++;
+}
+
+static bool letter(struct cut *c, char wanted)
+{
+	if (c->p >= c->end || *c->p != wanted)
+		return false;
+	c->p++;
+	return true;
+}
+
+static bool is(const struct cut *text, const char *wanted)
+{
+	return (size_t)(text->end - text->p) == strlen(wanted) && memcmp(text->p, wanted, strlen(wanted)) == 0;
+}
+
+/* ---- escapes --------------------------------------------------------------------------------- */
+
+static size_t put_utf8(char *to, uint32_t c)
+{
+	if (c < 0x80) {
+		to[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		to[0] = (char)(0xc0 | c >> 6);
+		to[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) { /* halves of surrogate pairs stay; the reader replaces them */
+		to[0] = (char)(0xe0 | c >> 12);
+		to[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		to[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	to[0] = (char)(0xf0 | (c >> 18 & 7));
+	to[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	to[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	to[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/* `count` hexadecimal digits at p; -1: they are not there. */
+static int32_t hex_digits(const char *p, const char *end, int count)
+{
+	int32_t value = 0;
+
+	if (end - p < count)
+		return -1;
+	for (int i = 0; i < count; i++) {
+		int digit = number_digit(p[i]);
+		if (digit < 0)
+			return -1;
+		value = value << 4 | digit;
+	}
+	return value;
+}
+
+/* The escape behind a backslash; what it stands for is never longer. */
+static size_t put_escape(char *to, struct cut *c)
+{
+	static const char names[] = "nrtbfv0a", values[] = "\n\r\t\b\f\v\0\a";
+	const char *name;
+	int32_t code, low;
+
+	if (*c->p == 'u' && (code = hex_digits(c->p + 1, c->end, 4)) >= 0) {
+		c->p += 5;
+		if (code >> 10 == 0x36 && c->end - c->p >= 6 && c->p[0] == '\\' && c->p[1] == 'u' &&
+		    (low = hex_digits(c->p + 2, c->end, 4)) >> 10 == 0x37) {
+			c->p += 6;
+			code = 0x10000 + ((code & 0x3ff) << 10 | (low & 0x3ff));
+		}
+		return put_utf8(to, (uint32_t)code);
+	}
+	if (*c->p == 'x' && (code = hex_digits(c->p + 1, c->end, 2)) >= 0) {
+		c->p += 3;
+		*to = (char)code;
+		return 1;
+	}
+	name = strchr(names, *c->p);
+	*to = name && *name ? values[name - names] : *c->p;
+	c->p++;
+	return 1;
+}
+
+/* Without the escapes.  The text ends at `quote`, or at the end for 0. */
+char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len)
+{
+	struct cut c = { p, p + len };
+	char *text = malloc(len + 1), *to = text;
+
+	if (!text)
+		return NULL;
+	while (c.p < c.end && (!quote || *c.p != quote))
+		if (*c.p == '\\' && c.p + 1 < c.end) {
+			c.p++;
+			to += put_escape(to, &c);
+		} else {
+			*to++ = *c.p++;
+		}
+	*to = '\0';
+	*text_len = (size_t)(to - text);
+	return text;
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+struct walk {
+	struct decode_strings *strings;
+	struct cut at;
+	struct text {
+		struct cut cut;
+		bool bytes, partial; /* an array of bytes, as journald writes it */
+	} * texts;
+	size_t nr, room;
+	uint64_t caller;
+	int depth;
+};
+
+static uint64_t hash(uint64_t h, const struct cut *text)
+{
+	for (const char *p = text->p; p < text->end; p++)
+		h = (h ^ (unsigned char)*p) * 0x100000001b3u;
+	return (h ^ 0xff) * 0x100000001b3u;
+}
+
+/* Skips a string; *text is what stands between its quotes.  A string may be cut off. */
+static bool take_string(struct cut *c, struct cut *text)
+{
+	if (!letter(c, '"'))
+		return false;
+	text->p = c->p;
+	while (c->p < c->end && *c->p != '"')
+		c->p += *c->p == '\\' && c->p + 1 < c->end ? 2 : 1;
+	text->end = c->p;
+	c->p += c->p < c->end;
+	return true;
+}
+
+static bool usual_name(const struct cut *key)
+{
+	static const char *const names[] = { "MESSAGE", "log", "msg", "message", "textPayload", "Output" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (is(key, names[i]))
+			return true;
+	return false;
+}
+
+/* Does the member say whose line it is? */
+static bool names_process(const struct cut *key)
+{
+	static const char *const names[] = {
+		"_PID",      "pod_name",    "pod",  "container_id", "CONTAINER_ID", "container_name", "pod_id",
+		"_HOSTNAME", "containerID", "host", "hostname",     "logStream",    "logStreamName",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (is(key, names[i]))
+			return true;
+	return false;
+}
+
+/* Only a time or a number: other members of an array are more interesting. */
+static bool only_time(const struct cut *text)
+{
+	size_t digits = 0;
+
+	for (const char *p = text->p; p < text->end; p++) {
+		if (!*p || !strchr("0123456789TZ:+-. ", *p))
+			return false;
+		digits += *p >= '0' && *p <= '9';
+	}
+	return digits >= 10 && text->p[0] != ' ';
+}
+
+static bool path_known(const struct decode_strings *s, uint64_t path)
+{
+	for (size_t i = 0; i < s->nr_paths && i < ARRAY_SIZE(s->paths); i++)
+		if (s->paths[i] == path)
+			return true;
+	return false;
+}
+
+/* Does this string hold what was logged?  2: surely. */
+static int holds_text(struct walk *w, const struct cut *key, uint64_t path, const struct cut *text)
+{
+	struct decode_strings *s = w->strings;
+
+	if (path_known(s, path))
+		return only_time(text) ? 0 : 2;
+	if (decode_mark_find(text->p, text->end)) {
+		s->paths[s->nr_paths++ % ARRAY_SIZE(s->paths)] = path;
+		return 2;
+	}
+	return w->depth == 1 && key && usual_name(key) ? 1 : 0;
+}
+
+static void add_text(struct walk *w, const struct text *t)
+{
+	if (w->nr == w->room) {
+		size_t room = w->room ? w->room * 2 : 8;
+		struct text *grown = room > CUTS_MAX ? NULL : realloc(w->texts, room * sizeof(*grown));
+		if (!grown)
+			return;
+		w->texts = grown;
+		w->room = room;
+	}
+	w->texts[w->nr++] = *t;
+}
+
+static bool take_value(struct walk *w, uint64_t path);
+
+/* "[66,85,71]" */
+static bool array_of_bytes(const struct cut *c)
+{
+	for (const char *p = c->p + 1; p < c->end && *p != ']'; p++)
+		if ((*p < '0' || *p > '9') && *p != ',' && *p != ' ')
+			return false;
+	return c->end - c->p > 2;
+}
+
+static bool take_member(struct walk *w, uint64_t path, struct text *best, int *score)
+{
+	struct cut key, value;
+	bool is_string, bytes, known;
+
+	blanks(&w->at);
+	if (!take_string(&w->at, &key))
+		return false;
+	blanks(&w->at);
+	if (!letter(&w->at, ':'))
+		return false;
+	blanks(&w->at);
+	path = hash(path, &key);
+	value = w->at;
+	is_string = value.p < value.end && *value.p == '"';
+	known = w->depth == 1 && is(&key, "MESSAGE");
+	bytes = known && value.p < value.end && *value.p == '[' && array_of_bytes(&value);
+	if (is_string)
+		take_string(&w->at, &value);
+	else if (!take_value(w, path))
+		return false;
+	if (bytes)
+		value.end = w->at.p;
+	if (is_string && names_process(&key))
+		w->caller ^= hash(hash(0, &key), &value);
+	if ((is(&key, "logtag") && is(&value, "P")) ||
+	    ((is(&key, "partial_message") || is(&key, "CONTAINER_PARTIAL_MESSAGE")) && is(&value, "true")))
+		best->partial = true;
+	if (is_string || bytes) {
+		int new_score = bytes ? 2 : holds_text(w, &key, path, &value);
+		if (new_score > *score ||
+		    (new_score && new_score == *score && value.end - value.p > best->cut.end - best->cut.p)) {
+			*score = new_score;
+			best->cut = value;
+			best->bytes = bytes;
+		}
+		if (w->depth == 1 && is(&key, "log")) { /* Docker's */
+			bool newline = value.end - value.p >= 2 && memcmp(value.end - 2, "\\n", 2) == 0;
+			best->partial |= w->strings->newlines && !newline;
+			w->strings->newlines |= newline;
+		}
+	}
+	return true;
+}
+
+static bool take_object(struct walk *w, uint64_t path)
+{
+	struct text best = { .bytes = false };
+	int score = 0;
+	bool good;
+
+	w->at.p++;
+	blanks(&w->at);
+	if (letter(&w->at, '}'))
+		return true;
+	do
+		good = take_member(w, path, &best, &score);
+	while (good && (blanks(&w->at), letter(&w->at, ',')));
+	if (score)
+		add_text(w, &best);
+	blanks(&w->at);
+	return good && (letter(&w->at, '}') || w->at.p >= w->at.end);
+}
+
+static bool take_array(struct walk *w, uint64_t path)
+{
+	struct text t = { .bytes = false };
+
+	w->at.p++;
+	blanks(&w->at);
+	if (letter(&w->at, ']'))
+		return true;
+	do {
+		blanks(&w->at);
+		if (w->at.p < w->at.end && *w->at.p == '"') {
+			take_string(&w->at, &t.cut);
+			if (holds_text(w, NULL, path, &t.cut))
+				add_text(w, &t);
+		} else if (!take_value(w, path)) {
+			return false;
+		}
+		blanks(&w->at);
+	} while (letter(&w->at, ','));
+	return letter(&w->at, ']') || w->at.p >= w->at.end;
+}
+
+static bool take_value(struct walk *w, uint64_t path)
+{
+	struct cut text;
+	const char *start;
+	bool good = false;
+
+	if (w->at.p >= w->at.end || w->depth >= DEPTH_MAX)
+		return false;
+	switch (*w->at.p) {
+	case '"':
+		return take_string(&w->at, &text);
+	case '{':
+	case '[':
+		w->depth++;
+		good = *w->at.p == '{' ? take_object(w, path) : take_array(w, path * 3 + 1);
+		w->depth--;
+		return good;
+	default: /* a number, true, false, null */
+		for (start = w->at.p; w->at.p < w->at.end && !strchr(",]} \t", *w->at.p); w->at.p++)
+			;
+		return w->at.p > start;
+	}
+}
+
+static char *text_of_bytes(const struct cut *array, size_t *len)
+{
+	char *text = malloc((size_t)(array->end - array->p) + 1);
+	uint64_t value;
+
+	*len = 0;
+	for (const char *p = array->p; text && p < array->end;)
+		if (*p >= '0' && *p <= '9') {
+			for (value = 0; p < array->end && *p >= '0' && *p <= '9'; p++)
+				value = value * 10 + (uint64_t)(*p - '0');
+			text[(*len)++] = (char)value;
+		} else {
+			p++;
+		}
+	return text;
+}
+
+bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx)
+{
+	struct walk w = { .strings = s, .at = { p, p + len } };
+	bool taken;
+
+	take_value(&w, 0);
+	taken = w.nr != 0;
+	for (size_t i = 0; i < w.nr; i++) {
+		struct decode_text_found found = { .caller = w.caller ? (uint64_t)'J' << 48 | w.caller >> 16 : 0,
+			                           .partial = w.texts[i].partial };
+		const struct cut *c = &w.texts[i].cut;
+		char *text = w.texts[i].bytes ? text_of_bytes(c, &found.len)
+		                              : decode_strings_unquote(c->p, (size_t)(c->end - c->p), '\0', &found.len);
+		if (!text)
+			continue;
+		while (found.len && !found.partial && (text[found.len - 1] == '\n' || text[found.len - 1] == '\r'))
+			found.len--;
+		found.text = text;
+		fn(ctx, &found);
+		free(text);
+	}
+	free(w.texts);
+	return taken;
+}
+
+/* ---- other notations ------------------------------------------------------------------------- */
+
+size_t decode_strings_quote(const char *line, size_t len, size_t at)
+{
+	for (size_t i = MIN(at, len); i-- > 0;) {
+		char quote = line[i];
+		bool opens = (quote == '"' || quote == '\'' || quote == '`') &&
+		             (i == 0 || strchr(" \t=:([{,>b", line[i - 1]) != NULL);
+		if (!opens)
+			continue;
+		for (size_t k = i + 1; k < at && opens; k += line[k] == '\\' ? 2 : 1)
+			opens = line[k] != quote;
+		if (opens)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* "|n" is a new line in TeamCity's service messages. */
+static char *unescape_teamcity(const char *p, const char *end, size_t *text_len)
+{
+	char *text = malloc((size_t)(end - p) + 1), *to = text;
+	int32_t code;
+
+	while (text && p < end && *p != '\'') {
+		if (*p != '|' || end - p < 2) {
+			*to++ = *p++;
+		} else if (p[1] == '0' && end - p > 6 && p[2] == 'x' && (code = hex_digits(p + 3, end, 4)) >= 0) {
+			to += put_utf8(to, (uint32_t)code);
+			p += 7;
+		} else {
+			*to++ = p[1] == 'n' ? '\n' : p[1] == 'r' ? '\r' : p[1];
+			p += 2;
+		}
+	}
+	*text_len = text ? (size_t)(to - text) : 0;
+	return text;
+}
+
+/* "%0A" is a new line in GitHub's commands. */
+static char *unescape_percent(const char *p, const char *end, size_t *text_len)
+{
+	char *text = malloc((size_t)(end - p) + 1), *to = text;
+	int32_t code;
+
+	while (text && p < end)
+		if (*p == '%' && (code = hex_digits(p + 1, end, 2)) >= 0) {
+			*to++ = (char)code;
+			p += 3;
+		} else {
+			*to++ = *p++;
+		}
+	*text_len = text ? (size_t)(to - text) : 0;
+	return text;
+}
+
+size_t decode_strings_entities(char *text, size_t len)
+{
+	static const char *const names[][2] = { { "&lt;", "<" },    { "&gt;", ">" },    { "&amp;", "&" },
+		                                { "&quot;", "\"" }, { "&apos;", "'" },  { "&#10;", "\n" },
+		                                { "&#xa;", "\n" },  { "&#xA;", "\n" },  { "&#39;", "'" },
+		                                { "&#34;", "\"" },  { "&#9;", "\t" },   { "&#x9;", "\t" },
+		                                { "&#13;", "\r" },  { "&#x0A;", "\n" }, { "&#x27;", "'" } };
+	size_t to = 0;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = 1;
+		text[to] = text[i];
+		for (size_t k = 0; text[i] == '&' && k < ARRAY_SIZE(names); k++) {
+			size_t name = strlen(names[k][0]);
+			if (len - i >= name && memcmp(text + i, names[k][0], name) == 0) {
+				text[to] = names[k][1][0];
+				n = name;
+				break;
+			}
+		}
+		to++;
+	}
+	return to;
+}
+
+/* An attribute of XML, or text between tags, with new lines in it. */
+static char *unescape_xml(const char *line, const char *end, const char *at, size_t *text_len)
+{
+	const char *start = at, *stop = at;
+	char *text;
+
+	while (start > line && start[-1] != '"' && start[-1] != '>')
+		start--;
+	while (stop < end && *stop != '"' && *stop != '<')
+		stop++;
+	text = malloc((size_t)(stop - start) + 1);
+	if (text) {
+		memcpy(text, start, (size_t)(stop - start));
+		*text_len = decode_strings_entities(text, (size_t)(stop - start));
+	}
+	return text;
+}
+
+char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len)
+{
+	const char *end = line + len, *p, *start;
+
+	if ((p = memmem(line, at, "##teamcity[", 11)) != NULL) {
+		for (start = line + at; start > p && (start[-1] != '\'' || start[-2] != '='); start--)
+			;
+		return start > p ? unescape_teamcity(start, end, text_len) : NULL;
+	}
+	if ((p = memmem(line, at, "::", 2)) != NULL &&
+	    (start = memmem(p + 2, len - (size_t)(p + 2 - line), "::", 2)) != NULL && start + 2 <= line + at &&
+	    memmem(start, (size_t)(end - start), "%0A", 3))
+		return unescape_percent(start + 2, end, text_len);
+	if (memmem(line, len, "&#10;", 5) || memmem(line, len, "&#xA;", 5) || memmem(line, len, "&#xa;", 5))
+		return unescape_xml(line, end, line + at, text_len);
+	return NULL;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* decode/unread.c - does a line look like a part of a report, although no report has taken it?
+ * Such lines are counted and shown, so that nothing is lost silently: a tool or version that is not known, a report
+ * whose headline was lost, JSON that cannot be read.  Lines about other matters that look alike are left out. */
+#include "config.h"
+
+#include "decode/decode_internal.h"
+
+/* What the kernel reports with the same words, and has nothing to do with memory. */
+static const char *const other_matters[] = {
+	"soft lockup",
+	"workqueue lockup",
+	"sleeping function called",
+	"scheduling while atomic",
+	"using ",
+	"Invalid wait context",
+	"spinlock ",
+	"rwlock ",
+	"lock held when ",
+	"bad unlock balance",
+	"held lock freed",
+	"still has locks held",
+	"workqueue leaked ",
+	"looking up invalid subclass",
+	"MAX_LOCKDEP",
+	"MAX_LOCK_DEPTH",
+	"MAX_STACK_TRACE",
+	"unable to find ",
+	"Dentry ",
+	"no syscalls can ",
+	"memory leak",
+	"GCOV",
+};
+
+static bool other_matter(const char *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(other_matters); i++)
+		if (starts(p, other_matters[i]) || (*p && strstr(p, other_matters[i]) == p + 1))
+			return true;
+	return starts(p, "MAX_") || strstr(p, "still has locks held") != NULL;
+}
+
+static bool any_word(const char *text, const char *const *words, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (strstr(text, words[i]))
+			return true;
+	return false;
+}
+
+/* Words of the sanitizers and other tools that stand in headlines and summaries only. */
+static bool of_a_tool(const char *text)
+{
+	static const char *const words[] = {
+		"Sanitizer: CHECK failed",    "WARNING: DATA RACE", /* Go */
+		"UNADDRESSABLE ACCESS",                             /* Dr. Memory */
+		"UNINITIALIZED READ",                               /* … */
+		"GWP-ASan detected",          "Scudo ERROR",        "MTE: tag check fault",
+		"new suspected memory leaks", /* the kernel has found leaks that this log does not list */
+	};
+	const char *sanitizer = strstr(text, "Sanitizer: ");
+
+	if (any_word(text, words, ARRAY_SIZE(words)))
+		return true;
+	if (!sanitizer)
+		return false;
+	if (strstr(text, "SUMMARY: "))
+		return !strstr(sanitizer, " leaked in ") && !strstr(sanitizer, "undefined-behavior");
+	return (strstr(text, "ERROR: ") || strstr(text, "WARNING: ")) && !strstr(text, "LeakSanitizer: detected");
+}
+
+bool decode_looks_like_report(const char *text)
+{
+	const char *p;
+
+	if ((p = after(text, "BUG: ")) != NULL || (p = after(text, "BUG:")) != NULL)
+		return !other_matter(p);
+	if (starts(text, "BUG ") && strstr(text, "ainted"))
+		return true;
+	if ((p = after(text, "Internal error: ")) != NULL || (p = after(text, "Oops: ")) != NULL)
+		return strstr(p, " [#") != NULL;
+	if (starts(text, "Unable to handle kernel ") || starts(text, "general protection fault"))
+		return !strstr(text, " error:"); /* with it: of a program */
+	return of_a_tool(text);
+}
+
+/* A stack of Valgrind's without an error above it.  `before`: the line above. */
+bool decode_looks_like_valgrind(const char *text, const char *before)
+{
+	static const char *const quiet[] = { "Thread #", "Open ",       "Thread ",    "Other segment", "Lock at",
+		                             "Mutex ",   " Address 0x", " Block was", "Syscall ",      " Lock at" };
+	const char *t = text + strspn(text, " ");
+
+	if (!starts(t, "at 0x") || t == text)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(quiet); i++)
+		if (starts(before, quiet[i]))
+			return false;
+	return true;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* reports/next_step.c - what the user can do to learn more than this report says, with the commands to run.
+ *
+ * Damage that is found afterwards has no stack of the write that did it. Three ways lead to that write: every store
+ * checked (memsan run --watch), guard pages on the side where the damage is (fence=all), or a program compiled with
+ * checks (memsan-cc). All of this runs only for reports that are printed. */
+#include "config.h"
+
+#include <fcntl.h>
+
+#include "reports/reports_internal.h"
+
+/* Does this build's `memsan run` have --watch? Then it is the first command: it needs no luck and no compiler. */
+#define HAVE_WATCH false
+
+#define COMMAND_MAX 512u /* of a program's own command line; longer ones are not repeated */
+#define MALLOC_ALIGN 16u
+
+/* Under the report lock. */
+static char scratch_line[COMMAND_MAX + 1];
+
+static bool shell_takes(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && str_char("_-./=:,+@%", c));
+}
+
+/* An argument as the shell reads it. */
+static void put_argument(struct fmt_buf *b, const char *argument)
+{
+	const char *p = argument;
+
+	while (shell_takes(*p))
+		p++;
+	if (*argument && !*p) {
+		fmt_printf(b, "%s", argument);
+		return;
+	}
+	fmt_printf(b, "'");
+	for (p = argument; *p; p++)
+		fmt_printf(b, *p == '\'' ? "'\\''" : "%c", *p);
+	fmt_printf(b, "'");
+}
+
+/* The program's arguments, each with its NUL. 0: not known, or too long to repeat. */
+static size_t read_arguments(char *to, size_t size)
+{
+	size_t have = 0;
+	ssize_t n = 0;
+	int fd = os_under_seccomp() ? -1 : os_open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	while (have < size && (n = os_read(fd, to + have, size - have)) > 0)
+		have += (size_t)n;
+	os_close(fd);
+	return n == 0 && have && to[have - 1] == 0 ? have : 0;
+}
+
+static void put_program(struct fmt_buf *b, const struct report_record *r)
+{
+	size_t len = read_arguments(scratch_line, sizeof(scratch_line)), at;
+
+	if (!len) {
+		put_argument(b, r->exe ? report_str(r, r->exe) : "PROGRAM");
+		fmt_printf(b, " ARGUMENTS");
+		return;
+	}
+	for (at = 0; at < len; at += str_length(scratch_line + at) + 1) {
+		fmt_printf(b, at ? " " : "");
+		put_argument(b, scratch_line + at);
+	}
+}
+
+/* Static programs have memsan inside: there is nothing that `memsan run` could load. */
+static bool program_is_static(const struct report_record *r)
+{
+	const char *self = module_self_path();
+
+	return self && r->exe && str_equal(self, report_str(r, r->exe));
+}
+
+/* The options that put a guard page where the damage is. */
+static void put_fence_options(struct fmt_buf *b, const struct report_record *r, const char *mark, const char *between)
+{
+	uint64_t bad = r->bad_addr ? r->bad_addr : r->addr, end = r->obj_addr + r->obj_size;
+
+	fmt_printf(b, "%sfence=all", mark);
+	if (r->kind == REPORT_POISON)
+		return;
+	if (bad < r->obj_addr) {
+		fmt_printf(b, "%s%sfence.side=left", between, mark);
+		return;
+	}
+	fmt_printf(b, "%s%sfence.side=right", between, mark);
+	/* Between the end of the object and the guard page would be a gap. */
+	if (bad + r->access_size <= ALIGN_UP(end, MALLOC_ALIGN) && r->obj_size % MALLOC_ALIGN)
+		fmt_printf(b, "%s%sfence.align=%llu", between, mark,
+		           (unsigned long long)(r->obj_size & (0 - r->obj_size)));
+}
+
+static bool fence_can_find(const struct report_record *r)
+{
+	return r->have_object && r->kind != REPORT_UNALLOCATED && r->obj_size && r->obj_size <= options.fence_max_size;
+}
+
+static void put_commands(struct fmt_buf *b, const struct report_record *r)
+{
+	bool is_static = program_is_static(r);
+
+	if (HAVE_WATCH && !is_static) {
+		fmt_printf(b, "memsan run --watch -- ");
+		put_program(b, r);
+		fmt_printf(b, "\n");
+	}
+	if (fence_can_find(r) && is_static) {
+		fmt_printf(b, "MEMSAN_OPTIONS=");
+		put_fence_options(b, r, "", ":");
+		fmt_printf(b, " ");
+		put_program(b, r);
+		fmt_printf(b, "\n");
+	} else if (fence_can_find(r)) {
+		fmt_printf(b, "memsan run ");
+		put_fence_options(b, r, "-o ", " ");
+		fmt_printf(b, " -- ");
+		put_program(b, r);
+		fmt_printf(b, "\n");
+	}
+	fmt_printf(b, "make clean all CC='memsan-cc cc' CXX='memsan-c++ c++'\n");
+}
+
+static const char *hint; /* written once, at start */
+
+void report_set_hint(const char *text)
+{
+	hint = text;
+}
+
+void record_next_step(struct report_record *r)
+{
+	static char text[4 * COMMAND_MAX + 512]; /* under the report lock */
+	struct fmt_buf b;
+
+	if (r->leak_class) {
+		if (r->nr_stacks && !r->stacks[0].nr_frames)
+			r->next = report_string(r, REPORT_NEXT_TRACKING);
+		return;
+	}
+	if (!r->found_at) {
+		r->next = r->have_object ? report_string(r, hint) : 0;
+		return;
+	}
+	fmt_init(&b, text, sizeof(text));
+	put_commands(&b, r);
+	r->next_commands = report_string(r, text);
+	r->next = report_string(r, r->have_object && r->kind != REPORT_UNALLOCATED && fence_can_find(r)
+	                                   ? "to see the write itself, with its call trace, run the program with guard "
+	                                     "pages, or compile it with checks of every store"
+	                                   : "to see the write itself, with its call trace, compile the program with "
+	                                     "checks of every store, and run it again");
+}
+
+/* ---- what the bytes of the memory rows mean -------------------------------------------------- */
+
+/* Do four of these bytes follow each other? One alone may be the program's. */
+static bool row_has(const struct report_record *r, uint8_t byte)
+{
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i < r->memory_len && run < 4; i++)
+		run = r->memory[i] == byte && (r->memory_valid[i / 8] >> (i % 8) & 1) ? run + 1 : 0;
+	return run == 4;
+}
+
+void record_legend(struct report_record *r)
+{
+	const char *component = report_str(r, r->component);
+	char text[160];
+	struct fmt_buf b;
+
+	if (!r->memory_len || r->memory_scale || r->leak_class)
+		return;
+	fmt_init(&b, text, sizeof(text));
+	if (str_equal(component, "fence") && r->have_object)
+		fmt_printf(&b, "; a8 to af: the canary beside the object");
+	if (row_has(r, SLUB_RED_ACTIVE))
+		fmt_printf(&b, "; cc: red zone");
+	if (row_has(r, POISON_FREE))
+		fmt_printf(&b, "; 6b, at the end a5: freed, or never written");
+	if (!b.len && options.mode == MODE_PRODUCTION && r->found_at && str_equal(component, "slab"))
+		fmt_printf(&b, r->kind == REPORT_POISON ? "; a freed object begins with a random mark"
+		                                        : "; the bytes next to the object were a random canary");
+	r->legend = b.len ? report_string(r, text + 2) : 0;
+}

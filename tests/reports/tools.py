@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reports of programs' tools: real ones, made by running the tools over bugs.c, and, for tools that do not run on this
+machine, ones in their layout."""
+import os
+import shutil
+import subprocess
+
+from reports.kernel import Report
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WHOLE = False
+
+# bug: what each tool calls it, and where
+ASAN = {
+    "use_freed": "heap-use-after-free use_freed", "overflow_heap": "heap-buffer-overflow overflow_heap",
+    "read_stack": "stack-buffer-overflow read_stack", "read_global": "global-buffer-overflow read_global",
+    "free_twice": "double-free free_twice", "free_inside": "bad-free free_inside", "read_null": "segv read_null",
+    "allocate_too_much": "allocation-size-too-big allocate_too_much",
+    "multiply_too_much": "calloc-overflow multiply_too_much",
+    "copy_overlapping": "memcpy-param-overlap copy_overlapping", "set_negative": "negative-size-param set_negative",
+    "recurse": "stack-overflow recurse",
+}
+UBSAN = {
+    "index_array": "out-of-bounds-index index_array", "read_pair": "misaligned-pointer-use "
+    "read_pair;misaligned-pointer-use read_pair",
+    "add_too_much": "pointer-overflow add_too_much", "shift": "invalid-shift-exponent shift",
+}
+VALGRIND = {
+    "use_freed": "invalid-read use_freed", "overflow_heap": "invalid-write overflow_heap",
+    "free_twice": "invalid-free free_twice", "free_inside": "invalid-free free_inside",
+    "read_uninitialised": "uninitialised-condition decide", "read_null": "invalid-read *;fatal-signal "
+    "*",  # Valgrind names the call
+    "recurse": "stack-overflow recurse",
+}
+# (name, compiler, flags, command in front, environment, detector, bugs)
+TOOLS = [
+    ("gcc-asan", "gcc", "-O1 -fsanitize=address", [], {"ASAN_OPTIONS": "detect_leaks=0"}, "asan", ASAN),
+    ("clang-asan", "clang", "-O1 -fsanitize=address", [], {"ASAN_OPTIONS": "detect_leaks=0"}, "asan", ASAN),
+    ("gcc-lsan", "gcc", "-O1 -fsanitize=leak -DEXIT", [], {}, "lsan", {"leak": "direct-leak leak"}),
+    ("clang-msan", "clang", "-O1 -fsanitize=memory -fsanitize-memory-track-origins=2", [], {}, "msan",
+     {"read_uninitialised": "use-of-uninitialized-value decide", "read_null": "segv read_null"}),
+    ("clang-tsan", "clang", "-O1 -fsanitize=thread", [], {}, "tsan",
+     {"race": "data-race touch", "race_with_free": "heap-use-after-free write_late"}),
+    ("gcc-tsan", "gcc", "-O1 -fsanitize=thread", [], {}, "tsan",
+     {"race": "data-race touch", "race_with_free": "heap-use-after-free write_late"}),
+    ("clang-ubsan", "clang", "-O1 -fsanitize=undefined", [], {"UBSAN_OPTIONS": "print_stacktrace=1"}, "ubsan", UBSAN),
+    ("gcc-ubsan", "gcc", "-O1 -fsanitize=undefined", [], {"UBSAN_OPTIONS": "print_stacktrace=1"}, "ubsan",
+     {"index_array": UBSAN["index_array"], "read_pair": "misaligned-pointer-use read_pair", "shift": UBSAN["shift"]}),
+    ("plain-ubsan", "gcc", "-O1 -fsanitize=undefined", [], {}, "ubsan", {"shift": "invalid-shift-exponent -"}),
+    ("clang-scudo", "clang", "-O1 -fsanitize=scudo", [], {}, "scudo",
+     {"free_twice": "invalid-chunk-state -", "overwrite_header": "corrupted-chunk-header -"}),
+    ("glibc", "gcc", "-O0 -fstack-protector-all", [], {"LIBC_FATAL_STDERR_": "1"}, "glibc",
+     {"free_twice": "double-free -", "free_inside": "invalid-pointer -", "smash_stack": "stack-smashing -",
+      "overwrite_next": "double-free-or-corruption -"}),
+    ("fortify", "gcc", "-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2", [], {}, "fortify",
+     {"copy_too_much": "fortify-buffer-overflow -"}),
+    ("valgrind", "gcc", "-O1", ["valgrind", "--track-origins=yes"], {}, "valgrind", VALGRIND),
+    ("valgrind-xml", "gcc", "-O1", ["valgrind", "--xml=yes", "--xml-fd=2", "--leak-check=no"], {},
+     "valgrind", {**VALGRIND, "recurse": "fatal-signal recurse"}),
+    ("valgrind-leaks", "gcc", "-O1 -DEXIT", ["valgrind", "--leak-check=full"], {}, "valgrind",
+     {"leak": "definitely-lost leak"}),
+    ("valgrind-xml-leaks", "gcc", "-O1 -DEXIT", ["valgrind", "--xml=yes", "--xml-fd=2", "--leak-check=full"], {},
+     "valgrind", {"leak": "definitely-lost leak"}),
+    ("helgrind", "gcc", "-O1", ["valgrind", "--tool=helgrind"], {}, "valgrind", {"race": "data-race touch;data-race "
+        "touch"}),
+    ("electric-fence", "gcc", "-O1 -lefence", [], {}, "electric-fence", {"free_inside": "bad-free -"}),
+]
+
+
+def expected(detector, what):
+    wanted = []
+    for one in what.split(";"):
+        kind, function = one.split()
+        wanted.append((detector, kind, None if function == "-" else function, False))
+    return wanted
+
+
+def real(folder, skipped):
+    """Builds and runs everything; `skipped` gets a line for each tool that is not there."""
+    for name, compiler, flags, command, environment, detector, bugs in TOOLS:
+        program = os.path.join(folder, name)
+        if (command and not shutil.which(command[0])) or not shutil.which(compiler):
+            skipped.append(f"{name}: {command[0] if command else compiler} is not installed")
+            continue
+        r = subprocess.run([compiler, "-g", "-w", "-pthread", os.path.join(HERE, "bugs.c"), "-o", program,
+                            *flags.split()], capture_output=True, text=True, check=False)
+        if r.returncode:
+            skipped.append(f"{name}: {r.stderr.strip().splitlines()[-1]}")
+            continue
+        for bug, what in bugs.items():
+            env = {**os.environ, **environment}
+            r = subprocess.run([*command, program, bug], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.PIPE, env=env, timeout=300, check=False)
+            yield Report(f"{name}-{bug}", r.stderr.decode("utf-8", "replace"), expected(detector, what))
+
+
+# ---- layouts of tools that do not run here ------------------------------------------------------------
+
+LAYOUTS = []
+
+
+def add(name, text, *wanted):
+    parsed = []
+    for line in wanted:
+        words = line.split()
+        parsed.append((words[0], words[1], None if words[2] == "-" else words[2], words[-1] == "!"))
+    LAYOUTS.append(Report(name, text, parsed))
+
+
+HWASAN = """\
+==9569==ERROR: HWAddressSanitizer: tag-mismatch on address 0x0042a0807b03 at pc 0x00590b66a5a4
+READ of size 1 at 0x0042a0807b03 tags: 3b/6e (ptr/mem) in thread T0
+    #0 0x590b66a5a0 in use_freed /src/bugs.c:31:10
+    #1 0x590b66a6f8 in main /src/bugs.c:170:2
+    #2 0x7a1b2c9e0c in __libc_init (/apex/com.android.runtime/lib64/bionic/libc.so+0x4ae0c)
+
+[0x0042a0807b00,0x0042a0807b20) is a small unallocated heap chunk; size: 32 offset: 3
+0x0042a0807b03 is located 3 bytes inside of 20-byte region [0x0042a0807b00,0x0042a0807b14)
+freed by thread T0 here:
+    #0 0x590b62d4b8 in __sanitizer_free /src/hwasan_allocation_functions.cpp:110:3
+    #1 0x590b66a594 in use_freed /src/bugs.c:30:2
+
+previously allocated here:
+    #0 0x590b62d6f4 in __sanitizer_malloc /src/hwasan_allocation_functions.cpp:170:3
+    #1 0x590b66a6d8 in main /src/bugs.c:155:12
+
+Thread: T0 0x00590000e000 stack: [0x7fe4e6d000,0x7fe566d000) sz: 8388608 tls: [0x7a1f2d4010,0x7a1f2d7000)
+Memory tags around the buggy address (one tag corresponds to 16 bytes):
+  0x0042a0807a80: 00  00  00  00  00  00  00  00  00  00  00  00  00  00  00  00
+=>0x0042a0807b00:[6e] 6e  00  00  00  00  00  00  00  00  00  00  00  00  00  00
+  0x0042a0807b80: 00  00  00  00  00  00  00  00  00  00  00  00  00  00  00  00
+Tags for short granules around the buggy address (one tag corresponds to 16 bytes):
+  0x0042a0807a80: ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..
+=>0x0042a0807b00:[..] ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..  ..
+See https://clang.llvm.org/docs/HardwareAssistedAddressSanitizerDesign.html#short-granules for a description
+Registers where the failure occurred (pc 0x00590b66a5a4):
+    x0  3b000042a0807b03  x1  0000000000000000  x2  0000000000000014  x3  0000000000000000
+    x4  0000000000000000  x5  0000000000000040  x6  0000000000000000  x7  0000000000000a40
+SUMMARY: HWAddressSanitizer: tag-mismatch /src/bugs.c:31:10 in use_freed
+"""
+add("hwasan", HWASAN, "hwasan tag-mismatch use_freed")
+add("hwasan-15", HWASAN.replace("previously allocated here:", "previously allocated by thread T0 here:").replace(
+    "[0x0042a0807b00,0x0042a0807b20) is a small", "Cause: use-after-free\n[0x0042a0807b00,0x0042a0807b20) is a small"),
+    "hwasan tag-mismatch use_freed")
+GWP = """\
+*** GWP-ASan detected a memory error ***
+Use After Free at 0x7feccab26003 (3 bytes into a 20-byte allocation at 0x7feccab26000) by thread 31027 here:
+  #0 ./prog(+0x5e7a4) [0x55585c0a27a4]
+  #1 /lib/x86_64-linux-gnu/libc.so.6(+0x3c050) [0x7feccae5a050]
+  #2 ./prog(use_freed+0x17) [0x55585c0afa55]
+  #3 ./prog(main+0x4c) [0x55585c0afbd4]
+  #4 /lib/x86_64-linux-gnu/libc.so.6(__libc_start_main+0x85) [0x7feccae4524a]
+
+0x7feccab26003 was deallocated by thread 31027 here:
+  #0 ./prog(+0x5e6ba) [0x55585c0a26ba]
+  #1 ./prog(use_freed+0xc) [0x55585c0afa4c]
+
+0x7feccab26003 was allocated by thread 31027 here:
+  #0 ./prog(+0x5e6ba) [0x55585c0a26ba]
+  #1 ./prog(main+0x1c) [0x55585c0afb9c]
+
+*** End GWP-ASan report ***
+"""
+add("gwp-asan", GWP, "gwp-asan use-after-free use_freed")
+add("gwp-asan-double", GWP.replace("Use After Free at 0x7feccab26003 (3 bytes into a 20-byte allocation at "
+                                   "0x7feccab26000)", "Double Free at 0x7feccab26000 (a 20-byte allocation)"),
+    "gwp-asan double-free use_freed")
+TOMBSTONE = """\
+*** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***
+Build fingerprint: 'google/cheetah/cheetah:14/UP1A.231005.007/10754064:user/release-keys'
+Revision: 'MP1.0'
+ABI: 'arm64'
+Timestamp: 2026-11-21 03:02:16.123456789+0000
+Process uptime: 3s
+Cmdline: /system/bin/worker
+pid: 16856, tid: 16858, name: worker_2  >>> /system/bin/worker <<<
+uid: 2000
+tagged_addr_ctrl: 000000000007fff3 (PR_TAGGED_ADDR_ENABLE, PR_MTE_TCF_SYNC, mask 0xfffe)
+SIGNAL
+    x0  0000007e1b3d4a50  x1  0000007fcb1d2f20  x2  0000000000000014  x3  0000000000000010
+    lr  0000005a3c1f2fb8  sp  0000007fcb1d2f10  pc  0000005a3c1f2f64  pst 0000000060001000
+BACKTRACE
+"""
+FRAMES = """\
+      #00 pc 0000000000001f64  /system/bin/worker (Thing::use(char*)+36) (BuildId: fcb82240218d1473)
+      #01 pc 0000000000001fb4  /system/bin/worker (main+84) (BuildId: fcb82240218d1473)
+      #02 pc 000000000004988c  /apex/com.android.runtime/lib64/bionic/libc.so (__libc_init+96) (BuildId: 0dce18ea)
+"""
+OBJECT = """\
+
+deallocated by thread 16858:
+      #00 pc 000000000004643c  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::Heap::deallocate(void*)+236)
+      #01 pc 0000000000001f4c  /system/bin/worker (Thing::drop(char*)+12)
+
+allocated by thread 16856:
+      #00 pc 000000000004643c  /apex/com.android.runtime/lib64/bionic/libc.so (scudo_malloc+36)
+      #01 pc 0000000000001fa0  /system/bin/worker (main+60)
+"""
+
+
+def tombstone(signal, backtrace):
+    return TOMBSTONE.replace("SIGNAL", signal).replace("BACKTRACE\n", backtrace) + """\
+
+memory near x0 ([anon:scudo:primary]):
+    0000007e1b3d4a30 0000000000000000 0000000000000000  ................
+
+memory map (1 entry):
+    00000000'00001000-00000000'00002fff r-x         0      2000  /system/bin/worker
+"""
+
+
+LIBC = "      #00 pc 00000000000508d8  /apex/com.android.runtime/lib64/bionic/libc.so (abort+180)\n"
+add("mte", tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53 (read)\nCause: "
+    "[MTE]: Use "
+                     "After Free, 3 bytes into a 20-byte allocation at 0x7e1b3d4a50",
+                     "\nbacktrace:\n" + FRAMES + OBJECT), "mte use-after-free Thing::use(char*)")
+add("mte-async", tombstone("signal 11 (SIGSEGV), code 8 (SEGV_MTEAERR), fault addr --------",
+                           "\nbacktrace:\n" + FRAMES), "mte tag-check-fault Thing::use(char*)")
+add("gwp-tombstone", tombstone("signal 11 (SIGSEGV), code 2 (SEGV_ACCERR), fault addr 0x7e1b3d4003\nCause: [GWP-ASan]: "
+                               "Buffer Overflow, 4 bytes right of a 20-byte allocation at 0x7e1b3d4000",
+                               "\nbacktrace:\n" + FRAMES + OBJECT), "gwp-asan buffer-overflow Thing::use(char*)")
+add("fortify-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: "
+    "'FORTIFY: "
+                                   "strcpy: prevented 20-byte write into 10-byte buffer'", "\nbacktrace:\n" + LIBC
+                                   + LIBC.replace("#00", "#01").replace("abort+180", "__fortify_fatal(char const*, "
+                                       "...)+124")
+                                   + FRAMES.replace("#00", "#02").replace("#01 pc 0000000000001fb4",
+                                                                          "#03 pc 0000000000001fb4")),
+    "fortify fortify-buffer-overflow Thing::use(char*)")
+add("scudo-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: 'Scudo "
+                                 "ERROR: corrupted chunk header at address 0x7e1b3d4a50'", "\nbacktrace:\n" + LIBC
+                                 + LIBC.replace("#00", "#01").replace("abort+180", "scudo::die()+12") + FRAMES),
+    "scudo corrupted-chunk-header Thing::use(char*)")
+add("null-tombstone", tombstone("signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x0\nCause: null pointer "
+                                "dereference", "\nbacktrace:\n" + FRAMES),
+    "tombstone null-pointer-dereference Thing::use(char*)")
+add("abort-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: 'Check "
+                                 "failed: state == kReady'", "\nbacktrace:\n" + LIBC + FRAMES))
+add("logcat-tombstone", "".join(f"11-21 03:02:16.{100 + i}  1234  1234 F DEBUG   : {line}\n" for i, line in enumerate(
+    tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53\nCause: [MTE]: Buffer "
+        "Overflow, "
+              "4 bytes right of a 20-byte allocation at 0x7e1b3d4a50",
+              "\nbacktrace:\n" + FRAMES + OBJECT).splitlines())), "mte buffer-overflow Thing::use(char*)")
+add("glibc-2.23", """\
+*** Error in `./prog': double free or corruption (fasttop): 0x00000000016f3010 ***
+======= Backtrace: =========
+/lib/x86_64-linux-gnu/libc.so.6(+0x777e5)[0x7f2d1c0c07e5]
+/lib/x86_64-linux-gnu/libc.so.6(+0x8037a)[0x7f2d1c0c937a]
+/lib/x86_64-linux-gnu/libc.so.6(cfree+0x4c)[0x7f2d1c0cd53c]
+./prog(free_twice+0x1c)[0x400566]
+./prog(main+0x34)[0x4005a9]
+======= Memory map: ========
+00400000-00401000 r-xp 00000000 08:01 1053450                            /home/me/prog
+""", "glibc double-free-or-corruption free_twice")
+add("glibc-2.31", "*** stack smashing detected ***: <unknown> terminated\nAborted (core dumped)\n",
+    "glibc stack-smashing -")
+
+# ---- two processes on one stream ----------------------------------------------------------------------
+
+ONE = """\
+==4711==ERROR: AddressSanitizer: heap-use-after-free on address 0x602000000013 at pc 0x4011d6 bp 0x7ffe sp 0x7ffd
+READ of size 1 at 0x602000000013 thread T0
+    #0 0x4011d5 in use_freed /src/bugs.c:31
+    #1 0x4012d5 in main /src/bugs.c:170
+    #2 0x7f2fe9c0524a in __libc_start_call_main ../sysdeps/nptl/libc_start_call_main.h:58
+
+0x602000000013 is located 3 bytes inside of 20-byte region [0x602000000010,0x602000000024)
+freed by thread T0 here:
+    #0 0x7f2fe9eb76a8 in __interceptor_free ../libsanitizer/asan/asan_malloc_linux.cpp:52
+    #1 0x4011a5 in use_freed /src/bugs.c:30
+    #2 0x4012d5 in main /src/bugs.c:170
+
+previously allocated by thread T0 here:
+    #0 0x7f2fe9eb89cf in __interceptor_malloc ../libsanitizer/asan/asan_malloc_linux.cpp:69
+    #1 0x401205 in main /src/bugs.c:155
+
+SUMMARY: AddressSanitizer: heap-use-after-free /src/bugs.c:31 in use_freed
+==4711==ABORTING
+"""
+TWO = ONE.replace("4711", "4712").replace("use_freed", "other_use").replace("/src/bugs.c", "/src/other.c")
+add("asan-one-after-the-other", ONE + TWO, "asan heap-use-after-free use_freed", "asan heap-use-after-free other_use")
+LINES, OTHERS = ONE.splitlines(True), TWO.splitlines(True)
+add("asan-two-at-once", "".join(a + b for a, b in zip(LINES, OTHERS)), "asan heap-use-after-free * !",
+    "asan heap-use-after-free * !")
+add("asan-two-blocks", "".join(LINES[:4] + OTHERS[:9] + LINES[4:] + OTHERS[9:]), "asan heap-use-after-free use_freed !",
+    "asan heap-use-after-free other_use !")
+add("asan-file-without-line", ONE.replace("/src/bugs.c:31\n", "/src/bugs.c\n", 1), "asan heap-use-after-free use_freed")
+add("asan-path-with-blanks", ONE.replace("/src/bugs.c", "/my src/bugs.c"), "asan heap-use-after-free use_freed")
+
+# ---- nothing is lost silently -------------------------------------------------------------------------
+
+# Of a tool that is not known, of a version that is not known, without a headline, in broken JSON: said, not taken.
+add("unread-go", "==================\nWARNING: DATA RACE\nRead at 0x00c0000b4010 by goroutine 7:\n  "
+    "main.main.func1()\n      "
+    "/src/main.go:12 +0x3c\n==================\n")
+add("unread-kernel-bug", "[   12.345678] BUG: object caught fire at ffff88801d3b5a40\n")
+add("unread-summary", "SUMMARY: AddressSanitizer: heap-use-after-free /src/bugs.c:31 in use_freed\n")
+add("unread-json", '{"schema":"memsan-report/1","kind":"use-after-fr\n')
+add("unread-valgrind", "==12== Some error of a later version\n==12==    at 0x109168: main (bugs.c:5)\n==12== \n")
+add("unread-oops", "[   12.345678] Oops: 0002 [#1] SMP\n[   12.345679] CPU: 1 PID: 1 Comm: init Not tainted 6.6.30 "
+    "#12\n")
+add("unread-kmemleak", "[   12.345678] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\n")
+# Other matters that look alike: neither reports nor said.
+add("other-matters", "[   12.345678] BUG: workqueue lockup - pool cpus=0 node=0 flags=0x0 nice=0 stuck for 32s!\n"
+    "[   12.345679] BUG: sleeping function called from invalid context at mm/slab.h:494\n"
+    "[   12.345680] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [worker:12]\n"
+    "traps: worker[12] general protection fault ip:7f sp:7f error:0 in libc.so.6[7f+1]\n"
+    "WARNING: CPU: 0 PID: 12 at kernel/fork.c:12 copy+0x1/0x2\nDUMA was installed\ncorrupted by hand\n"
+    "WARNING: this is a warning\nCPU 0 is online\n*** Welcome ***\nfree(): a function of libc that frees\n")
