@@ -219,12 +219,15 @@ static bool row_fits(const struct opcode_row *row, const struct decoder *d)
 	       modrm_fits(row, d);
 }
 
-static const struct opcode_row *find_row(const struct decoder *d)
+/* The first row that does not end before the opcode. */
+static size_t first_row(unsigned wanted)
 {
+	/* Found before: the row's number and 1.  Threads that find the same row at once store the same. */
+	static uint16_t found[(INSN_MAP_6 + 1) * 256];
 	size_t low = 0, high = nr_opcode_rows;
-	unsigned wanted = d->map * 256u + d->opcode;
 
-	/* The first row that does not end before the opcode. */
+	if (READ_ONCE(found[wanted]))
+		return READ_ONCE(found[wanted]) - 1u;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
@@ -233,6 +236,15 @@ static const struct opcode_row *find_row(const struct decoder *d)
 		else
 			high = middle;
 	}
+	WRITE_ONCE(found[wanted], (uint16_t)(low + 1));
+	return low;
+}
+
+static const struct opcode_row *find_row(const struct decoder *d)
+{
+	unsigned wanted = d->map * 256u + d->opcode;
+	size_t low = first_row(wanted);
+
 	for (; low < nr_opcode_rows && opcode_rows[low].map * 256u + opcode_rows[low].first <= wanted; low++)
 		if (row_fits(&opcode_rows[low], d))
 			return &opcode_rows[low];
