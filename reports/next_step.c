@@ -10,9 +10,6 @@
 
 #include "reports/reports_internal.h"
 
-/* Does this build's `memsan run` have --watch? Then it is the first command: it needs no luck and no compiler. */
-#define HAVE_WATCH false
-
 #define COMMAND_MAX 512u /* of a program's own command line; longer ones are not repeated */
 #define MALLOC_ALIGN 16u
 
@@ -108,7 +105,8 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 {
 	bool is_static = program_is_static(r);
 
-	if (HAVE_WATCH && !is_static) {
+	/* The first command, as it needs no luck and no compiler. */
+	if (!is_static) {
 		fmt_printf(b, "memsan run --watch -- ");
 		put_program(b, r);
 		fmt_printf(b, "\n");
