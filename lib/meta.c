@@ -23,6 +23,7 @@ void live_counters_start(void)
 
 #define META_CHUNK ((size_t)16 << 20)
 #define META_STEP ((size_t)256 << 10)
+#define META_AHEAD ((size_t)64 << 10)
 #define META_ALIGN ((size_t)16)
 
 /* Guards meta_chunk and meta_used. Only the kernel is called under this lock. */
@@ -68,6 +69,8 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 	    stepped_reserve_reach(&meta_chunk, meta_used + size)) {
 		p = meta_chunk.base + meta_used;
 		meta_used += size;
+		/* Should the next allocations not be allowed to ask the kernel (seccomp), some room is there. */
+		stepped_reserve_reach(&meta_chunk, MIN(meta_used + META_AHEAD, meta_chunk.reserved));
 	}
 	lock_release(&meta_lock);
 	if (p)
@@ -82,8 +85,7 @@ static const char *const meta_names[] = {
 	[COST_TRACKS] = "tracks",   [COST_DEPOT] = "stack depot",     [COST_UNWIND] = "unwinder",
 	[COST_THREADS] = "threads", [COST_QUARANTINE] = "quarantine", [COST_REPORTS] = "reports",
 	[COST_OPTIONS] = "options", [COST_SHADOW] = "shadow",         [COST_FENCE] = "fence",
-	[COST_LEAK] = "leak",
-	[COST_WATCH] = "watch",
+	[COST_LEAK] = "leak",       [COST_WATCH] = "watch",
 };
 _Static_assert(ARRAY_SIZE(meta_names) == COST_NR, "every cost centre has a name");
 
