@@ -160,7 +160,8 @@ static bool read_registers(const char *t)
 		"Failing address:", "Fault in ", "AS:", "Krnl ", "R:0 ", "Oops[", "$ ", "Hi ", "Lo ", "Status: ",
 		"Cause : ", "BadVA : ", "PrId ", "status: ", "gp : ", "t0 : ", "s0 : ", "a0 : ", "Flags: ", "Control: ",
 		"Register r", "psr: ", "Segment ", "PC is at", "Last Breaking-Event-Address", "Kernel Offset:",
-		"Rebooting in", "pgd = ", "SMP: failed", "Starting crashdump", "Kernel attempted to ", "kasan: CONFIG_KASAN",
+		"Rebooting in", "pgd = ", "SMP: failed", "Starting crashdump", "Kernel attempted to ",
+		"kasan: CONFIG_KASAN",
 	};
 	/* clang-format on */
 

@@ -233,8 +233,8 @@ static void check_told(const struct form *form, const char *way, const struct st
 
 /* ---- ways ------------------------------------------------------------------------------------ */
 
-/* A signal after `steps` instructions of the copy: its handler sees the original's registers, and then the copy goes on.
- * False: it ended before. */
+/* A signal after `steps` instructions of the copy: its handler sees the original's registers, and then the copy goes
+ * on. False: it ended before. */
 static bool interrupt(const struct form *form, const char *way, const struct copy *copy, struct state *s,
                       unsigned steps)
 {

@@ -37,8 +37,8 @@ void form_registers(struct state *state);
 void form_memory(void);
 /* Sets the registers, or the displacement, so that the first operand in memory is at `address`.  False: impossible. */
 bool form_aim(struct form *form, struct state *state, uintptr_t address);
-/* All of that, for a run that does something useful where it can: the operand is in the middle of the data, and jumps by
- * memory or register lead to the pad.  False: not this time. */
+/* All of that, for a run that does something useful where it can: the operand is in the middle of the data, and jumps
+ * by memory or register lead to the pad.  False: not this time. */
 bool form_prepare(struct form *form, struct state *state);
 /* Writes the code. */
 void form_place(const struct form *form);

@@ -4,9 +4,10 @@
  *     step --modules=NAME,… [--steps=N] [--rounds=N] [--first=START] [--free=MS] PROGRAM [ARGUMENT…]
  *
  * Runs the program, which the environment makes memsan watch, and stops it again and again (N rounds, each after MS
- * milliseconds of processor time, the first after START) to step N instructions.  It counts accesses that could reach the heap: those that run in copies, and those in
- * the original text of the modules named (part of the file's name).  An access by rbp alone counts apart: it may belong
- * to a frame, which is not checked.  The last line has the counts; --verbose prints the places in original text. */
+ * milliseconds of processor time, the first after START) to step N instructions.  It counts accesses that could reach
+ * the heap: those that run in copies, and those in the original text of the modules named (part of the file's name).
+ * An access by rbp alone counts apart: it may belong to a frame, which is not checked.  The last line has the counts;
+ * --verbose prints the places in original text. */
 #include "config.h"
 
 #include <errno.h>
@@ -193,7 +194,7 @@ static bool step_round(int status)
 		if (where != ELSEWHERE) {
 			enum what what = what_is(regs.rip, where);
 
-			/* Calls are made by the original instruction; the copy checks what they read, and jumps there. */
+			/* Calls are made by the original instruction; the copy checks what they read. */
 			if (what == CALL)
 				counts[before][ACCESS]++;
 			else
@@ -220,8 +221,8 @@ static uint64_t processor_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Lets the program run for `ms` of its processor time (or ten times as long on the clock, when it waits); then stops it.
- * False: it has ended. */
+/* Lets the program run for `ms` of its processor time (or ten times as long on the clock, when it waits); then stops
+ * it. False: it has ended. */
 static bool run_freely(int *status, unsigned long ms)
 {
 	uint64_t until = processor_ms() + ms;

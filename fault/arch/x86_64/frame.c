@@ -94,8 +94,8 @@ void machine_back_to_copy(ucontext_t *uc)
 		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
 }
 
-/* The handler's `ret` leaves the stack pointer at the context. Unwinders find the interrupted registers there, as they do
- * at libc's own code for this purpose; they look one byte in front of a return address. */
+/* The handler's `ret` leaves the stack pointer at the context. Unwinders find the interrupted registers there, as they
+ * do at libc's own code for this purpose; they look one byte in front of a return address. */
 #define AT(reg, offset) ".cfi_escape 0x10, " #reg ", 3, 0x77, (" #offset ") & 0x7f | 0x80, (" #offset ") >> 7\n"
 __asm__(".pushsection .text\n"
         ".hidden machine_return_to_copy\n"
