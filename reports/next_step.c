@@ -151,11 +151,14 @@ void record_next_step(struct report_record *r)
 	fmt_init(&b, text, sizeof(text));
 	put_commands(&b, r);
 	r->next_commands = report_string(r, text);
-	r->next = report_string(r, r->have_object && r->kind != REPORT_UNALLOCATED && fence_can_find(r)
-	                                   ? "to see the write itself, with its call trace, run the program with guard "
-	                                     "pages, or compile it with checks of every store"
-	                                   : "to see the write itself, with its call trace, compile the program with "
-	                                     "checks of every store, and run it again");
+	fmt_init(&b, text, sizeof(text));
+	fmt_printf(&b,
+	           "to see the write itself, with its call trace, %s%scompile the program with checks of every store",
+	           program_is_static(r) ? "" : "watch the program, ",
+	           r->have_object && fence_can_find(r) ? "run it with guard pages, or "
+	           : program_is_static(r)              ? ""
+	                                               : "or ");
+	r->next = report_string(r, text);
 }
 
 /* ---- what the bytes of the memory rows mean -------------------------------------------------- */

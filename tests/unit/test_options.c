@@ -256,7 +256,7 @@ static void bad_values_say_what_is_accepted(void **state)
 		{ "mode=prod", "the nearest is production" },
 		{ "mode=", "check|production" },
 		{ "mode=check|production", "check" },
-		{ "fault=abort", "report|panic" },
+		{ "fault=abrot", "report|panic|abort|stop; the nearest is abort" },
 		{ "symbolize=", "on or off" },
 		{ "mode", "no value" },
 	};
