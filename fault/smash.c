@@ -42,11 +42,14 @@ static bool read_word(uint64_t at, uint64_t *word)
 	return os_safe_read(word, (void *)at, sizeof(*word)) == sizeof(*word);
 }
 
-/* The slot of the return address that led to `target`; 0: the program did not come there by a return. */
+/* The slot of the return address that led to `target`; 0: the program did not come there by a return. A call through a
+ * bad pointer leaves its return address on top of the stack; what lies below says nothing then. */
 static uint64_t slot_of_return(const struct fault_state *s, uint64_t target)
 {
 	uint64_t sp = s->regs[MREG_SP], word;
 
+	if (s->regs[MREG_IP] == target && s->have_top_word && follows_call(s->top_word))
+		return 0;
 	if (s->regs[MREG_IP] == target)
 		return read_word(sp - sizeof(word), &word) && word == target ? sp - sizeof(word) : 0;
 	/* A return to an address that cannot exist faults at the instruction itself. */
