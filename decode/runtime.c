@@ -295,12 +295,13 @@ static void tombstone_signal(struct decode_record *r, const char *t)
 	r->access = strstr(t, "(read)") ? "read" : strstr(t, "(write)") ? "write" : r->access;
 }
 
-/* "Cause: [MTE]: Use After Free, 0 bytes into a 32-byte allocation at 0x704df5300", "Cause: null pointer dereference"
- */
+/* "Cause: [MTE]: Use After Free, 0 bytes into a 32-byte allocation at 0x7…", "Cause: null pointer dereference" */
 static void tombstone_cause(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "Cause: ");
 
+	if (!p)
+		return;
 	r->detail = r->detail ? r->detail : decode_record_string(r, t, strlen(t));
 	if (starts(p, "[MTE]: ") || starts(p, "[GWP-ASan]: ")) {
 		r->detector = p[1] == 'M' ? "mte" : "gwp-asan";

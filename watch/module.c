@@ -118,7 +118,7 @@ static void find_padding(struct watch_module *m)
 	for (uint32_t i = 0; i < m->nr_functions; i++) {
 		struct watch_function *f = &m->functions[i];
 		const struct copy_range *code = range_of(m->code, m->nr_code, m->start + f->at);
-		uintptr_t start = m->start + f->at + f->size, end = MIN(code->end, start + 16);
+		uintptr_t start = m->start + f->at + f->size, end = code ? MIN(code->end, start + 16) : start;
 
 		if (i + 1 < m->nr_functions)
 			end = MIN(end, m->start + m->functions[i + 1].at);

@@ -351,12 +351,12 @@ Control: 30c5387d  Table: 84d0d4c0  DAC: 00000000
 Process worker (pid: 4711, stack limit = 0xdf914000)
 Stack: (0xdf915e70 to 0xdf916000)
 5e60:                                     00000000 80281c8c 00000000 4c5f9f1e
-Backtrace: 
+Backtrace:\x20
 [<80834d0c>] (thing_fetch) from [<80835e30>] (thing_poll+0x38/0x80)
  r5:00000000 r4:8277a7b8
 [<80835df8>] (thing_poll) from [<80500de4>] (vfs_poll+0x2a0/0x5b4)
 [<80500b44>] (vfs_poll) from [<80501540>] (ksys_poll+0x74/0xec)
-Code: e24cb004 e52de004 e8bd4000 e5903000 (e5930000) 
+Code: e24cb004 e52de004 e8bd4000 e5903000 (e5930000)\x20
 ---[ end trace 0000000000000000 ]---
 """), "oops paging-request thing_fetch")
 add("arm-unhandled", stamped("""\
@@ -384,11 +384,11 @@ pc : [<81834d28>]    lr : [<80835e30>]    psr: 60000013
 Register r0 information: NULL pointer
 Process worker (pid: 4711, stack limit = 0xdf914000)
 Stack: (0xdf915e70 to 0xdf916000)
-Call trace: 
+Call trace:\x20
  memset from thing_zero+0x38/0x80
  thing_zero from thing_open+0x2a0/0x5b4
  thing_open from do_dentry_open+0x74/0xec
-Code: e24cb004 e52de004 e8bd4000 e5903000 (e5930000) 
+Code: e24cb004 e52de004 e8bd4000 e5903000 (e5930000)\x20
 ---[ end trace 0000000000000000 ]---
 """), "oops null-pointer-dereference thing_zero")
 add("powerpc", stamped("""\
@@ -401,14 +401,14 @@ CPU: 1 PID: 4711 Comm: worker Not tainted 6.6.30 #12
 NIP:  c0000000009cb0a4 LR: c0000000009cafa0 CTR: c0000000000e1a40
 REGS: c000000007ab3640 TRAP: 0380   Not tainted  (6.6.30)
 MSR:  8000000000009033 <SF,EE,ME,IR,DR,RI,LE>  CR: 28004442  XER: 00000000
-CFAR: c0000000009cb06c IRQMASK: 0 
-GPR00: c0000000009cafa0 c000000007ab38e0 c000000001612e00 c0403c8000001080 
+CFAR: c0000000009cb06c IRQMASK: 0\x20
+GPR00: c0000000009cafa0 c000000007ab38e0 c000000001612e00 c0403c8000001080\x20
 NIP [c0000000009cb0a4] thing_walk+0x134/0x2b0
 LR [c0000000009cafa0] thing_walk+0x30/0x2b0
 Call Trace:
 """ + frames("thing_walk thing_show seq_read", "ppc") + """\
 Instruction dump:
-7c0802a6 f8010010 f821ffa1 7d2903a6 
+7c0802a6 f8010010 f821ffa1 7d2903a6\x20
 ---[ end trace 0000000000000000 ]---
 """), "oops paging-request thing_walk")
 add("powerpc-null", stamped("""\
@@ -439,8 +439,8 @@ add("s390", stamped("""\
 Unable to handle kernel pointer dereference in virtual kernel address space
 Failing address: 001c9c4000000000 TEID: 001c9c4000000803
 Fault in home space mode while using kernel ASCE.
-AS:000000007eb40007 R3:0000000000000024 
-Oops: 0038 ilc:3 [#1] PREEMPT SMP 
+AS:000000007eb40007 R3:0000000000000024\x20
+Oops: 0038 ilc:3 [#1] PREEMPT SMP\x20
 Modules linked in:
 CPU: 1 PID: 4711 Comm: worker Not tainted 6.6.30 #12
 Hardware name: QEMU 3906 QEMU (KVM/Linux)
@@ -459,7 +459,7 @@ CPU: 0 PID: 4711 Comm: worker Not tainted 6.6.30 #12
 $ 0   : 00000000 00000001 00000000 80a40000
 epc   : 80412a30 thing_get+0x30/0x60
 ra    : 80412a10 thing_get+0x10/0x60
-Status: 1100fc03	KERNEL EXL IE 
+Status: 1100fc03	KERNEL EXL IE\x20
 Cause : 00800008 (ExcCode 02)
 Process worker (pid: 4711, threadinfo=82a40000, task=82a38000, tls=77e3e4a0)
 Stack : 00000000 80a41d50
