@@ -29,7 +29,6 @@ RUNNERS = {
     "decode": ("decode", [], ""),
     "wording": ("wording", [], ""),
     "prefixes": ("prefixes", [], ""),
-    "scores": ("scores", [], ""),
     "signatures": ("signatures", [], ""),
     "report-sql": ("report-sql", [], ""),
     "readable": ("readable", [], ""),
@@ -59,7 +58,7 @@ RUNNERS = {
     "kernel-real": ("kernel-real", [], ""),
 }
 # Tests without cases; and the shadow victims, whose cases victims/run.py lists.
-WHOLE = {"layers": "tests/layers", "cores": "tests/fuzz/cores", "lint": "scripts/lint"}
+WHOLE = {"layers": "tests/layers", "cores": "tests/fuzz/cores", "lint": "scripts/lint", "scores": "tests/scores"}
 SHADOW = ("victims-shadow", "shadow")
 UNIT_NEEDS = "tests/unit/module_helper.la"
 

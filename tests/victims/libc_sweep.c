@@ -11,22 +11,14 @@
  * stderr: any
  * output: ok
  */
-#include <memsan.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "told.h"
+
 static volatile long used;
 static int wrong;
-
-/* Reports so far, also those that repeat an earlier one. */
-static int told(void)
-{
-	struct memsan_stats stats = { .size = sizeof(stats) };
-
-	memsan_stat(&stats);
-	return (int)(stats.reports + stats.reports_repeated);
-}
 
 static void expect(const char *what, int size, int at, int n, int before, int want)
 {
