@@ -301,14 +301,6 @@ bool stop_handler_install(int sig)
 
 /* ---- the other threads ----------------------------------------------------------------------- */
 
-struct dirent64 {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
-
 /* A line of /proc/self/task/TID/status. */
 struct thread_status {
 	bool gone, cannot_answer;
@@ -434,7 +426,7 @@ static bool list_threads(int fd, struct round *r)
 	arch_syscall6(SYS_lseek, fd, 0, 0 /* SEEK_SET */, 0, 0, 0);
 	while ((n = arch_syscall6(SYS_getdents64, fd, (long)buf, sizeof(buf), 0, 0, 0)) > 0)
 		for (long at = 0; at < n;) {
-			const struct dirent64 *d = (const struct dirent64 *)(buf + at);
+			const struct os_dirent *d = (const struct os_dirent *)(buf + at);
 			int32_t name = parse_tid(d->name);
 			if (name)
 				meet_thread(r, name);

@@ -192,6 +192,14 @@ ssize_t os_read(int fd, void *buf, size_t n); /* restarts on EINTR */
 ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset);
 /* The first bytes of a small file as text, fewer than `size`. Returns their number; 0: there are none. */
 size_t os_read_text(const char *path, char *text, size_t size);
+/* What getdents64 writes. */
+struct os_dirent {
+	uint64_t ino;
+	int64_t off;
+	uint16_t reclen;
+	uint8_t type;
+	char name[];
+};
 /* Restarts, waits a little for a non-blocking descriptor, never raises SIGPIPE. Returns the bytes written, fewer than n
  * if an error came later; or -errno if nothing was written. */
 ssize_t os_write_all(int fd, const void *buf, size_t n);
@@ -540,6 +548,18 @@ void locks_fork_child(void);
 /* In a copy of the process that was made without these functions: frees the locks that threads of the parent held.
  * True: there were such locks. */
 bool locks_settle_copy(void);
+
+/* Set by the thread that ends the process. It waits for no lock whose holder will never give it: a signal handler of
+ * the program's has interrupted the holder and does not return, or has ended it. */
+extern TLS_IE bool thread_ends_process;
+/* 0, or the tid of such a holder, -1 if it is not known. The ending thread has then taken a lock as if it had been
+ * given (lock_is_given_up), and what that lock guards may be half changed. */
+pid_t locks_given_up(void);
+bool lock_in_given_up(const struct ranked_lock *l);
+__inline_hot bool lock_is_given_up(const struct ranked_lock *l)
+{
+	return unlikely(thread_ends_process) && lock_in_given_up(l);
+}
 
 /* ---- options.c: the option table ------------------------------------------------------------- */
 

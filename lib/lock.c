@@ -15,7 +15,9 @@
  * Accepted: no fairness, no priority inheritance.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/time_types.h>
 #include <signal.h>
 #include <sys/syscall.h>
 
@@ -188,6 +190,9 @@ __inline_hot bool lock_take_free(struct ranked_lock *l)
 	return true;
 }
 
+/* The thread that ends the process (thread_ends_process) waits in this way: see "locks that are never given". */
+static void lock_wait_last(struct ranked_lock *l);
+
 static __cold_path void lock_take_slow(struct ranked_lock *l)
 {
 	for (int i = 0; i < SPIN_ROUNDS; i++) {
@@ -202,8 +207,11 @@ static __cold_path void lock_take_slow(struct ranked_lock *l)
 		lock_complain("recursion on", l, NULL);
 	/* In a copy, the thread that holds the lock may be one of the parent's. */
 	process_settle();
-	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE) != 0)
-		os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0);
+	if (unlikely(thread_ends_process))
+		lock_wait_last(l);
+	else
+		while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE) != 0)
+			os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, 0);
 	lock_set_holder(l, thread_tid());
 }
 
@@ -230,6 +238,11 @@ __inline_hot void held_count_add(const struct ranked_lock *l, uint32_t n)
 	if (likely(lock_rank_of(l) > LOCK_RANK_SHRINK))
 		locks_held += n;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static pid_t lock_holder(const struct ranked_lock *l)
+{
+	return (pid_t)(__atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) >> RANK_BITS);
 }
 
 void lock_init(struct ranked_lock *l, enum lock_rank rank)
@@ -422,11 +435,6 @@ void locks_fork_child(void)
 	os_mask_set(saved);
 }
 
-static pid_t lock_holder(const struct ranked_lock *l)
-{
-	return (pid_t)(__atomic_load_n(&l->rank_holder, __ATOMIC_RELAXED) >> RANK_BITS);
-}
-
 /* Held by a thread that this process does not have? */
 static bool lock_is_orphan(const struct ranked_lock *l, pid_t pid)
 {
@@ -455,4 +463,203 @@ bool locks_settle_copy(void)
 		orphans = true;
 	}
 	return orphans;
+}
+
+/* ---- locks that are never given -------------------------------------------------------------- */
+
+/* A signal handler of the program's that interrupted a critical section may wait for ever (a world that is stopped for
+ * a garbage collection, a thread that is parked), or may end its thread. The lock is then never given. A program that
+ * only ends meanwhile takes no lock of its own malloc, so the checks at its exit must not wait for that lock either.
+ *
+ *     the holder (or the thread whose lock the holder waits for) ...       the lock is given up
+ *       has ended                                                          at once
+ *       sleeps, and not in memsan                                          when it has slept LOOKS_ASLEEP looks long
+ *       runs                                                               when it has used CPU_MAX of processor time
+ *       is ready to run, waits for a page or a disk                        never: it will give the lock
+ *       is not known, and all other threads sleep or have ended            when that was so LOOKS_ASLEEP looks long
+ *       is not known, or cannot be seen (no /proc, a filter of calls)      after LOOKS_UNKNOWN looks
+ *
+ * No critical section sleeps by itself, except for a report that waits for its helper. So how loaded the machine is
+ * makes no difference, apart from the last row. A look is a wait of LOOK_NS that nobody has ended. Every wake, and
+ * every other holder, begins the count anew.
+ *
+ * The ending thread takes a lock that is given up, and goes on. What the lock guards may be half changed, so the checks
+ * leave it out (lock_is_given_up), and there is no scan for leaks. */
+#define LOOK_NS 10000000l
+#define LOOKS_ASLEEP 50u
+#define LOOKS_UNKNOWN 1000u
+#define CPU_MAX 5000000000ull
+#define CHAIN_MAX 16 /* locks, each of whose holders waits for the next */
+
+TLS_IE bool thread_ends_process;
+/* Written by the ending thread alone. */
+#define GIVEN_UP_MAX 8u
+static const struct ranked_lock *given_up[GIVEN_UP_MAX];
+static uint32_t nr_given_up; /* counts on beyond GIVEN_UP_MAX; atomic */
+static pid_t given_up_by;    /* the thread that did not give the first of them; -1: not known */
+
+struct watched {
+	pid_t tid;
+	uint32_t asleep, unknown;
+	uint64_t cpu; /* when it was first seen */
+};
+
+static uint64_t thread_cpu_ns(pid_t tid)
+{
+	struct __kernel_timespec t = { 0, 0 };
+
+	/* the kernel's number for the processor time of one thread */
+	os_syscall4(SYS_clock_gettime, (long)(((uint32_t)~tid << 3) | 6), (long)&t, 0, 0);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static size_t thread_file(pid_t tid, const char *name, char *text, size_t size)
+{
+	char path[64];
+	struct fmt_buf b;
+
+	fmt_init(&b, path, sizeof(path));
+	fmt_printf(&b, "/proc/self/task/%d/%s", tid, name);
+	return os_read_text(path, text, size);
+}
+
+/* The letter of the thread's state; 0: it cannot be seen. Names of threads may contain anything. */
+static char thread_state(pid_t tid)
+{
+	char text[256];
+	size_t n = thread_file(tid, "stat", text, sizeof(text));
+
+	while (n > 2 && text[n - 1] != ')')
+		n--;
+	return n > 2 ? text[n + 1] : '\0';
+}
+
+/* The same for all other threads together: 'S' if all of them sleep, or there are none. Threads that come and go
+ * meanwhile are seen in the next look. */
+static char others_state(void)
+{
+	char buf[1024] __attribute__((aligned(8)));
+	int fd = os_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	char state = '\0', one;
+	uint64_t tid;
+	long n;
+
+	while (fd >= 0 && (n = os_syscall4(SYS_getdents64, fd, (long)buf, sizeof(buf), 0)) > 0)
+		for (long at = 0; at < n;) {
+			const struct os_dirent *d = (const struct os_dirent *)(buf + at);
+
+			at += d->reclen;
+			if (!number_decimal(d->name, &tid))
+				continue;
+			one = (pid_t)tid == thread_tid() ? 'S' : thread_state((pid_t)tid);
+			if (one && state != 'R')
+				state = one == 'S' ? 'S' : 'R';
+		}
+	if (fd >= 0)
+		os_close(fd);
+	return state;
+}
+
+/* The registered lock that a sleeping thread waits for, or NULL. */
+static const struct ranked_lock *lock_awaited(pid_t tid)
+{
+	char text[256];
+	const char *p;
+	uint64_t nr, word;
+
+	if (!thread_file(tid, "syscall", text, sizeof(text)))
+		return NULL;
+	p = number_decimal(text, &nr);
+	if (!p || nr != SYS_futex || !str_starts(p, " 0x") || !number_hex(p + 3, &word))
+		return NULL;
+	for (unsigned i = 0; i < registry_count; i++)
+		if ((uint64_t)(uintptr_t)&registry[i]->state == word)
+			return registry[i];
+	return NULL;
+}
+
+/* A report may take long, and others wait for its end. */
+static bool report_is_made(void)
+{
+	for (unsigned i = 0; i < registry_count; i++)
+		if (lock_rank_of(registry[i]) == LOCK_RANK_REPORT && LOAD_ACQUIRE(registry[i]->state) &&
+		    !lock_mine(registry[i]))
+			return true;
+	return false;
+}
+
+/* One look at the lock's holder. True: it will not give the lock. */
+static bool lock_is_kept(const struct ranked_lock *l, struct watched *w)
+{
+	bool blind = os_filter_set();
+	pid_t tid = 0, next = lock_holder(l);
+	char state = '\0';
+
+	for (int i = 0; i < CHAIN_MAX && next && !blind; i++) {
+		tid = next;
+		if (os_syscall4(SYS_tgkill, os_getpid(), tid, 0, 0) == -ESRCH)
+			return true;
+		state = thread_state(tid);
+		l = state == 'S' ? lock_awaited(tid) : NULL;
+		next = l ? lock_holder(l) : 0;
+	}
+	/* Without a holder: that thread was interrupted between two steps of lock_take or lock_give. */
+	if (!tid && !blind)
+		state = others_state();
+	if (w->tid != tid)
+		*w = (struct watched){ .tid = tid, .cpu = tid ? thread_cpu_ns(tid) : 0 };
+	if (report_is_made())
+		w->asleep = 0;
+	else if (!state || (!tid && state != 'S'))
+		return ++w->unknown >= LOOKS_UNKNOWN;
+	else if (state == 'S')
+		return ++w->asleep >= LOOKS_ASLEEP;
+	else
+		w->asleep = 0;
+	return tid && thread_cpu_ns(tid) - w->cpu >= CPU_MAX;
+}
+
+static void lock_note_given_up(const struct ranked_lock *l, pid_t holder)
+{
+	uint32_t i = __atomic_fetch_add(&nr_given_up, 1, __ATOMIC_RELAXED);
+
+	if (i == 0)
+		__atomic_store_n(&given_up_by, holder, __ATOMIC_RELAXED);
+	if (i < GIVEN_UP_MAX)
+		__atomic_store_n(&given_up[i], l, __ATOMIC_RELAXED);
+}
+
+static void lock_wait_last(struct ranked_lock *l)
+{
+	struct __kernel_timespec moment = { 0, LOOK_NS };
+	struct watched w = { .tid = 0 };
+
+	while (__atomic_exchange_n(&l->state, 2, __ATOMIC_ACQUIRE) != 0) {
+		pid_t holder = lock_holder(l);
+		long r = os_syscall4(SYS_futex, (long)&l->state, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, (long)&moment);
+
+		if (r != -ETIMEDOUT || holder != lock_holder(l)) {
+			w = (struct watched){ .tid = 0 };
+		} else if (lock_is_kept(l, &w)) {
+			lock_note_given_up(l, w.tid ? w.tid : holder ? holder : -1);
+			return;
+		}
+	}
+}
+
+__cold_path bool lock_in_given_up(const struct ranked_lock *l)
+{
+	uint32_t i, nr = __atomic_load_n(&nr_given_up, __ATOMIC_RELAXED);
+
+	if (nr > GIVEN_UP_MAX)
+		return true;
+	for (i = 0; i < nr; i++)
+		if (__atomic_load_n(&given_up[i], __ATOMIC_RELAXED) == l)
+			return true;
+	return false;
+}
+
+pid_t locks_given_up(void)
+{
+	return __atomic_load_n(&given_up_by, __ATOMIC_RELAXED);
 }

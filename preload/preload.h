@@ -167,6 +167,8 @@ void exits_init(void); /* constructor */
 void exits_tell(int status);
 void exits_verify_all(void *unused); /* every red zone, poison, canary */
 void exits_verify(void);             /* before the program ends without exit handlers */
+void exits_leak_check(void);         /* leak_check_at_exit, unless a lock was not given (locks_given_up) */
+void exits_tell_given_up(void);      /* says so, once */
 void exits_fork_child(void);
 int exits_scan(int status); /* before _exit(status): returns the status to exit with */
 bool exits_is_handler(const void *handler);

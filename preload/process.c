@@ -155,17 +155,19 @@ static void exit_last(int status, void *unused)
 		interrupted_exit();
 		return;
 	}
+	thread_ends_process = true;
 	sound = options.check_at_exit && !process_is_torn();
 	report_batch_begin();
 	exits_tell(status);
 	if (sound && runtime_state_now == RUNTIME_READY)
 		exits_verify_all(NULL);
 	runtime_leave();
+	exits_tell_given_up();
 	/* A scan makes many system calls, of which a filter that the program has set may forbid one. */
 	if (options.leak && os_filter_set())
 		report_line("leak: no scan at exit: the program has set a filter of system calls");
 	else if (runtime_state_now == RUNTIME_READY)
-		leak_check_at_exit();
+		exits_leak_check();
 	if (runtime_state_now == RUNTIME_READY) {
 		fence_only_summary();
 		shadow_summary();

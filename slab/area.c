@@ -149,7 +149,7 @@ uintptr_t area_find_live(uintptr_t after, bool (*wanted)(const struct area *a), 
 	struct area *a, *found = NULL;
 
 	lock_acquire(&area_lock);
-	for (a = live; a; a = a->next) {
+	for (a = lock_is_given_up(&area_lock) ? NULL : live; a; a = a->next) {
 		/* An area is in the list before the thread that allocates it writes its address. */
 		addr = READ_ONCE(a->addr);
 		if (a->resizing || addr <= after || (found && addr >= lowest) || !wanted(a))

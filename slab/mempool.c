@@ -293,7 +293,7 @@ size_t mempool_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 	do {
 		n = 0;
 		lock_acquire(&mempool_lock);
-		end = table->size;
+		end = lock_is_given_up(&mempool_lock) ? 0 : table->size;
 		for (; i < end && !n; i++)
 			if (table->slots[i] && table->slots[i] != TOMBSTONE)
 				n = take_damage(table->slots[i], at, regs, found);

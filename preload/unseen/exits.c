@@ -53,25 +53,54 @@ void exits_fork_child(void)
 	forked = true;
 }
 
+void exits_tell_given_up(void)
+{
+	static bool told;
+	pid_t holder = locks_given_up();
+
+	if (holder && !__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
+		report_line(
+			"not all checks at exit: a signal handler interrupted malloc or free in thread %d, and has not "
+			"returned",
+			holder);
+}
+
 void exits_verify(void)
 {
 	struct slab_stats s = { .live_bytes = 0 };
+	bool ends = thread_ends_process;
 
 	if (!options.check_at_exit || !process_is_this() || process_is_torn() || runtime_state_now != RUNTIME_READY ||
 	    report_is_mine() || !slab_enter())
 		return;
+	/* The caller ends the process, so a lock that no thread will give must not hold it up. */
+	thread_ends_process = true;
 	if (forked)
 		slab_get_stats(&s);
 	if (s.live_bytes <= CHILD_HEAP_MAX)
 		deep_run(exits_verify_all, NULL);
 	slab_leave();
+	exits_tell_given_up();
+	thread_ends_process = ends; /* a signal that the program has blocked ends nothing */
+}
+
+/* Where a lock was not given, what it guards may be half changed, and a scan might call objects lost that are not. */
+void exits_leak_check(void)
+{
+	if (!locks_given_up())
+		leak_check_at_exit();
+	exits_tell_given_up();
 }
 
 static void last_scan(void)
 {
+	bool ends = thread_ends_process;
+
+	thread_ends_process = true;
 	/* During a report a scan would wait for the report's lock for ever. */
 	if (process_is_this() && runtime_state_now == RUNTIME_READY && !report_is_mine())
-		leak_check_at_exit();
+		exits_leak_check();
+	thread_ends_process = ends;
 }
 
 static void on_fatal(int sig)
@@ -139,6 +168,7 @@ int exits_scan(int status)
 	/* A signal handler that interrupted the runtime ends the process: locks may be taken, also that of reports. */
 	if (slab_is_inside())
 		return status;
+	thread_ends_process = true;
 	exits_verify();
 	if (options.leak && options.leak_quick_exit)
 		last_scan();

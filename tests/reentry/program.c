@@ -7,13 +7,17 @@
 #define _GNU_SOURCE
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define OBJECTS 64
@@ -255,12 +259,162 @@ static void do_fork(void)
 	churn();
 }
 
+/* ---- threads that never come back ------------------------------------------------------------ */
+
+/* A thread steps through mallocs and frees, and at instruction N a handler parks it for ever, or ends it. The heap's
+ * locks may be taken at that time. All that the program does then is to end. So it ends with any malloc; a parked
+ * thread has called nothing that is not safe in a signal handler. Each N has a process of its own; they are spread over
+ * all instructions. */
+#define POINTS 32
+#define ROUNDS 50
+#define POINT_STATUS 3
+#define POINT_LIMIT 40 /* seconds */
+
+static volatile unsigned long steps, stop_at;
+static volatile bool thread_ends;
+static sem_t parked;
+
+#ifdef __x86_64__
+static bool masked;
+
+/* Is the next instruction a system call that blocks signals? Where SIGTRAP is blocked, a step would end the process, so
+ * it stays unblocked there. But those steps do not count: no other signal could come then. */
+static void keep_traps(const ucontext_t *c)
+{
+	const greg_t *r = c->uc_mcontext.gregs;
+
+	if (memcmp((const void *)r[REG_RIP], "\x0f\x05", 2) != 0 || r[REG_RAX] != SYS_rt_sigprocmask)
+		return;
+	masked = r[REG_RDI] == SIG_BLOCK;
+	if (masked)
+		*(uint64_t *)r[REG_RSI] &= ~((uint64_t)1 << (SIGTRAP - 1));
+}
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)info;
+	keep_traps(context);
+	if (masked || ++steps != stop_at)
+		return;
+	if (thread_ends)
+		syscall(SYS_exit, 0); /* pthread_exit would unwind the stack, which some instructions do not describe */
+	sem_post(&parked);
+	for (;;)
+		pause();
+}
+#endif
+
+static void stepping(bool on)
+{
+#ifdef __x86_64__
+	/* the trap flag */
+	if (on)
+		__asm__ volatile("sub $128,%%rsp\n\tpushfq\n\torl $0x100,(%%rsp)\n\tpopfq\n\tadd $128,%%rsp" ::
+		                         : "cc", "memory");
+	else
+		__asm__ volatile("sub $128,%%rsp\n\tpushfq\n\tandl $~0x100,(%%rsp)\n\tpopfq\n\tadd $128,%%rsp" ::
+		                         : "cc", "memory");
+#else
+	(void)on;
+#endif
+}
+
+static void *step_thread(void *unused)
+{
+	void *volatile p;
+
+	/* In so many rounds, objects are also taken from the cache and given back to it, under its lock. */
+	stepping(true);
+	for (int i = 0; i < ROUNDS; i++) {
+		p = malloc(100);
+		free(p);
+	}
+	stepping(false);
+	sem_post(&parked);
+	return unused;
+}
+
+static pthread_t step_until(unsigned long n)
+{
+	pthread_t t;
+
+	steps = 0;
+	stop_at = n;
+	if (pthread_create(&t, NULL, step_thread, NULL) != 0)
+		die("no thread\n");
+	return t;
+}
+
+static void end_at_point(unsigned long n, int way)
+{
+	pthread_t t;
+
+	signal(SIGALRM, SIG_DFL);
+	alarm(POINT_LIMIT);
+	t = step_until(n);
+	if (thread_ends)
+		pthread_join(t, NULL);
+	else
+		while (sem_wait(&parked) != 0)
+			;
+	if (way == 0)
+		exit(POINT_STATUS);
+	if (way == 1)
+		quick_exit(POINT_STATUS);
+	_exit(POINT_STATUS);
+}
+
+static void do_points(bool ends)
+{
+	unsigned long all;
+	int status;
+	pid_t pid;
+
+#ifdef __x86_64__
+	struct sigaction action = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+
+	sigaction(SIGTRAP, &action, NULL);
+#else
+	_exit(77);
+#endif
+	sem_init(&parked, 0, 0);
+	pthread_join(step_until(0), NULL);
+	sem_wait(&parked);
+	all = steps;
+	if (all < POINTS)
+		die("nothing was stepped through\n");
+	thread_ends = ends;
+	for (int i = 0; i < POINTS; i++) {
+		pid = fork();
+		if (pid == 0)
+			end_at_point(1 + all * (unsigned long)i / POINTS, i % 3);
+	}
+	while ((pid = wait(&status)) > 0) {
+		if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+			die("the end of a program waits for a thread that is gone\n");
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != POINT_STATUS)
+			die("a program ends in another way\n");
+	}
+	_exit(0);
+}
+
+static void do_parked(void)
+{
+	do_points(false);
+}
+
+static void do_ended(void)
+{
+	do_points(true);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } cases[] = {
-	{ "alarm", do_alarm }, { "threads", do_threads }, { "exit", do_exit }, { "thread_exit", do_thread_exit },
-	{ "fork", do_fork },
+	{ "alarm", do_alarm }, { "threads", do_threads }, { "exit", do_exit },   { "thread_exit", do_thread_exit },
+	{ "fork", do_fork },   { "parked", do_parked },   { "ended", do_ended },
 };
 
 int main(int argc, char **argv)
