@@ -185,6 +185,7 @@ static void scanner_run(void)
 {
 	struct scan_answer a;
 
+	report_in_foreign_thread();
 	if (__atomic_exchange_n(&scanner_by_timer, false, __ATOMIC_ACQ_REL)) {
 		mem_set(&a, 0, sizeof(a));
 		scan_by_rules(&a);

@@ -4,6 +4,8 @@
 
 #include "preload/memsan.h"
 
+#include <errno.h>
+
 __attribute__((weak)) extern void memsan_on_report(const char *text, const char *json);
 __attribute__((weak)) extern void __asan_on_error(void);
 
@@ -15,27 +17,32 @@ MEMSAN_EXPORT __attribute__((noinline)) void memsan_breakpoint(void)
 	__asm__ volatile("" ::: "memory");
 }
 
-static void tell(const struct report_view *view, const char *text, const char *json, void (*callback)(const char *text))
+static void show(const struct report_view *view)
 {
-	bool inside;
-
 	memsan_last_report = view;
-	inside = slab_outside();
+	memsan_breakpoint();
+}
+
+/* A report may come from the middle of an allocation or a free. So the thread stays where it is (slab/inside.c): what
+ * these functions allocate and free is served as in a signal handler that interrupted malloc. */
+static void tell(const char *text, const char *json, void (*callback)(const char *text))
+{
+	int saved = errno;
+
 	if (&__asan_on_error)
 		__asan_on_error();
 	if (callback && text)
 		callback(text);
 	if (&memsan_on_report && text && json)
 		memsan_on_report(text, json);
-	memsan_breakpoint();
-	slab_again(inside);
+	errno = saved;
 }
 
 void hooks_connect(void)
 {
-	const struct report_hooks h = { .text = &memsan_on_report != NULL,
-		                        .json = &memsan_on_report != NULL,
-		                        .tell = tell };
+	const struct report_hooks h = {
+		.text = &memsan_on_report != NULL, .json = &memsan_on_report != NULL, .show = show, .tell = tell
+	};
 
 	report_set_hooks(&h);
 }

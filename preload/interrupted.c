@@ -56,8 +56,9 @@ static void notice_note(const void *p, enum report_access access, const struct u
 	uint32_t none = NOTICE_NONE;
 	struct saved_stack s = { regs, 0, false };
 
-	/* At the start it may be memsan_default_options that allocates. */
-	if (likely(READ_ONCE(notice) != NOTICE_NONE) || READ_ONCE(runtime_state_now) < RUNTIME_READY ||
+	/* At the start it may be memsan_default_options that allocates, in a report memsan_on_report. */
+	if (likely(READ_ONCE(notice) != NOTICE_NONE) || report_is_mine() ||
+	    READ_ONCE(runtime_state_now) < RUNTIME_READY ||
 	    !__atomic_compare_exchange_n(&notice, &none, NOTICE_SAVING, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;
 	if (regs)

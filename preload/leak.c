@@ -60,7 +60,7 @@ void leak_find_libc(void *function)
 MEMSAN_EXPORT size_t memsan_leak_check(void)
 {
 	runtime_ensure();
-	return runtime_state_now == RUNTIME_READY ? (size_t)leak_check(false) : 0;
+	return runtime_state_now == RUNTIME_READY && !report_is_mine() ? (size_t)leak_check(false) : 0;
 }
 
 MEMSAN_EXPORT void memsan_leak_not_leak(const void *p)
@@ -147,7 +147,7 @@ static bool turned_off(void)
 MEMSAN_EXPORT void __lsan_do_leak_check(void)
 {
 	runtime_ensure();
-	if (turned_off() || runtime_state_now != RUNTIME_READY)
+	if (turned_off() || runtime_state_now != RUNTIME_READY || report_is_mine())
 		return;
 	leak_check_done();
 	if (leak_check(false) && options.exitcode)

@@ -225,6 +225,8 @@ unsigned memsan_report_count(void);
  * that made the report, after the report was written and before fault=panic or fault=abort end the program.  All
  * signals are blocked meanwhile, and 100 KiB of stack are there.  It may allocate, lock and write, but it may have been
  * called inside of the program's malloc or free: it must not wait for a lock that the program holds while it allocates.
+ * Scans for leaks that it asks for find nothing, and leaks that a scan from outside or at an interval finds are not
+ * passed to it: no thread of the program's makes those reports.
  * It must return, and not by longjmp or an exception.  A program that is not linked with memsan exports it (-rdynamic).
  * __asan_on_error, and the function of __asan_set_error_report_callback, are called for each report as well. */
 void memsan_on_report(const char *text, const char *json);

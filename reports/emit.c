@@ -211,6 +211,13 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 static struct report_hooks hooks;          /* written once, at start */
 static void (*callback)(const char *text); /* atomic */
 static struct report_view view;            /* under the report lock */
+static TLS_IE bool telling;                /* this thread runs functions of the program's for a report */
+static TLS_IE bool foreign_thread;
+
+void report_in_foreign_thread(void)
+{
+	foreign_thread = true;
+}
 
 /* A report as the program's functions get it. They run without the report lock, so they have memory of their own. */
 struct told {
@@ -276,16 +283,22 @@ static void view_fill(const struct report_record *r, size_t len)
 			                                     .frames = r->stacks[i].frames };
 }
 
-/* With the report lock held, which is given back for a while. A child that shares this memory ends with its parent's
- * functions untouched. */
+/* With the report lock held, which is given back while functions of the program's run. A child that shares this memory
+ * ends with its parent's functions untouched. */
 static void told_tell(struct told *t)
 {
+	bool inner = telling; /* a bug in one of the program's functions: they are not called for it */
+
 	if (t->printed && hooks.tell && process_is_this()) {
+		hooks.show(&view);
+		telling = true;
 		lock_release(&report_lock);
-		hooks.tell(&view, t->memory && t->text ? t->memory : NULL,
-		           t->memory && t->json ? t->memory + REPORT_TEXT_MAX : NULL,
-		           __atomic_load_n(&callback, __ATOMIC_ACQUIRE));
+		if (!foreign_thread && !inner)
+			hooks.tell(t->memory && t->text ? t->memory : NULL,
+			           t->memory && t->json ? t->memory + REPORT_TEXT_MAX : NULL,
+			           __atomic_load_n(&callback, __ATOMIC_ACQUIRE));
 		lock_acquire(&report_lock);
+		telling = inner;
 	}
 	if (t->memory)
 		os_release(t->memory, TOLD_SIZE);
@@ -584,7 +597,7 @@ bool report_was_fault(uintptr_t addr, size_t n)
 
 bool report_is_mine(void)
 {
-	return lock_mine(&report_lock);
+	return telling || lock_mine(&report_lock);
 }
 
 uint32_t report_count(void)

@@ -200,13 +200,16 @@ struct report_view {
 		const struct report_frame *frames;
 	} stacks[REPORT_STACKS];
 };
-/* Called after each report that was printed, in its thread, without the report lock.  Signals are blocked, and the
- * stack may be one of memsan's own.  text and json are NULL unless they were asked for. */
+/* Called after each report that was printed, in its thread.  Signals are blocked, and the stack may be one of memsan's
+ * own.  show: under the report lock; the view is valid until the next report.  tell, for functions of the program's:
+ * without the lock, but report_is_mine; text and json are NULL unless they were asked for. */
 struct report_hooks {
 	bool text, json; /* wanted */
-	void (*tell)(const struct report_view *view, const char *text, const char *json,
-	             void (*callback)(const char *text));
+	void (*show)(const struct report_view *view);
+	void (*tell)(const char *text, const char *json, void (*callback)(const char *text));
 };
+/* This thread is none that libc knows (the scanner of leaks): it never runs functions of the program's. */
+void report_in_foreign_thread(void);
 /* Once, at start. */
 void report_set_hooks(const struct report_hooks *hooks);
 /* One more function that gets the text; NULL: none. */
