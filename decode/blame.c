@@ -359,6 +359,8 @@ static bool is_wrapper(const struct decode_frame *f)
 	bool weak;
 	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0;
 
+	if (f->function && (is_test_of_detector(f->function) || strstr(f->function, "leak_")))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (pattern_matches(names[i], core, len))
 			return true;

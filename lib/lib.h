@@ -334,6 +334,9 @@ struct os_range {
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
 /* mlockall asked for memory that is mapped later, too. */
 void os_lock_future(bool locked);
+/* mlockall locked the memory that was mapped then, or is mapped later, and nothing has unlocked it since. */
+void os_lock_memory(bool locked);
+bool os_memory_is_locked(void);
 /* The name of this thread; size is 16 at least. Empty: not known. */
 void os_thread_name(char *name, size_t size);
 size_t os_memory_size(void); /* bytes of RAM and swap; SIZE_MAX: not known */

@@ -235,6 +235,18 @@ uint64_t os_signals_pending(void)
 	return set;
 }
 
+static bool memory_locked; /* atomic */
+
+void os_lock_memory(bool locked)
+{
+	__atomic_store_n(&memory_locked, locked, __ATOMIC_RELAXED);
+}
+
+bool os_memory_is_locked(void)
+{
+	return __atomic_load_n(&memory_locked, __ATOMIC_RELAXED);
+}
+
 void os_lock_future(bool locked)
 {
 	WRITE_ONCE(future_locked, locked);

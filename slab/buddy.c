@@ -57,6 +57,7 @@ static size_t kept = BUDGET_KEEP_MIN; /* dirty pages; read without the lock */
 static size_t purged;                 /* what went back at once last, less what was asked for again since */
 static uint32_t purged_at;            /* jiffies */
 static uint32_t few_dirty;            /* block + 1: became free last, with few dirty pages; 0: none */
+static uint32_t few_dirty_pages;      /* so many */
 static uint32_t decay_start;          /* jiffies */
 static bool pack;                     /* buddy_pack; written once */
 static bool purging;                  /* one thread at a time gives memory back */
@@ -166,19 +167,40 @@ static void block_collect(uint32_t block)
 		list_remove(page, order, w & OWNER_DIRTY ? DIRTY : CLEAN);
 		page += 1u << order;
 	}
-	if (nr_dirty < COLLECT_DIRTY)
+	if (nr_dirty < COLLECT_DIRTY) {
 		few_dirty = block + 1;
+		few_dirty_pages = nr_dirty;
+	}
 	block_add(block, DIRTY);
 }
 
-/* The block counts as dirty as a whole, but little of it is, so that goes back. */
+/* Memory went back to the system. If some of what went back a moment ago is still waited for, it goes on being. */
+static void note_purged(size_t n)
+{
+	uint32_t now = jiffies_now();
+
+	if (!n)
+		return;
+	purged = purged && now - purged_at < DECAY_JIFFIES ? MIN(purged, n) : n;
+	purged_at = now;
+}
+
+/* How many pages count as dirty that are not? */
+static size_t overcounted(void)
+{
+	return few_dirty && arena_blocks[few_dirty - 1] == free_word(BLOCK_ORDER, DIRTY) ? BLOCK_PAGES - few_dirty_pages
+	                                                                                 : 0;
+}
+
+/* The block counts as dirty as a whole, but little of it is. When there is too much dirty memory, that goes back first. */
 static void clean_few_dirty(void)
 {
 	uint32_t block = few_dirty - 1;
 
 	few_dirty = 0;
-	if (arena_blocks[block] != free_word(BLOCK_ORDER, DIRTY))
+	if (arena_blocks[block] != free_word(BLOCK_ORDER, DIRTY) || os_memory_is_locked())
 		return;
+	note_purged(BLOCK_PAGES);
 	block_remove(block);
 	decommit(block << BLOCK_ORDER, BLOCK_PAGES);
 	block_add(block, CLEAN);
@@ -407,6 +429,7 @@ static size_t purge_locked(size_t keep)
 		done += n;
 	}
 	purging = false;
+	dirty_low = MIN(dirty_low, dirty_pages);
 	return done;
 }
 
@@ -443,11 +466,12 @@ static size_t most_pages(void)
 /* A quarter of a second or more has passed. */
 static void decay_interval(uint32_t passed)
 {
-	if (dirty_low > BUDGET_KEEP_MIN)
+	if (dirty_low > BUDGET_KEEP_MIN && !os_memory_is_locked())
 		purge_locked(dirty_pages - (dirty_low - BUDGET_KEEP_MIN));
 	if (dirty_high < kept / 4)
 		WRITE_ONCE(kept, MAX(BUDGET_KEEP_MIN, kept >> MIN(passed / DECAY_JIFFIES, 31u)));
-	dirty_low = dirty_high = dirty_pages;
+	dirty_low = dirty_pages;
+	dirty_high = dirty_pages - overcounted();
 }
 
 /* Called when there are more than a few dirty pages. */
@@ -461,11 +485,15 @@ static void decay(void)
 		decay_interval(passed);
 	}
 	limit = budget_dirty_pages(kept, used_pages());
-	if (dirty_pages > limit) {
-		purged = purge_locked(limit / 2);
-		purged_at = now;
-	}
+	if (dirty_pages > limit && few_dirty)
+		clean_few_dirty();
+	/* What goes back is no longer locked, and the program wants all of its memory locked. */
+	if (dirty_pages > limit && !os_memory_is_locked())
+		note_purged(purge_locked(limit / 2));
 }
+
+/* Giving memory back was a mistake if so large a share of it is soon asked for again. */
+#define AGAIN_SHARE 8
 
 /* The n pages that were just taken are clean. */
 static void took_clean(size_t n)
@@ -473,13 +501,14 @@ static void took_clean(size_t n)
 	size_t used = used_pages(), total = used + dirty_pages + retained_pages(), most;
 
 	if (unlikely(purged)) {
-		purged -= MIN(purged, 2 * n);
+		purged -= MIN(purged, AGAIN_SHARE * n);
+		/* A block of which a part was used counts as dirty as a whole. */
 		if (!purged && jiffies_now() - purged_at < DECAY_JIFFIES)
-			WRITE_ONCE(kept, MIN(MIN(4 * kept, MAX(BUDGET_KEEP_MIN, peak_used)), BUDGET_KEEP_MAX));
+			WRITE_ONCE(kept, MIN(MIN(4 * kept, 2 * peak_used + BLOCK_PAGES), BUDGET_KEEP_MAX));
 	}
 	WRITE_ONCE(peak_used, MAX(peak_used, used));
 	most = most_pages();
-	if (total > most && dirty_pages)
+	if (total > most && dirty_pages && !os_memory_is_locked())
 		purge_locked(dirty_pages - MIN(dirty_pages, total - most + peak_used / 16));
 }
 
@@ -508,6 +537,7 @@ void slab_limit_space(uint64_t limit)
 void buddy_fork_child(void)
 {
 	purging = false;
+	os_lock_memory(false); /* a child does not inherit locks */
 }
 
 uint32_t buddy_alloc(size_t n, bool *clean)
@@ -537,9 +567,7 @@ void buddy_free(uint32_t page, size_t n, bool clean)
 {
 	lock_acquire(&buddy_lock);
 	free_range(page, n, clean ? CLEAN : DIRTY);
-	if (unlikely(few_dirty))
-		clean_few_dirty();
-	dirty_high = MAX(dirty_high, dirty_pages);
+	dirty_high = MAX(dirty_high, dirty_pages - overcounted());
 	if (dirty_pages > BUDGET_KEEP_MIN)
 		decay();
 	lock_release(&buddy_lock);
@@ -607,7 +635,7 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 		free_range(page, n, dirty);
 	dirty_low = MIN(dirty_low, dirty_pages);
 	if (usable && fresh)
-		took_clean(fresh);
+		took_clean(MIN(fresh, n));
 	lock_release(&buddy_lock);
 	*clean = !dirty;
 	return usable;

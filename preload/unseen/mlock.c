@@ -132,5 +132,19 @@ MEMSAN_EXPORT int mlockall(int flags)
 		errno = (int)-ret;
 		return -1;
 	}
+	os_lock_memory(true);
+	return 0;
+}
+
+MEMSAN_EXPORT int munlockall(void)
+{
+	long ret = arch_syscall6(SYS_munlockall, 0, 0, 0, 0, 0, 0);
+
+	if (ret < 0) {
+		errno = (int)-ret;
+		return -1;
+	}
+	os_lock_future(false);
+	os_lock_memory(false);
 	return 0;
 }
