@@ -192,7 +192,7 @@ static size_t overcounted(void)
 	                                                                                 : 0;
 }
 
-/* The block counts as dirty as a whole, but little of it is. If there is too much dirty memory, that goes back first. */
+/* The block counts as dirty as a whole, but little of it is. When too much memory is dirty, that goes back first. */
 static void clean_few_dirty(void)
 {
 	uint32_t block = few_dirty - 1;
