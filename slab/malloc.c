@@ -204,6 +204,10 @@ void *slab_realloc(void *p, size_t size, const struct unwind_regs *regs, bool *b
 	             (to.slab && cache_is_custom(to.slab->cache))))
 		to.place = PLACE_CUSTOM;
 	q = realloc_in_place(p, &to, size, regs);
+	if (unlikely(!q) && to.place == PLACE_AREA && size > SLAB_CLASS_MAX && size <= arena_size) {
+		reclaim_all(regs);
+		q = area_realloc(to.area, size, regs);
+	}
 	if (q == p)
 		return p;
 	api = api_of(p, &to);

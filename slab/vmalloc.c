@@ -546,30 +546,49 @@ static bool area_stays(struct area *a, size_t size)
 	return step && area_take_spare(a, (room - have) >> PAGE_SHIFT);
 }
 
-/* NULL: no memory, and nothing changed. Another address: the caller frees the old area. */
-void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
+/* There is no memory to move to. */
+static bool area_grows(struct area *a, size_t size)
 {
-	size_t before = a->size;
-	stack_handle stack;
-	bool stays;
+	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
 
-	if (size > arena_size || (size > a->size && !os_may_commit(size)))
-		return NULL;
-	area_check_slack(a, SLAB_AT_REALLOC, regs);
-	if (!area_flags)
-		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
-	stack = regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
+	return size > a->size && a->guard_pages && (room == have || area_grow_guarded(a, (room - have) >> PAGE_SHIFT));
+}
+
+/* The area gets its new size in place, when `stays` allows it and has made room. */
+static bool area_restamp(struct area *a, size_t size, const struct unwind_regs *regs,
+                         bool (*stays)(struct area *, size_t))
+{
+	stack_handle stack = regs && area_flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
+	size_t before = a->size;
+	bool in_place;
+
 	area_set_resizing(a, true);
-	stays = area_stays(a, size);
-	if (stays) {
+	in_place = stays(a, size);
+	if (in_place) {
 		area_reopen(a);
 		area_stamp(a, size, api_resized((enum slab_api)a->api), stack);
 		area_refill_slack(a, before);
 		WRITE_ONCE(a->torn, false);
 	}
 	area_set_resizing(a, false);
-	if (!stays)
-		return area_move(a, size, regs);
+	return in_place;
+}
+
+/* NULL: no memory, and nothing changed. Another address: the caller frees the old area. */
+void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
+{
+	void *moved;
+
+	if (size > arena_size || (size > a->size && !os_may_commit(size)))
+		return NULL;
+	area_check_slack(a, SLAB_AT_REALLOC, regs);
+	if (!area_flags)
+		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
+	if (!area_restamp(a, size, regs, area_stays)) {
+		moved = area_move(a, size, regs);
+		if (moved || !area_restamp(a, size, regs, area_grows))
+			return moved;
+	}
 	area_trace(a, false, a->alloc_stack);
 	return (void *)a->addr;
 }
