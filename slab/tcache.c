@@ -326,8 +326,10 @@ static void *bin_take(struct tcache_block *b, struct tcache_bin *bin, struct sla
 
 	do {
 		if (bin->count == 0) {
-			bin_grow(b, bin, c);
-			if (!*bin_room(bin, c) || failslab_on)
+			/* A bin without room stays empty, so each allocation comes here and may fail. */
+			if (!failslab_on)
+				bin_grow(b, bin, c);
+			if (!*bin_room(bin, c))
 				return take_without_block(c);
 			if (!bin_refill(b, bin, c, (*bin_room(bin, c) + 1u) / 2))
 				return NULL;
@@ -420,8 +422,9 @@ static bool full_pick(struct tcache_block *b, struct tcache_bin *bin, struct sla
 	uint32_t n, k;
 
 	if (pool->count < FULL_LEAST) {
-		bin_grow(b, pool, c);
-		if (!pool->max || failslab_on)
+		if (!failslab_on)
+			bin_grow(b, pool, c);
+		if (!pool->max)
 			return false;
 		if (pool->count < MIN(FULL_LEAST, (uint32_t)pool->max))
 			full_refill(b, pool, c);
