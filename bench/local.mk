@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-dist_noinst_SCRIPTS += bench/run bench/fence bench/cache bench/decode bench/hardening
+dist_noinst_SCRIPTS += bench/run bench/tables bench/fence bench/cache bench/decode bench/hardening
 EXTRA_DIST += bench/cache_objects.c
 EXTRA_DIST += bench/fence_blocks.c
 EXTRA_DIST += bench/README.md bench/measure.c bench/programs
@@ -32,3 +32,14 @@ check_PROGRAMS += bench/metadata_heap
 bench_metadata_heap_SOURCES = bench/metadata_heap.c
 bench_metadata_heap_CFLAGS = $(AM_CFLAGS) -O2 -fno-builtin
 bench_metadata_heap_LDADD =
+
+# Measures memsan beside its peers and writes docs/performance.  A build with checks of its own would be slow, so a
+# second one is made; a source folder that is configured itself allows none, and is measured as it is.
+# BENCH="--quick", or names of bench/run's tests, do less.
+bench:
+	if [ -f '$(srcdir)/config.status' ]; then folder=.; else \
+	    folder=build-bench; $(MKDIR_P) $$folder && cd $$folder && \
+	    { [ -f config.status ] || '$(abs_srcdir)/configure'; } && $(MAKE) && cd ..; fi && \
+	    '$(abs_srcdir)/bench/run' --build "$$folder" --out bench-results.jsonl $(BENCH)
+	'$(abs_srcdir)/bench/tables' bench-results.jsonl '$(abs_srcdir)/docs/performance'
+.PHONY: bench
