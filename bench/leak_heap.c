@@ -16,16 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
-
-__attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
-
-struct node {
-	struct node *a, *b;
-	char rest[48];
-};
-_Static_assert(sizeof(struct node) == 64, "64 bytes a node");
+#include "leak_nodes.h"
 
 static struct node *volatile root;
 static struct node **volatile all;
@@ -40,20 +32,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* Processor time, in ms, of this thread and of the child processes that scanned for it. */
-static double cpu_ms(void)
-{
-	struct rusage self, children;
-	getrusage(RUSAGE_THREAD, &self);
-	getrusage(RUSAGE_CHILDREN, &children);
-	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec + children.ru_utime.tv_sec +
-	                children.ru_stime.tv_sec) *
-	               1e3 +
-	       (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec + children.ru_utime.tv_usec +
-	                children.ru_stime.tv_usec) /
-	               1e3;
-}
-
 static void *watch(void *arg)
 {
 	uint64_t last = now_ns();
@@ -65,14 +43,6 @@ static void *watch(void *arg)
 		looks++;
 	}
 	return arg;
-}
-
-static uint64_t seed = 88172645463325252u;
-static uint64_t next_random(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	return seed ^= seed << 17;
 }
 
 static void build(const char *shape, size_t n)
@@ -142,7 +112,7 @@ int main(int argc, char **argv)
 		*(uint64_t *)(plain + i) = next_random();
 	pthread_create(&t, NULL, watch, NULL);
 	for (int round = 0; __lsan_do_recoverable_leak_check && round < rounds; round++) {
-		double cpu_began = cpu_ms();
+		double cpu_began = cpu_ms(RUSAGE_THREAD);
 		longest_gap = 0;
 		uint64_t began = now_ns();
 		int found = __lsan_do_recoverable_leak_check();
@@ -151,7 +121,7 @@ int main(int argc, char **argv)
 			fprintf(stderr, "the scan found leaks in a heap that has none\n");
 		for (uint64_t seen = looks; looks - seen < 2;)
 			;
-		double cpu_took = cpu_ms() - cpu_began;
+		double cpu_took = cpu_ms(RUSAGE_THREAD) - cpu_began;
 		double first = write_pages(plain, mib << 20), again = write_pages(plain, mib << 20);
 		written = first - again < written ? first - again : written;
 		cpu = cpu_took < cpu ? cpu_took : cpu;

@@ -12,44 +12,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-__attribute__((weak)) int __lsan_do_recoverable_leak_check(void);
-
-struct node {
-	struct node *a, *b;
-	char rest[48];
-};
-_Static_assert(sizeof(struct node) == 64, "64 bytes a node");
+#include "leak_nodes.h"
 
 static double wall_ms(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static double ms(struct timeval t)
-{
-	return (double)t.tv_sec * 1e3 + (double)t.tv_usec / 1e3;
-}
-
-static double cpu_ms(void)
-{
-	struct rusage self, children;
-	getrusage(RUSAGE_SELF, &self);
-	getrusage(RUSAGE_CHILDREN, &children);
-	return ms(self.ru_utime) + ms(self.ru_stime) + ms(children.ru_utime) + ms(children.ru_stime);
-}
-
-static uint64_t seed = 88172645463325252u;
-static uint64_t next_random(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	return seed ^= seed << 17;
 }
 
 /* The bits of `path` choose the stack. */
@@ -105,10 +76,10 @@ int main(int argc, char **argv)
 		return 2;
 	size_t n = strtoul(argv[2], NULL, 10), places = argc > 3 ? strtoul(argv[3], NULL, 10) : 1;
 	build(argv[1], n, places);
-	double began = wall_ms(), cpu_began = cpu_ms();
+	double began = wall_ms(), cpu_began = cpu_ms(RUSAGE_SELF);
 	int found = __lsan_do_recoverable_leak_check();
 	printf("%-9s %zu lost, %zu places: scan %.1f ms (%.1f ms of processor time)%s\n", argv[1], n, places,
-	       wall_ms() - began, cpu_ms() - cpu_began, found ? "" : ", nothing found");
+	       wall_ms() - began, cpu_ms(RUSAGE_SELF) - cpu_began, found ? "" : ", nothing found");
 	fflush(stdout);
 	_exit(0);
 }

@@ -23,7 +23,7 @@ bench_unwind_LDADD = libcore.la $(LIBUNWIND_LIBS) -lpthread
 endif
 
 # bench/leak builds it twice: with LeakSanitizer, and without it, to run under memsan.
-EXTRA_DIST += bench/leak_heap.c bench/leak_lost.c
+EXTRA_DIST += bench/leak_heap.c bench/leak_lost.c bench/leak_nodes.h
 dist_noinst_SCRIPTS += bench/leak
 
 # Not linked with memsan, like malloc_micro.
