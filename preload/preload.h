@@ -9,6 +9,7 @@
  *   caches.c     memsan_cache_*, memsan_kmalloc ..., pages, shrinkers
  *   views.c      memsan_slabinfo and the other views
  *   api.c        the rest of memsan_*
+ *   sanitizer.c  sanitizer/allocator_interface.h, and where a sanitizer's reports go
  *   hooks.c      what is called after each report
  *   dispatch.c   slab's findings become findings of reports
  *   leak.c       what a leak scan must know of the other detectors

@@ -300,6 +300,10 @@ void report_line(const char *format, ...) __printf_like(1, 2);
 /* Once, single-threaded, before the first line: remembers which file standard error is.  secure (AT_SECURE): no
  * log or report file is ever opened, and only the installed helper is started. */
 void reports_init(bool secure);
+/* The program chooses where reports go from now on: the log PATH.PID, "stderr" (or NULL) or "stdout"; or a descriptor
+ * in place of standard error. */
+void report_set_path(const char *path);
+void report_set_fd(int fd);
 /* Once, at start: when does standard error get colours?  Never in a regular file. */
 enum report_colour { COLOUR_NEVER, COLOUR_TERMINAL, COLOUR_ALWAYS };
 void report_set_colour(enum report_colour colour);

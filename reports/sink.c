@@ -30,6 +30,7 @@
 
 #include "reports/reports_internal.h"
 
+#define FD_STDOUT 1
 #define FD_STDERR 2
 /* memsan's descriptors start above the standard ones. */
 #define FD_LOW 3
@@ -54,6 +55,7 @@ static struct stderr_notes notes_own, notes_guest;
 static int stderr_filtered = -1; /* where reports go under a filter that the program has set */
 static int stderr_kept = -1;     /* a copy of it, while the program exits; written once */
 static struct file_id kept_file;
+static int chosen_fd = -1; /* the program has chosen it for reports, in place of standard error */
 
 /* A log file. state: pid << 32 | suffix << 8 | step.  By the pid a child of fork sees that it has no log. */
 enum log_step { LOG_NONE, LOG_CREATING, LOG_CREATED };
@@ -212,6 +214,8 @@ static int stderr_fd(void)
 {
 	struct stat st;
 
+	if (unlikely(chosen_fd >= 0) && may_stat() && stat_fd(chosen_fd, &st))
+		return chosen_fd;
 	if (os_filter_set())
 		return stderr_filtered == FD_STDERR && may_stat() && !stderr_usable() ? -1 : stderr_filtered;
 	if (stderr_usable())
@@ -520,4 +524,22 @@ void sink_configure(void)
 	log_prefix[0] = 0;
 	if (!sink_secure && options.log_path[0])
 		log_prefix_set(options.log_path);
+}
+
+void report_set_path(const char *path)
+{
+	bool err = !path || str_equal(path, "stderr"), out = path && str_equal(path, "stdout");
+
+	log_prefix[0] = 0;
+	report_set_fd(out ? FD_STDOUT : -1);
+	if (err || out || sink_secure)
+		return;
+	log_prefix_set(path);
+	/* The next report makes the file. */
+	__atomic_store_n(&log_own.state, 0, __ATOMIC_RELEASE);
+}
+
+void report_set_fd(int fd)
+{
+	__atomic_store_n(&chosen_fd, fd == FD_STDERR ? -1 : fd, __ATOMIC_RELAXED);
 }

@@ -77,7 +77,7 @@ MEMSAN_EXPORT void __asan_poison_intra_object_redzone(uintptr_t addr, size_t siz
 MEMSAN_EXPORT void __asan_unpoison_intra_object_redzone(uintptr_t addr, size_t size);
 MEMSAN_EXPORT void __asan_handle_vfork(void *sp);
 
-/* sanitizer/asan_interface.h and common_interface_defs.h (interface.c). */
+/* sanitizer/asan_interface.h and common_interface_defs.h (interface.c, container.c). */
 MEMSAN_EXPORT void __asan_poison_memory_region(void const volatile *addr, size_t size);
 MEMSAN_EXPORT void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 MEMSAN_EXPORT int __asan_address_is_poisoned(void const volatile *addr);
@@ -107,6 +107,17 @@ MEMSAN_EXPORT void __sanitizer_annotate_contiguous_container(const void *beg, co
 MEMSAN_EXPORT int __sanitizer_verify_contiguous_container(const void *beg, const void *mid, const void *end);
 MEMSAN_EXPORT const void *__sanitizer_contiguous_container_find_bad_address(const void *beg, const void *mid,
                                                                             const void *end);
+MEMSAN_EXPORT void __sanitizer_annotate_double_ended_contiguous_container(const void *beg, const void *end,
+                                                                          const void *old_beg, const void *old_end,
+                                                                          const void *new_beg, const void *new_end);
+MEMSAN_EXPORT int __sanitizer_verify_double_ended_contiguous_container(const void *beg, const void *used_beg,
+                                                                       const void *used_end, const void *end);
+MEMSAN_EXPORT const void *__sanitizer_double_ended_contiguous_container_find_bad_address(const void *beg,
+                                                                                         const void *used_beg,
+                                                                                         const void *used_end,
+                                                                                         const void *end);
+MEMSAN_EXPORT void __sanitizer_copy_contiguous_container_annotations(const void *src_beg, const void *src_end,
+                                                                     const void *dst_beg, const void *dst_end);
 MEMSAN_EXPORT void __sanitizer_set_death_callback(void (*callback)(void));
 MEMSAN_EXPORT void __sanitizer_print_stack_trace(void);
 MEMSAN_EXPORT void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* shadow/interface.c - sanitizer/asan_interface.h and the container annotations of common_interface_defs.h, for
- * programs that call ASan's runtime.  Those headers describe the functions; comments here say what memsan does. */
+/* shadow/interface.c - sanitizer/asan_interface.h and a part of common_interface_defs.h, for programs that call ASan's
+ * runtime.  Those headers describe the functions; comments here say what memsan does. */
 #include "shadow/abi.h"
 
 /* ---- poison by hand -------------------------------------------------------------------------- */
@@ -305,71 +305,6 @@ void __sanitizer_print_stack_trace(void)
 		else
 			report_line("    #%zu 0x%lx", i, (unsigned long)pcs[i]);
 	}
-}
-
-/* ---- containers ------------------------------------------------------------------------------ */
-
-/* [beg, mid) is in use, [mid, end) is reserve.  Only granules that belong to the container alone are changed: the last
- * granule may be shared with the bytes behind `end`. */
-static void container_mark(uintptr_t beg, uintptr_t end, uintptr_t mid)
-{
-	uintptr_t last = ALIGN_DOWN(end, SHADOW_GRANULE), from = ALIGN_DOWN(mid, SHADOW_GRANULE);
-	uintptr_t first = ALIGN_UP(beg, SHADOW_GRANULE);
-	/* If all bytes of the last granule behind the end are bad, that granule belongs to the container too. */
-	if (last < end && shadow_find_bad((void *)end, 1) == end)
-		last += SHADOW_GRANULE;
-	if (first >= last)
-		return;
-	if (from > first)
-		shadow_unpoison(first, MIN(from, last) - first);
-	from = MAX(from, first);
-	if (from >= last)
-		return;
-	if (mid > from && mid & GRANULE_MASK) {
-		shadow_set(from, (uint8_t)(mid - from));
-		from += SHADOW_GRANULE;
-	}
-	if (last > from)
-		shadow_poison(from, last - from, SHADOW_CONTAINER);
-}
-
-/* Makes the whole container good again, in its last granule up to `end`, as the allocator left it. */
-static void container_clear(uintptr_t beg, uintptr_t end)
-{
-	uintptr_t first = ALIGN_DOWN(beg, SHADOW_GRANULE);
-	__asan_unpoison_memory_region((void *)first, end - first);
-}
-
-void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid,
-                                               const void *new_mid)
-{
-	uintptr_t b = (uintptr_t)beg, e = (uintptr_t)end, mid = (uintptr_t)new_mid;
-	(void)old_mid;
-	if (b >= e || mid < b || mid > e || !shadow_on || !map_has_shadow(b) || !map_has_shadow(e))
-		return;
-	if (mid == e)
-		container_clear(b, e);
-	else
-		container_mark(b, e, mid);
-}
-
-const void *__sanitizer_contiguous_container_find_bad_address(const void *beg, const void *mid, const void *end)
-{
-	uintptr_t b = (uintptr_t)beg, m = (uintptr_t)mid, e = (uintptr_t)end;
-	if (m > b) {
-		uintptr_t bad = shadow_find_bad(beg, m - b);
-		if (bad)
-			return (const void *)bad;
-	}
-	for (uintptr_t at = m; at < ALIGN_DOWN(e, SHADOW_GRANULE); at++)
-		if (!shadow_find_bad((const void *)at, 1))
-			return (const void *)at;
-	return NULL;
-}
-
-int __sanitizer_verify_contiguous_container(const void *beg, const void *mid, const void *end)
-{
-	return __sanitizer_contiguous_container_find_bad_address(beg, mid, end) == NULL;
 }
 
 /* ---- fibers and unaligned access ------------------------------------------------------------- */

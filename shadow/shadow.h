@@ -20,7 +20,8 @@
  *   abi_access.c   __asan_load*, __asan_store*, __asan_report_*
  *   abi_kernel.c   the other calls that -fsanitize=kernel-address emits
  *   abi_asan.c     the calls that only -fsanitize=address emits
- *   interface.c    sanitizer/asan_interface.h and the container annotations
+ *   interface.c    sanitizer/asan_interface.h
+ *   container.c    annotations of containers: which part of their storage is in use
  *   abi.h, shadow_internal.h    every entry point of instrumented code; what the files of shadow/ share
  */
 #ifndef MEMSAN_SHADOW_H

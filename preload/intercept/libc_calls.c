@@ -12,6 +12,7 @@
 #include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
+#include <libintl.h>
 #include <linux/prctl.h>
 #include <linux/ptrace.h>
 #include <locale.h>
@@ -26,6 +27,7 @@
 #include <regex.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <shadow.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -136,6 +138,105 @@ static size_t call_mount_size(const struct mntent *entry, const char *buffer, in
 	size_t at = (size_t)(entry->mnt_opts - buffer);
 
 	return at < (size_t)n ? at + REAL(strnlen)(entry->mnt_opts, (size_t)n - at) + 1 : 0;
+}
+
+/* ---- how far an entry points into the buffer that it came with -------------------------------- */
+
+struct call_buffer {
+	const char *start;
+	size_t size, reach;
+};
+
+/* n bytes at p; elsewhere than in the buffer they are libc's own. */
+static void reach_to(struct call_buffer *b, const void *p, size_t n)
+{
+	size_t at = (size_t)((const char *)p - b->start);
+
+	if (at < b->size && n <= b->size - at)
+		b->reach = MAX(b->reach, at + n);
+}
+
+static void reach_to_text(struct call_buffer *b, const char *s)
+{
+	size_t at = (size_t)(s - b->start);
+
+	if (at < b->size)
+		reach_to(b, s, MIN(REAL(strnlen)(s, b->size - at) + 1, b->size - at));
+}
+
+/* A list of strings, or of addresses that have `size` bytes each, and NULL behind them. */
+static void reach_to_list(struct call_buffer *b, char **list, size_t size)
+{
+	size_t n = 0;
+
+	if (!list)
+		return;
+	for (; list[n]; n++)
+		if (size)
+			reach_to(b, list[n], size);
+		else
+			reach_to_text(b, list[n]);
+	reach_to(b, list, (n + 1) * sizeof(*list));
+}
+
+static size_t call_passwd_reach(const struct passwd *entry, const char *buffer, size_t n)
+{
+	struct call_buffer b = { buffer, n, 0 };
+
+	reach_to_text(&b, entry->pw_name);
+	reach_to_text(&b, entry->pw_passwd);
+	reach_to_text(&b, entry->pw_gecos);
+	reach_to_text(&b, entry->pw_dir);
+	reach_to_text(&b, entry->pw_shell);
+	return b.reach;
+}
+
+static size_t call_shadow_reach(const struct spwd *entry, const char *buffer, size_t n)
+{
+	struct call_buffer b = { buffer, n, 0 };
+
+	reach_to_text(&b, entry->sp_namp);
+	reach_to_text(&b, entry->sp_pwdp);
+	return b.reach;
+}
+
+static size_t call_group_reach(const struct group *entry, const char *buffer, size_t n)
+{
+	struct call_buffer b = { buffer, n, 0 };
+
+	reach_to_text(&b, entry->gr_name);
+	reach_to_text(&b, entry->gr_passwd);
+	reach_to_list(&b, entry->gr_mem, 0);
+	return b.reach;
+}
+
+static size_t call_host_reach(const struct hostent *entry, const char *buffer, size_t n)
+{
+	struct call_buffer b = { buffer, n, 0 };
+
+	reach_to_text(&b, entry->h_name);
+	reach_to_list(&b, entry->h_aliases, 0);
+	reach_to_list(&b, entry->h_addr_list, (size_t)entry->h_length);
+	return b.reach;
+}
+
+static size_t call_service_reach(const struct servent *entry, const char *buffer, size_t n)
+{
+	struct call_buffer b = { buffer, n, 0 };
+
+	reach_to_text(&b, entry->s_name);
+	reach_to_list(&b, entry->s_aliases, 0);
+	reach_to_text(&b, entry->s_proto);
+	return b.reach;
+}
+
+static size_t call_protocol_reach(const struct protoent *entry, const char *buffer, size_t n)
+{
+	struct call_buffer b = { buffer, n, 0 };
+
+	reach_to_text(&b, entry->p_name);
+	reach_to_list(&b, entry->p_aliases, 0);
+	return b.reach;
 }
 
 /* ---- requests: how much memory each reads or fills ------------------------------------------- */

@@ -153,18 +153,26 @@ REGISTER(register_printf_type, (printf_va_arg_function read), (read))
 
 /* 0: the text is empty, or it did not fit and dst's contents are undefined. */
 INTERCEPT(size_t, strftime, (char *dst, size_t n, const char *format, const struct tm *tm), (dst, n, format, tm),
-          libc_foreign(dst))
+          libc_foreign(dst) && libc_foreign(format) && libc_foreign(tm))
 {
-	size_t ret = REAL(strftime)(dst, n, format, tm);
+	size_t len, ret;
+
+	check_string(format, SIZE_MAX, &len, ENTRY);
+	check_read(tm, sizeof(*tm), ENTRY);
+	ret = REAL(strftime)(dst, n, format, tm);
 	if (ret)
 		check_write(dst, ret + 1, ENTRY);
 	return ret;
 }
 
 INTERCEPT(size_t, wcsftime, (wchar_t *dst, size_t n, const wchar_t *format, const struct tm *tm), (dst, n, format, tm),
-          libc_foreign(dst))
+          libc_foreign(dst) && libc_foreign(format) && libc_foreign(tm))
 {
-	size_t ret = REAL(wcsftime)(dst, n, format, tm);
+	size_t len, ret;
+
+	check_wide_string(format, SIZE_MAX, &len, ENTRY);
+	check_read(tm, sizeof(*tm), ENTRY);
+	ret = REAL(wcsftime)(dst, n, format, tm);
 	if (ret)
 		check_write(dst, (ret + 1) * sizeof(wchar_t), ENTRY);
 	return ret;

@@ -8,6 +8,7 @@
 #include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
+#include <libintl.h>
 #include <locale.h>
 #include <math.h>
 #include <mntent.h>
@@ -22,6 +23,7 @@
 #include <regex.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <shadow.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,6 +107,18 @@ static void *steady(const void *from, size_t n)
 	return p;
 }
 #define number(type, value) steady(&(type){ value }, sizeof(type))
+
+/* n bytes, of which the call uses at least the first `used`. */
+static void *part_used(size_t n, size_t used)
+{
+	char *p = malloc(n);
+
+	memset(p, 0, n);
+	if (++made == short_one)
+		__asan_poison_memory_region(p + used - 1, n - used + 1);
+	return p;
+}
+#define entry_room(n, used) part_used(n, used)
 
 /* A buffer that the call cannot fill on every machine; `answers` tells. */
 #define PAGES (1 << 16)
