@@ -56,12 +56,6 @@ static uint32_t nr_places;
 
 #define PLACE_FRAMES 4u
 
-static uint64_t hash_mix(uint64_t h, uint64_t value)
-{
-	h = (h ^ value) * 0x9e3779b97f4a7c15u;
-	return h ^ h >> 29;
-}
-
 /* Two reports are the same when they have the same kind and the same innermost frames, both of the bug and of the
  * object's allocation.  Leaks are grouped by whole stacks, so all their frames count. */
 static uint64_t record_place(const struct report_record *r)
@@ -319,6 +313,8 @@ static bool report_print(struct report_record *r, struct told *t)
 	size_t len;
 
 	record_complete(r);
+	if (unlikely(options.pinpoint[0]) && pinpoint_leaves_out(r))
+		return false;
 	record_legend(r);
 	record_next_step(r);
 	len = helper_render(r, options.format, report_text, sizeof(report_text), &suppressed);

@@ -77,28 +77,39 @@ static bool program_is_static(const struct report_record *r)
 	return self && r->exe && str_equal(self, report_str(r, r->exe));
 }
 
-/* The options that put a guard page where the damage is. */
-static void put_fence_options(struct fmt_buf *b, const struct report_record *r, const char *mark, const char *between)
-{
-	uint64_t bad = r->bad_addr ? r->bad_addr : r->addr, end = r->obj_addr + r->obj_size;
-
-	fmt_printf(b, "%sfence=all", mark);
-	if (r->kind == REPORT_POISON)
-		return;
-	if (bad < r->obj_addr) {
-		fmt_printf(b, "%s%sfence.side=left", between, mark);
-		return;
-	}
-	fmt_printf(b, "%s%sfence.side=right", between, mark);
-	/* Between the end of the object and the guard page would be a gap. */
-	if (bad + r->access_size <= ALIGN_UP(end, MALLOC_ALIGN) && r->obj_size % MALLOC_ALIGN)
-		fmt_printf(b, "%s%sfence.align=%llu", between, mark,
-		           (unsigned long long)(r->obj_size & (0 - r->obj_size)));
-}
-
 static bool fence_can_find(const struct report_record *r)
 {
 	return r->have_object && r->kind != REPORT_UNALLOCATED && r->obj_size && r->obj_size <= options.fence_max_size;
+}
+
+bool record_fence_choice(const struct report_record *r, struct fence_choice *choice)
+{
+	uint64_t bad = r->bad_addr ? r->bad_addr : r->addr, end = r->obj_addr + r->obj_size;
+
+	*choice = (struct fence_choice){ .side = PINPOINT_ANY_SIDE };
+	if (!fence_can_find(r))
+		return false;
+	if (r->kind == REPORT_POISON)
+		return true;
+	choice->side = bad < r->obj_addr ? PINPOINT_LEFT : PINPOINT_RIGHT;
+	/* Between the end of the object and the guard page would be a gap. */
+	if (choice->side == PINPOINT_RIGHT && bad + r->access_size <= ALIGN_UP(end, MALLOC_ALIGN) &&
+	    r->obj_size % MALLOC_ALIGN)
+		choice->align = (uint32_t)(r->obj_size & (0 - r->obj_size));
+	return true;
+}
+
+/* The options that put a guard page where the damage is. */
+static void put_fence_options(struct fmt_buf *b, const struct report_record *r, const char *mark, const char *between)
+{
+	struct fence_choice choice;
+
+	record_fence_choice(r, &choice);
+	fmt_printf(b, "%sfence=all", mark);
+	if (choice.side != PINPOINT_ANY_SIDE)
+		fmt_printf(b, "%s%sfence.side=%s", between, mark, choice.side == PINPOINT_LEFT ? "left" : "right");
+	if (choice.align)
+		fmt_printf(b, "%s%sfence.align=%u", between, mark, choice.align);
 }
 
 static void put_commands(struct fmt_buf *b, const struct report_record *r)
@@ -122,6 +133,9 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 		put_fence_options(b, r, "-o ", " ");
 		fmt_printf(b, " -- ");
 		put_program(b, r);
+		/* Does the first command, then the second one if the first did not find the write. */
+		fmt_printf(b, "\nmemsan run --pinpoint -- ");
+		put_program(b, r);
 		fmt_printf(b, "\n");
 	}
 	fmt_printf(b, "make clean all CC='memsan-cc cc' CXX='memsan-c++ c++'\n");
@@ -144,6 +158,9 @@ void record_next_step(struct report_record *r)
 			r->next = report_string(r, REPORT_NEXT_TRACKING);
 		return;
 	}
+	/* There, memsan itself goes on to find the write. */
+	if (r->found_at && options.pinpoint[0])
+		return;
 	if (!r->found_at) {
 		r->next = r->have_object ? report_string(r, hint) : 0;
 		return;
@@ -155,9 +172,10 @@ void record_next_step(struct report_record *r)
 	fmt_printf(&b,
 	           "to see the write itself, with its call trace, %s%scompile the program with checks of every store",
 	           program_is_static(r) ? "" : "watch the program, ",
-	           r->have_object && fence_can_find(r) ? "run it with guard pages, or "
-	           : program_is_static(r)              ? ""
-	                                               : "or ");
+	           fence_can_find(r) && !program_is_static(r) ? "run it with guard pages, let memsan try both, or "
+	           : fence_can_find(r)                        ? "run it with guard pages, or "
+	           : program_is_static(r)                     ? ""
+	                                                      : "or ");
 	r->next = report_string(r, text);
 }
 

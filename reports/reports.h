@@ -21,6 +21,7 @@
  *   emit.c              one report at a time: what is printed, and when
  *   helper.c            starts and asks the symbolizer helper
  *   plain.c             prints without the helper
+ *   pinpoint.c          what later runs of the program must know of this one's reports
  *   sink.c              writes the text where reports go
  *   colour.c            the text with the colours of a terminal
  *
@@ -316,6 +317,25 @@ void reports_fork_child(void);
 
 /* The name of the memfd in which `memsan run` counts reports (option notify). */
 #define REPORT_NOTIFY_NAME "memsan-notify"
+
+/* The file of `memsan run --pinpoint` (option pinpoint): a head, then a note of each report of all runs. */
+#define PINPOINT_NAME "memsan-pinpoint"
+#define PINPOINT_MAGIC 0x4e494350u /* "PCIN" */
+#define PINPOINT_NOTES 512u
+struct pinpoint_head {
+	uint32_t magic;
+	uint32_t run; /* 1: all reports are printed; later: only those of writes that were not seen before */
+};
+enum pinpoint_side { PINPOINT_ANY_SIDE, PINPOINT_LEFT, PINPOINT_RIGHT };
+enum pinpoint_what { PINPOINT_FOUND_LATER, PINPOINT_WRITE, PINPOINT_OTHER };
+struct pinpoint_note {
+	uint32_t run, what;   /* enum pinpoint_what */
+	uint64_t object;      /* by its allocation stack, the same in each run; 0: not known */
+	uint64_t place;       /* by the innermost frames and the object */
+	uint32_t fence, side; /* found later: can guard pages find it? enum pinpoint_side */
+	uint32_t align;       /* fence.align, or 0 */
+	uint32_t printed;
+};
 
 /* ---- both halves: the layout ----------------------------------------------------------------- */
 

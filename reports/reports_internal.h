@@ -42,6 +42,14 @@ size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* Removes the text behind `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
 
+/* ---- emit.c ---------------------------------------------------------------------------------- */
+
+static inline uint64_t hash_mix(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 29;
+}
+
 /* ---- api_names.c ----------------------------------------------------------------------------- */
 
 struct report_api_names {
@@ -58,6 +66,18 @@ void record_complete(struct report_record *r);
 
 void record_next_step(struct report_record *r);
 void record_legend(struct report_record *r);
+
+/* Guard pages that would stop the write that did this damage. False: none would. */
+struct fence_choice {
+	uint32_t side;  /* enum pinpoint_side */
+	uint32_t align; /* fence.align; 0: as it is */
+};
+bool record_fence_choice(const struct report_record *r, struct fence_choice *choice);
+
+/* ---- pinpoint.c: after record_complete --------------------------------------------------------- */
+
+/* In a later run of `memsan run --pinpoint`: was this told already, or is it no write? Makes a note of the report. */
+bool pinpoint_leaves_out(const struct report_record *r);
 
 /* ---- colour.c -------------------------------------------------------------------------------- */
 
@@ -77,6 +97,9 @@ void sink_write(const char *text, size_t len);
 void sink_write_report(const char *text, size_t len);
 /* One byte to options.notify. */
 void sink_notify(void);
+/* Opens a memfd of `memsan run`, which it passed as /proc/PID/fd/N, or another file. -1: it is not there, or must not
+ * be opened now. */
+int sink_open_passed(const char *path, const char *name, int flags);
 /* A descriptor >= 2 for the helper's standard error, or -1: there the helper writes a report whose process is gone.
  * The caller closes it when *opened. */
 int sink_borrow(bool *opened);

@@ -448,33 +448,46 @@ void sink_write_report(const char *text, size_t len)
  *
  * A seccomp filter may kill the program for opening a file, so nothing is opened then: the program's life matters more
  * than memsan's exit status, which the program's own exit still sets. */
-static bool is_notify_memfd(int fd)
+static bool is_memfd(int fd, const char *wanted)
 {
-	static const char wanted[] = "/memfd:" REPORT_NOTIFY_NAME " ";
-	char link[32], name[sizeof(wanted)];
+	char link[32], name[64], path[64];
 	struct fmt_buf b;
 	long n;
 
+	fmt_init(&b, path, sizeof(path));
+	fmt_printf(&b, "/memfd:%s ", wanted);
 	fmt_init(&b, link, sizeof(link));
 	fmt_printf(&b, "/proc/self/fd/%d", fd);
 	n = arch_syscall6(SYS_readlink, (long)link, (long)name, sizeof(name) - 1, 0, 0, 0);
-	return n == (long)sizeof(wanted) - 1 && mem_compare(name, wanted, sizeof(wanted) - 1) == 0;
+	name[n > 0 ? n : 0] = '\0';
+	return str_starts(name, path);
+}
+
+int sink_open_passed(const char *path, const char *name, int flags)
+{
+	bool link = str_starts(path, "/proc/");
+	int fd;
+
+	if (sink_secure || !path[0] || os_under_seccomp())
+		return -1;
+	fd = open_high(path, flags | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (link ? 0 : O_NOFOLLOW), 0);
+	if (fd < 0)
+		return -1;
+	if (!link || is_memfd(fd, name))
+		return fd;
+	os_close(fd);
+	return -1;
 }
 
 void sink_notify(void)
 {
-	bool link = str_starts(options.notify, "/proc/");
 	/* The exit status for `memsan run`: only this process knows all of its options. */
 	char status = (char)options.exitcode;
-	int fd;
+	int fd = sink_open_passed(options.notify, REPORT_NOTIFY_NAME, O_WRONLY | O_APPEND);
 
-	if (sink_secure || !options.notify[0] || os_under_seccomp())
-		return;
-	fd = open_high(options.notify, link ? SINK_OPEN_FLAGS & ~O_NOFOLLOW : SINK_OPEN_FLAGS, 0);
 	if (fd < 0)
 		return;
-	if (!link || is_notify_memfd(fd))
-		write_whole(fd, &status, 1);
+	write_whole(fd, &status, 1);
 	os_close(fd);
 }
 

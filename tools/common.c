@@ -4,9 +4,11 @@
 #include "tools/tools.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static int output_error;
@@ -191,6 +193,29 @@ char *tool_read_all(int fd, size_t *len)
 	if (len)
 		*len = n;
 	return text;
+}
+
+bool tool_temporary(char *path, size_t size)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd;
+
+	if (snprintf(path, size, "%s/memsan-XXXXXX", dir && *dir ? dir : "/tmp") >= (int)size)
+		snprintf(path, size, "/tmp/memsan-XXXXXX");
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else
+		tool_say("cannot create %s: %s", path, strerror(errno));
+	return fd >= 0;
+}
+
+double tool_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 int tool_nearest(const char *word, const char *const *names, size_t nr)

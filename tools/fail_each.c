@@ -73,21 +73,6 @@ struct session {
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static bool temporary(char *path, size_t size)
-{
-	const char *dir = getenv("TMPDIR");
-	int fd;
-
-	if (snprintf(path, size, "%s/memsan-fail-XXXXXX", dir && *dir ? dir : "/tmp") >= (int)size)
-		snprintf(path, size, "/tmp/memsan-fail-XXXXXX");
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	else
-		tool_say("cannot create %s: %s", path, strerror(errno));
-	return fd >= 0;
-}
-
 static char *take_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -124,14 +109,6 @@ static int input_prepare(off_t *at)
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static _Noreturn void become(const struct session *s, unsigned long nth)
 {
@@ -173,7 +150,7 @@ static void wait_for(pid_t child, double limit, struct run *r)
 
 static bool run_once(const struct session *s, unsigned long nth, struct run *r)
 {
-	double start = now();
+	double start = tool_clock();
 	pid_t child = fork();
 
 	if (child == 0)
@@ -183,7 +160,7 @@ static bool run_once(const struct session *s, unsigned long nth, struct run *r)
 		return false;
 	}
 	wait_for(child, s->limit, r);
-	r->seconds = now() - start;
+	r->seconds = tool_clock() - start;
 	r->reports = take_file(s->reports);
 	r->log = take_file(s->log);
 	return true;
@@ -471,7 +448,7 @@ int fail_each_run(char **argv, const char *option_text, unsigned exitcode)
 	sigprocmask(SIG_BLOCK, &chld, NULL);
 	sigaction(SIGINT, &act, NULL);
 	s.input = input_prepare(&s.input_at);
-	if (!temporary(s.log, sizeof(s.log)) || !temporary(s.reports, sizeof(s.reports)))
+	if (!tool_temporary(s.log, sizeof(s.log)) || !tool_temporary(s.reports, sizeof(s.reports)))
 		return status;
 	if (run_once(&s, 0, &plain)) {
 		if (WIFEXITED(plain.status) && WEXITSTATUS(plain.status) == EXIT_NOT_FOUND && !*plain.reports) {

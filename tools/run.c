@@ -30,6 +30,7 @@ struct run_plan {
 	char *text;                /* `set` as MEMSAN_OPTIONS will have it: "" or "a=b:c=d" */
 	bool list_options;
 	bool fail_each;
+	bool pinpoint;
 };
 
 static void complain(void *ctx, const char *line)
@@ -137,7 +138,7 @@ static void plan_set_pair(struct run_plan *plan, const char *pair)
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH, OPT_WATCH };
+enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH, OPT_WATCH, OPT_PINPOINT };
 static const struct option long_options[] = {
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "option", required_argument, NULL, 'o' },
@@ -145,6 +146,7 @@ static const struct option long_options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "fail-each", no_argument, NULL, OPT_FAIL_EACH },
 	{ "watch", optional_argument, NULL, OPT_WATCH },
+	{ "pinpoint", no_argument, NULL, OPT_PINPOINT },
 	{ "help-options", no_argument, NULL, OPT_HELP_OPTIONS },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -200,6 +202,9 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 			break;
 		case OPT_FAIL_EACH:
 			plan->fail_each = true;
+			break;
+		case OPT_PINPOINT:
+			plan->pinpoint = true;
 			break;
 		case 'o':
 			plan_set_pair(plan, optarg);
@@ -434,6 +439,7 @@ static int plan_execute(struct run_plan *plan)
 {
 	char *library = find_file(".libs", MEMSAN_LIBDIR, LIBRARY_NAME);
 	struct supervisor supervisor;
+	struct pinpoint pin = { .argv = plan->program, .set = &plan->set };
 	struct target target;
 	bool ready = true;
 
@@ -451,14 +457,21 @@ static int plan_execute(struct run_plan *plan)
 		if (*supervisor.notify_path)
 			plan_set(plan, "notify", strlen("notify"), supervisor.notify_path);
 	}
+	if (plan->pinpoint) {
+		pinpoint_init(&pin, &supervisor);
+		if (*pin.notes_path)
+			plan_set(plan, "pinpoint", strlen("pinpoint"), pin.notes_path);
+	}
 	plan_set_filters(plan);
 	if (target.kind == TARGET_PRELOADABLE || target.kind == TARGET_BLIND)
 		ready = plan_prepare_environment(plan, &target, library);
 	free(library);
 	if (!ready)
 		return EXIT_USAGE;
-	return plan->fail_each ? fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode)
-	                       : supervisor_run(&supervisor, plan->program);
+	if (plan->fail_each)
+		return fail_each_run(plan->program, plan->text, (unsigned)plan->set.exitcode);
+	pin.environment = plan->text;
+	return plan->pinpoint ? pinpoint_run(&pin) : supervisor_run(&supervisor, plan->program);
 }
 
 static int run_main(int argc, char **argv)
@@ -476,6 +489,8 @@ static int run_main(int argc, char **argv)
 		status = tool_finish_output(0);
 	} else if (!status && !plan.program[0]) {
 		status = tool_usage_error("run", "PROG is missing. Usage: memsan run [OPTIONS] [--] PROG [ARGS…]");
+	} else if (!status && plan.fail_each && plan.pinpoint) {
+		status = tool_usage_error("run", "--fail-each and --pinpoint cannot be used together");
 	} else if (!status && plan.report && !plan_make_report_file(&plan)) {
 		status = EXIT_USAGE;
 	} else if (!status) {
@@ -502,6 +517,8 @@ const struct tool_command command_run = {
 		"  --watch[=LIST]           check every load and store of PROG and its own libraries,\n"
 		"                           without a recompile. LIST: all, names of modules (main,\n"
 		"                           libfoo.so), !NAME, explain\n"
+		"  --pinpoint               if a report says only that damage was found afterwards, run PROG\n"
+		"                           again, watched or with guard pages, and report the write itself\n"
 		"  --fail-each              run PROG again and again; the first time its 1st allocation\n"
 		"                           fails, then its 2nd, and so on; list the allocations whose\n"
 		"                           failure makes PROG crash, hang, leak or corrupt memory\n"

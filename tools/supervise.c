@@ -20,6 +20,7 @@
  * gets the signal mask and dispositions that memsan was started with.
  *
  * Once PROG runs, memsan closes every descriptor but the memfd: a pipe that PROG closes must look closed to its reader.
+ * If PROG may run again (pinpoint.c), memsan keeps what that needs, standard error too.
  *
  * Weaknesses accepted: two equal signals within a millisecond, one to the group and one to memsan alone, count as one.
  * Processes that outlive PROG are not waited for; their later reports are printed, but no longer change the exit
@@ -46,11 +47,19 @@ struct watch {
 	pid_t canary; /* 0: there is none, so every signal goes on to PROG, apart from the terminal's */
 	bool stopped; /* as far as waitid told */
 	bool ended;
-	siginfo_t end; /* how it ended */
+	bool interrupted; /* somebody wanted it to end */
+	siginfo_t end;    /* how it ended */
 };
+
+bool supervisor_ends_by(int sig)
+{
+	return sig == SIGINT || sig == SIGTERM || sig == SIGHUP || sig == SIGQUIT;
+}
 
 void supervisor_init(struct supervisor *s)
 {
+	for (size_t i = 0; i < SUPERVISOR_KEEPS; i++)
+		s->keep[i] = -1;
 	s->report_fd = -1;
 	s->notify_fd = memfd_create(REPORT_NOTIFY_NAME, MFD_CLOEXEC);
 	if (s->notify_fd >= 0)
@@ -72,24 +81,24 @@ static int reported_status(const struct supervisor *s)
  * needs no descriptor: a program may be started with a limit of four. */
 static volatile int start_error;
 
-static _Noreturn void become_program(char **argv, const sigset_t *mask, const struct sigaction *sigchld)
+_Noreturn void supervisor_become(const struct supervisor *s, char **argv)
 {
 	/* SIGKILL cannot be passed on, but whoever kills memsan wants to kill the program. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigaction(SIGCHLD, sigchld, NULL);
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigaction(SIGCHLD, &s->sigchld, NULL);
+	sigprocmask(SIG_SETMASK, &s->mask, NULL);
 	execvp(argv[0], argv);
 	start_error = errno;
 	_exit(EXIT_CANNOT_RUN);
 }
 
 /* Returns 0 when the program runs, else the errno of execve or vfork. */
-static int start_program(char **argv, const sigset_t *mask, const struct sigaction *sigchld, pid_t *child)
+static int start_program(const struct supervisor *s, char **argv, pid_t *child)
 {
 	start_error = 0;
 	*child = vfork();
 	if (*child == 0)
-		become_program(argv, mask, sigchld);
+		supervisor_become(s, argv);
 	if (*child < 0)
 		return errno;
 	if (start_error)
@@ -112,26 +121,46 @@ static int exec_failure(const char *program, int error)
 	return EXIT_CANNOT_RUN;
 }
 
-/* Closes all descriptors but these two (-1: none). 0, 1 and 2 become /dev/null, so that no file that is opened later
- * gets these numbers. */
-static void give_up_descriptors(int one, int other)
+static bool is_kept(const struct supervisor *s, int fd)
 {
-	int low = one < other ? one : other, high = one < other ? other : one, null = open("/dev/null", O_RDWR);
+	for (size_t i = 0; i < SUPERVISOR_KEEPS; i++)
+		if (s->keep[i] == fd)
+			return true;
+	return fd >= 0 && (fd == s->notify_fd || fd == s->report_fd);
+}
 
-	if (null < 0 && low != 0 && high != 0) {
+/* The next kept descriptor from `fd` on, or ~0u. */
+static unsigned next_kept(const struct supervisor *s, unsigned fd)
+{
+	unsigned next = ~0u;
+
+	for (size_t i = 0; i < SUPERVISOR_KEEPS + 2; i++) {
+		int kept = i < SUPERVISOR_KEEPS ? s->keep[i] : i == SUPERVISOR_KEEPS ? s->notify_fd : s->report_fd;
+
+		if (kept >= 0 && (unsigned)kept >= fd && (unsigned)kept < next)
+			next = (unsigned)kept;
+	}
+	return next;
+}
+
+/* Closes all descriptors but those kept. 0, 1 and 2 become /dev/null, so that no file that is opened later gets these
+ * numbers. */
+static void give_up_descriptors(const struct supervisor *s)
+{
+	int null = open("/dev/null", O_RDWR);
+	unsigned from = 3, kept;
+
+	if (null < 0 && !is_kept(s, 0)) {
 		close(0); /* there may be room for no other */
 		null = open("/dev/null", O_RDWR);
 	}
 	for (int fd = 0; fd <= 2 && null >= 0; fd++)
-		if (fd != low && fd != high && fd != null)
+		if (!is_kept(s, fd) && fd != null)
 			dup2(null, fd);
-	low = low < 2 ? 2 : low;
-	high = high < low ? low : high;
-	if (low > 3)
-		close_range(3, (unsigned)low - 1, 0);
-	if (high > low + 1)
-		close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-	close_range((unsigned)high + 1, ~0u, 0);
+	for (; (kept = next_kept(s, from)) != ~0u; from = kept + 1)
+		if (kept > from)
+			close_range(from, kept - 1, 0);
+	close_range(from, ~0u, 0);
 }
 
 /* ---- signals --------------------------------------------------------------------------------- */
@@ -212,8 +241,7 @@ static void pass_on(struct watch *w, const siginfo_t *info)
 		kill(w->child, info->si_signo);
 }
 
-/* Stops this process as `sig` does by default; returns when it is continued. */
-static void stop_self(int sig)
+void supervisor_stop_self(int sig)
 {
 	struct sigaction saved, dfl = { .sa_handler = SIG_DFL };
 	sigset_t one, old;
@@ -239,7 +267,7 @@ static void collect_child(struct watch *w)
 		switch (info.si_code) {
 		case CLD_STOPPED:
 			w->stopped = true;
-			stop_self(info.si_status);
+			supervisor_stop_self(info.si_status);
 			break;
 		case CLD_CONTINUED:
 			w->stopped = false;
@@ -267,6 +295,7 @@ static void watch_child(struct watch *w, const sigset_t *all)
 		collect_child(w);
 		if (w->ended)
 			return;
+		w->interrupted |= supervisor_ends_by(info.si_signo);
 		if (info.si_signo != SIGCHLD)
 			pass_on(w, &info);
 	}
@@ -290,29 +319,42 @@ static int die_by(int sig)
 	return 128 + sig; /* not reached: every signal that can end a child can end us */
 }
 
-int supervisor_run(struct supervisor *s, char **argv)
+int supervisor_watch(struct supervisor *s, char **argv)
 {
-	struct sigaction sigchld, dfl = { .sa_handler = SIG_DFL };
+	struct sigaction dfl = { .sa_handler = SIG_DFL };
 	struct watch w = { .child = 0 };
-	sigset_t all, mask;
-	int error, status;
+	sigset_t all;
+	int error;
 
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &mask);
-	sigaction(SIGCHLD, &dfl, &sigchld); /* an ignored SIGCHLD would take the exit status away */
+	sigprocmask(SIG_SETMASK, &all, &s->mask);
+	sigaction(SIGCHLD, &dfl, &s->sigchld); /* an ignored SIGCHLD would take the exit status away */
 	canary_start(&w);
-	error = start_program(argv, &mask, &sigchld, &w.child);
+	error = start_program(s, argv, &w.child);
 	if (error) {
 		canary_end(&w);
 		return exec_failure(argv[0], error);
 	}
-	give_up_descriptors(s->notify_fd, s->report_fd);
+	give_up_descriptors(s);
 	watch_child(&w, &all);
 	canary_end(&w);
-	status = reported_status(s);
+	s->end = w.end;
+	s->interrupted = w.interrupted || (w.end.si_code != CLD_EXITED && supervisor_ends_by(w.end.si_status));
+	return 0;
+}
+
+int supervisor_status(const struct supervisor *s)
+{
+	int status = reported_status(s);
+
 	if (status)
 		return status;
-	if (w.end.si_code != CLD_EXITED)
-		return die_by(w.end.si_status);
-	return w.end.si_status;
+	return s->end.si_code == CLD_EXITED ? s->end.si_status : die_by(s->end.si_status);
+}
+
+int supervisor_run(struct supervisor *s, char **argv)
+{
+	int error = supervisor_watch(s, argv);
+
+	return error ? error : supervisor_status(s);
 }

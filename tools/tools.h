@@ -5,6 +5,7 @@
  *   run.c        memsan run: command line, options, library, environment
  *   target.c     a program before it is started: can memsan see into it?
  *   fail_each.c  memsan run --fail-each
+ *   pinpoint.c   memsan run --pinpoint
  *   supervise.c  the process that memsan run started: signals, exit status
  *   filters.c    does a filter of system calls end processes for memsan's calls?
  *   options.c    memsan options
@@ -35,10 +36,12 @@
 #ifndef MEMSAN_TOOLS_H
 #define MEMSAN_TOOLS_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "lib/lib.h"
 #include "slab/slab.h"
@@ -94,6 +97,9 @@ bool tool_address(const char *text, uint64_t *addr);
 char *tool_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* All bytes of fd up to its end, NUL-terminated; the caller frees them.  len may be NULL. */
 char *tool_read_all(int fd, size_t *len);
+/* Makes an empty file, and puts its name into `path`. False: it cannot be made, and a line was printed. */
+bool tool_temporary(char *path, size_t size);
+double tool_clock(void); /* seconds, for differences */
 /* Keeps the errno of the first write to standard output that failed.  A long output calls it after each piece. */
 void tool_check_output(void);
 /* Flushes standard output and returns `status`. After a failed write (reported, unless the pipe was closed), 0
@@ -154,16 +160,48 @@ unsigned filters_that_refuse(void);
 /* ---- supervise.c ----------------------------------------------------------------------------- */
 
 /* The file through which supervised processes count their reports, and its name for the option `notify`. */
+#define SUPERVISOR_KEEPS 4
 struct supervisor {
 	int notify_fd; /* a memfd to which each report adds a byte, its exit code; -1: there is none */
 	char notify_path[64];
-	int report_fd; /* the FIFO of --report, held open so that its reader sees one end, or -1 */
+	int report_fd;              /* the FIFO of --report, held open so that its reader sees one end, or -1 */
+	int keep[SUPERVISOR_KEEPS]; /* descriptors that a second run needs, or -1 */
+	sigset_t mask;              /* what the program gets */
+	struct sigaction sigchld;
+	siginfo_t end;    /* how the program ended */
+	bool interrupted; /* by somebody who wanted it to end */
 };
 void supervisor_init(struct supervisor *s);
 /* Runs argv[0] in this process's environment.  Returns memsan's exit status, or dies by the signal that the program
  * died by.  After a report in the program or a process that it started, the status is the option exitcode of the
  * process that reported first. */
 int supervisor_run(struct supervisor *s, char **argv);
+/* The same in two steps. After the first, all signals stay blocked. 0, or the exit status when it cannot be started. */
+int supervisor_watch(struct supervisor *s, char **argv);
+int supervisor_status(const struct supervisor *s);
+/* In a child: becomes the program, with the signals that memsan was started with. */
+_Noreturn void supervisor_become(const struct supervisor *s, char **argv);
+/* Stops this process as `sig` does by default; returns when it is continued. */
+void supervisor_stop_self(int sig);
+bool supervisor_ends_by(int sig); /* does this signal ask a program to end? */
+
+/* ---- pinpoint.c ------------------------------------------------------------------------------ */
+
+struct pinpoint {
+	struct supervisor *supervisor;
+	char **argv;
+	const struct memsan_options *set;
+	const char *environment; /* as MEMSAN_OPTIONS has them */
+	int notes;               /* the memfd of struct pinpoint_note; -1: there is none */
+	char notes_path[64];     /* option pinpoint */
+	int input;               /* what the next run reads, from input_at on; -1: nothing */
+	off_t input_at;
+	bool input_lost; /* standard input was something that cannot be read twice */
+	double seconds;  /* how long the first run took */
+};
+void pinpoint_init(struct pinpoint *p, struct supervisor *s);
+/* Runs the program, and again if damage was found afterwards. Returns the exit status of the first run. */
+int pinpoint_run(struct pinpoint *p);
 
 /* ---- fail_each.c ----------------------------------------------------------------------------- */
 

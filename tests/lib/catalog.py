@@ -41,6 +41,7 @@ RUNNERS = {
     "torture": ("torture/run", [], ""),
     "watch": ("watch/run", [], "tests/watch/compare tests/watch/behave tests/watch/copies "
               "tests/watch/step"),
+    "pinpoint": ("watch/pinpoint", [], ""),
     "races": ("races", [], "tests/unit/races"),
     "examples-caches": ("examples-caches", [], ""),
     "examples-shadow": ("examples-shadow", [], "install"),

@@ -42,8 +42,8 @@ int main(void)
 	printf("buffered");
 	kept[0] = malloc(20);
 	kept[1] = malloc(30);
-	kept[0][20] = 1;
-	kept[1][30] = 1;
+	kept[0][20] = 1; /* WRITE */
+	kept[1][30] = 1; /* WRITE */
 	first();
 	second();
 	clean_stack();

@@ -10,7 +10,7 @@ int main(void)
 	char *p;
 	if (posix_memalign((void **)&p, 256, 100)) /* ALLOC */
 		return 1;
-	p[100] = 1;
+	p[100] = 1; /* WRITE */
 	free(p); /* BAD */
 	return 0;
 }

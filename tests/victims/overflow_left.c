@@ -8,7 +8,7 @@
 int main(void)
 {
 	int *p = malloc(64); /* ALLOC */
-	*(volatile int *)(p - 1) = 7;
+	*(volatile int *)(p - 1) = 7; /* WRITE */
 	free(p); /* BAD */
 	return 0;
 }

@@ -12,6 +12,6 @@ char *keep;
 int main(void)
 {
 	keep = malloc(24); /* ALLOC */
-	memset(keep, 'x', 26);
+	memset(keep, 'x', 26); /* WRITE */
 	return 3;
 }

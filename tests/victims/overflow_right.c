@@ -10,7 +10,7 @@
 static void fill(char *p, int n)
 {
 	for (int i = 0; i <= n; i++)
-		p[i] = 'A';
+		p[i] = 'A'; /* WRITE */
 }
 int main(void)
 {

@@ -12,7 +12,7 @@ int main(void)
 
 	for (int i = 0; i < 3; i++)
 		p[i] = malloc(4096);
-	p[1][4296] = 1;
+	p[1][4296] = 1; /* WRITE */
 	for (int i = 0; i < 3; i++)
 		free((void *)p[i]);
 	return 0;

@@ -18,7 +18,7 @@ static void damage(size_t n, int late)
 
 	if (late)
 		free((void *)p);
-	p[late ? 16 : n] = 1;
+	p[late ? 16 : n] = 1; /* WRITE */
 }
 
 int main(void)

@@ -25,7 +25,7 @@ int main(void)
 	int first, second, third;
 	pid_t pid;
 
-	p[20] = 1;
+	p[20] = 1; /* WRITE */
 	if ((pid = fork()) == 0)
 		_exit(0);
 	first = status_of(pid);

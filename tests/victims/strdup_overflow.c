@@ -10,7 +10,7 @@
 int main(void)
 {
 	char *p = strdup("hello");
-	strcat(p, "!!!");
+	strcat(p, "!!!"); /* WRITE */
 	free(p); /* BAD */
 	return 0;
 }

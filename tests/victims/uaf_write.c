@@ -13,7 +13,7 @@ int main(void)
 {
 	struct node *n = malloc(sizeof(*n)); /* ALLOC */
 	n->b = 1;
-	free(n); /* FREE */
-	((volatile struct node *)n)->b = 0x1122334455667788;
+	free(n);                                             /* FREE */
+	((volatile struct node *)n)->b = 0x1122334455667788; /* WRITE */
 	return 0;
 }

@@ -8,9 +8,9 @@
 
 int main(void)
 {
-	char *p = malloc(500); /* ALLOC */
-	free(p);               /* FREE */
-	((volatile char *)p)[499] = 1;
+	char *p = malloc(500);         /* ALLOC */
+	free(p);                       /* FREE */
+	((volatile char *)p)[499] = 1; /* WRITE */
 	for (int i = 0; i < 2000000; i++)
 		free(malloc(500));
 	return 0;

@@ -9,6 +9,6 @@ int main(void)
 {
 	char *volatile p = malloc(8);
 
-	*(volatile int *)(p + 200) = 0x01010101;
+	*(volatile int *)(p + 200) = 0x01010101; /* WRITE */
 	return 0;
 }

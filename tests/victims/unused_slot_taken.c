@@ -15,7 +15,7 @@ static volatile char *volatile p[3000];
 int main(void)
 {
 	p[0] = malloc(100);
-	p[0][20000] = 1;
+	p[0][20000] = 1; /* WRITE */
 	for (int i = 1; i < 3000; i++)
 		p[i] = malloc(100);
 	printf("%d\n", !memsan_check_all || memsan_check_all() == 0);
