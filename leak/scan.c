@@ -193,7 +193,7 @@ static enum report_outcome report_group(const struct leak_group *g)
 	};
 
 	if (!r)
-		return REPORT_REPEATED; /* there is no room for reports: counted there */
+		return REPORT_NONE; /* there is no room for reports: counted there */
 	report_set_leak(r, &leak, g->addr, g->size, g->dump, g->dump_len);
 	r->obj_cache = report_string(r, g->cache);
 	report_add_handle(r, STACK_ALLOC, g->stack, g->thread, g->when);

@@ -399,12 +399,12 @@ const char *meta_name(enum cost_centre centre);
 /* Counters that memsan stat reads out of a live process. It finds them by their magic in libmemsan's data. A copy of
  * the magic may lie elsewhere: in the real counters, `self` is their own address. */
 #define LIVE_COUNTERS_MAGIC "memsan counters" /* 16 bytes with its NUL */
-#define LIVE_COUNTERS_VERSION 2
+#define LIVE_COUNTERS_VERSION 3
 struct live_counters {
 	char magic[16];
 	uint64_t self; /* 0 until live_counters_start */
 	uint32_t version, size;
-	uint64_t reports;
+	uint64_t reports, suppressed;
 	uint64_t fence_slots, fence_live, fence_allocs, fence_frees, fence_bugs, fence_skipped_covered,
 		fence_skipped_capacity;
 	/* Each thread counts its own allocations, in a block: the address of the first block, and the offsets of the

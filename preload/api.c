@@ -52,6 +52,7 @@ MEMSAN_EXPORT int memsan_stat(struct memsan_stats *stats)
 	all.fence_skipped_covered = fence.skipped_covered;
 	all.fence_skipped_capacity = fence.skipped_capacity;
 	all.reports_repeated = report_repeated_count();
+	all.reports_suppressed = report_suppressed_count();
 	mem_copy((char *)stats + sizeof(size_t), (char *)&all + sizeof(size_t),
 	         MIN(size, sizeof(all)) - sizeof(size_t));
 	return 0;

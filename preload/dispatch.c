@@ -93,6 +93,7 @@ void dispatch_finding(const struct slab_finding *s)
 	bool late = found_afterwards(s->kind), in_arena = arena_contains((void *)s->addr);
 	char detail[160];
 	struct fmt_buf b;
+	enum report_outcome outcome;
 	const struct finding f = {
 		.kind = report_kind_of(s),
 		.component = "slab",
@@ -121,7 +122,7 @@ void dispatch_finding(const struct slab_finding *s)
 		return;
 	fmt_init(&b, detail, sizeof(detail));
 	put_detail(&b, s);
-	report_finding(&f);
-	if (s->attack && options.harden_fault == FAULT_PANIC)
+	outcome = report_finding(&f);
+	if (s->attack && options.harden_fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED)
 		report_panic();
 }

@@ -22,6 +22,7 @@ uint32_t runtime_state_now;
 static struct ranked_lock start_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
 
 __attribute__((weak)) extern const char *memsan_default_options(void);
+__attribute__((weak)) extern const char *__asan_default_suppressions(void);
 extern void *__libc_stack_end __attribute__((weak));
 
 /* The environment as the kernel laid it out: argc, argv…, NULL, envp…, NULL.  In a static program __libc_stack_end does
@@ -189,6 +190,15 @@ static void warm_up(void)
 	thread_index();
 }
 
+/* AddressSanitizer asks the program at its start too. The functions for leaks are asked when leaks are reported. */
+static void ask_for_rules(void)
+{
+	const char *text = &__asan_default_suppressions ? __asan_default_suppressions() : NULL;
+
+	if (text)
+		report_add_rules(text);
+}
+
 /* Runs before all other constructors: in the shared library by -z initfirst, in a static program by its priority. */
 __attribute__((constructor(101))) static void runtime_constructor(void)
 {
@@ -196,6 +206,7 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	runtime_ensure();
 	process_init();
 	if (runtime_state_now == RUNTIME_READY) {
+		ask_for_rules();
 		warm_up();
 		leak_control_start();
 	}

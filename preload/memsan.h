@@ -38,6 +38,7 @@ struct memsan_stats {
 	unsigned long long fence_skipped_covered;
 	unsigned long long fence_skipped_capacity; /* not fenced, because the pool was full */
 	unsigned long long reports_repeated;       /* reports like an earlier one, which were not printed */
+	unsigned long long reports_suppressed;     /* which a rule of the user's left out */
 };
 int memsan_stat(struct memsan_stats *stats);
 

@@ -8,7 +8,8 @@
  *          │
  *     report_end ── seen before? ──► counted
  *          │ record_complete (record.c)
- *     helper_render (helper.c) ── none ──► plain_render (plain.c)
+ *     helper_render (helper.c) ── a rule suppresses it ──► counted
+ *          │              └────── no helper ──► plain_render (plain.c)
  *          │
  *     sink_write (sink.c), sink_notify
  *          │ lock released
@@ -41,31 +42,40 @@ static struct report_record record;
 static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 
 /* Atomic: report_count and report_begin read them without the lock. */
-static uint32_t nr_reports, nr_repeated, nr_left_out;
+static uint32_t nr_reports, nr_repeated, nr_left_out, nr_suppressed;
+static uint32_t nr_leaks_suppressed; /* of these; told with the scan */
 /* The access of the latest report.  Atomic words; a thread uses them only when last_tid is its own. */
 static uint64_t last_addr, last_size;
 static uint32_t last_tid, last_fault;
 
 /* ---- repetitions ----------------------------------------------------------------------------- */
 
-/* Hashes of the places already reported: open addressing, 0 is an empty slot, nothing is ever removed.  When the table
- * is three quarters full, new places are not remembered: they may be printed more than once, but none is lost. */
+/* Hashes of places: open addressing, 0 is an empty slot, nothing is ever removed.  When the table is three quarters
+ * full, new places are not remembered: they may be printed more than once, but none is lost. */
 #define PLACES 1024u
-static uint64_t places[PLACES];
-static uint32_t nr_places;
+struct places {
+	uint64_t slots[PLACES];
+	uint32_t nr;
+};
+static struct places reported, suppressed; /* already */
 
 #define PLACE_FRAMES 4u
+
+static uint64_t record_hash(const struct report_record *r)
+{
+	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
+
+	/* What a child that shares this memory reports goes to its own log, and is news in its parent's. */
+	return process_is_this() ? h : hash_mix(h, r->pid);
+}
 
 /* Two reports are the same when they have the same kind and the same innermost frames, both of the bug and of the
  * object's allocation.  Leaks are grouped by whole stacks, so all their frames count. */
 static uint64_t record_place(const struct report_record *r)
 {
-	uint64_t h = hash_mix(0x6d656d73616eu, r->kind);
+	uint64_t h = record_hash(r);
 	bool stacks = false;
 
-	/* What a child that shares this memory reports goes to its own log, and is news in its parent's. */
-	if (!process_is_this())
-		h = hash_mix(h, r->pid);
 	for (uint32_t i = 0; i < r->nr_stacks; i++) {
 		const struct report_stack *s = &r->stacks[i];
 		if (s->role == STACK_FREE)
@@ -81,19 +91,42 @@ static uint64_t record_place(const struct report_record *r)
 	return h ? h : 1;
 }
 
-/* True: the place was there already. */
-static bool place_add(uint64_t place)
+/* Of two reports that are the same as the table has it, a rule may fit one alone: it may name any frame. */
+static uint64_t record_whole(const struct report_record *r)
 {
-	uint32_t i;
+	uint64_t h = hash_mix(record_hash(r), r->found_at != 0);
 
-	for (i = (uint32_t)place % PLACES; places[i]; i = (i + 1) % PLACES)
-		if (places[i] == place)
-			return true;
-	if (nr_places < PLACES / 4 * 3) {
-		places[i] = place;
-		nr_places++;
+	for (uint32_t i = 0; i < r->nr_stacks; i++) {
+		const struct report_stack *s = &r->stacks[i];
+		h = hash_mix(h, s->role);
+		for (uint32_t j = 0; j < s->nr_frames; j++)
+			h = hash_mix(h, s->frames[j].pc);
 	}
-	return false;
+	return h ? h : 1;
+}
+
+static uint32_t place_slot(const struct places *p, uint64_t place)
+{
+	uint32_t i = (uint32_t)place % PLACES;
+
+	while (p->slots[i] && p->slots[i] != place)
+		i = (i + 1) % PLACES;
+	return i;
+}
+
+static bool place_known(const struct places *p, uint64_t place)
+{
+	return p->slots[place_slot(p, place)] == place;
+}
+
+static void place_add(struct places *p, uint64_t place)
+{
+	uint32_t i = place_slot(p, place);
+
+	if (p->slots[i] || p->nr >= PLACES / 4 * 3)
+		return;
+	p->slots[i] = place;
+	p->nr++;
 }
 
 /* Damage that a fork's child inherits is found by parent and child when they end. The first to end prints it; the
@@ -144,6 +177,13 @@ static void signals_restore(uint64_t mask)
 
 /* ---- begin ----------------------------------------------------------------------------------- */
 
+static bool mute; /* written once, at start */
+
+void reports_mute(void)
+{
+	mute = true;
+}
+
 static bool reports_exhausted(void)
 {
 	return options.max_reports && __atomic_load_n(&nr_reports, __ATOMIC_RELAXED) >= options.max_reports;
@@ -175,6 +215,8 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 {
 	uint64_t mask;
 
+	if (mute)
+		return NULL;
 	process_settle();
 	mask = signals_block();
 	if (lock_mine(&report_lock)) {
@@ -233,13 +275,13 @@ void report_set_callback(void (*fn)(const char *text))
 
 static void render_copy(const struct report_record *r, unsigned format, char *to, size_t len)
 {
-	bool suppressed;
+	bool unwanted;
 
 	if (options.format == format) {
 		mem_copy(to, report_text, len + 1);
 		return;
 	}
-	if (!helper_render(r, format, to, REPORT_TEXT_MAX, &suppressed))
+	if (!helper_render(r, format, to, REPORT_TEXT_MAX, &unwanted))
 		plain_render(r, format, to, REPORT_TEXT_MAX);
 }
 
@@ -306,28 +348,30 @@ static bool is_bug(const struct report_record *r)
 	return r->kind != REPORT_REACHABLE;
 }
 
-/* False: a rule suppresses the report. */
-static bool report_print(struct report_record *r, struct told *t)
+/* Makes report_text, and returns its length; 0: a rule suppresses the report, or --pinpoint looks for another one. */
+static size_t report_render(struct report_record *r)
 {
-	bool suppressed;
+	bool unwanted;
 	size_t len;
 
 	record_complete(r);
 	if (unlikely(options.pinpoint[0]) && pinpoint_leaves_out(r))
-		return false;
+		return 0;
 	record_legend(r);
 	record_next_step(r);
-	len = helper_render(r, options.format, report_text, sizeof(report_text), &suppressed);
-	if (suppressed)
-		return false;
-	if (len == 0)
-		len = plain_render(r, options.format, report_text, sizeof(report_text));
+	len = helper_render(r, options.format, report_text, sizeof(report_text), &unwanted);
+	if (unwanted)
+		return 0;
+	return len ? len : plain_render(r, options.format, report_text, sizeof(report_text));
+}
+
+static void report_print(struct report_record *r, size_t len, struct told *t)
+{
 	sink_write_report(report_text, len);
 	if (is_bug(r))
 		sink_notify();
 	view_fill(r, len);
 	told_prepare(t, r, len);
-	return true;
 }
 
 void report_panic(void)
@@ -353,22 +397,53 @@ static void stop_here(void)
 	arch_syscall6(SYS_kill, pid, SIGSTOP, 0, 0, 0, 0);
 }
 
-static enum report_outcome report_emit(struct report_record *r, struct told *t)
+static void note_last(const struct report_record *r)
 {
 	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_fault, r->fault.present, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
-	if (family_told(r)) {
-		__atomic_fetch_add(&nr_reports, 1, __ATOMIC_RELAXED);
-		return REPORT_REPEATED;
+}
+
+static enum report_outcome count_suppressed(const struct report_record *r)
+{
+	if (r->leak_class)
+		__atomic_fetch_add(&nr_leaks_suppressed, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&nr_suppressed, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&live_counters.suppressed, 1, __ATOMIC_RELAXED);
+	return REPORT_SUPPRESSED;
+}
+
+static enum report_outcome count_repeated(uint32_t *counter)
+{
+	__atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+	return REPORT_REPEATED;
+}
+
+static enum report_outcome report_emit(struct report_record *r, struct told *t)
+{
+	/* With rules, another process of the family may have found the same damage and suppressed it. */
+	bool ruled = helper_has_rules();
+	uint64_t place = record_place(r), whole = ruled && !r->leak_class ? record_whole(r) : 0;
+	size_t len;
+
+	note_last(r);
+	if (whole && place_known(&suppressed, whole))
+		return count_suppressed(r);
+	if (!ruled && family_told(r))
+		return count_repeated(&nr_reports);
+	if (place_known(&reported, place))
+		return count_repeated(&nr_repeated);
+	len = report_render(r);
+	if (!len) {
+		if (whole)
+			place_add(&suppressed, whole);
+		return count_suppressed(r);
 	}
-	if (place_add(record_place(r))) {
-		__atomic_fetch_add(&nr_repeated, 1, __ATOMIC_RELAXED);
-		return REPORT_REPEATED;
-	}
-	if (!report_print(r, t))
-		return REPORT_SUPPRESSED;
+	place_add(&reported, place);
+	if (ruled && family_told(r))
+		return count_repeated(&nr_reports);
+	report_print(r, len, t);
 	if (!is_bug(r))
 		return REPORT_PRINTED;
 	__atomic_fetch_add(&live_counters.reports, 1, __ATOMIC_RELAXED);
@@ -458,67 +533,12 @@ enum report_outcome report_end(struct report_record *r)
 
 /* ---- many reports in a row ------------------------------------------------------------------- */
 
-/* The user's rules, and their length.  They come first, so that line numbers are those of the file. */
-static size_t rules_read_file(char *to, size_t size)
-{
-	size_t have = 0;
-	ssize_t n = 1;
-	int fd = os_open(options.suppressions, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-
-	if (fd < 0) {
-		report_line("suppressions: cannot read %.400s (error %d)", options.suppressions, -fd);
-		return 0;
-	}
-	while (have < size && (n = os_read(fd, to + have, size - have)) > 0)
-		have += (size_t)n;
-	os_close(fd);
-	if (have == size)
-		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", options.suppressions,
-		            (unsigned)size);
-	return have;
-}
-
-/* The user's rules, then the program's own. */
-static size_t rules_read(char *to, size_t size, const char *own)
-{
-	size_t have = options.suppressions[0] ? rules_read_file(to, size - 2) : 0;
-
-	if (own && own[0]) {
-		to[have++] = '\n';
-		have += str_copy(to + have, own, size - have);
-	}
-	return have;
-}
-
-/* Prints the helper's messages, line by line. */
-static void tell_lines(char *text, size_t len)
-{
-	for (char *line = text; line < text + len;) {
-		char *end = line;
-		while (end < text + len && *end != '\n')
-			end++;
-		*end = '\0';
-		if (*line)
-			report_line("%s", line);
-		line = end + 1;
-	}
-}
-
-/* The text buffer has two parts: the answer comes into the first, rules go out of the second. */
-#define RULES_AT (sizeof(report_text) - HELPER_RULES_MAX)
-_Static_assert(REPORT_TEXT_MAX >= 2 * HELPER_RULES_MAX, "rules and the answer share the buffer");
-
 void report_session_begin(const char *rules)
 {
 	uint64_t mask = signals_block();
-	size_t len, told;
 
 	lock_acquire(&report_lock);
-	len = rules_read(report_text + RULES_AT, HELPER_RULES_MAX, rules);
-	told = helper_session_begin(report_text + RULES_AT, len, report_text, RULES_AT);
-	tell_lines(report_text, told);
-	if (len && !told)
-		report_line("suppressions: without the symbolizer there are no names to compare with; none is applied");
+	helper_session_begin(rules, report_text, sizeof(report_text));
 	lock_release(&report_lock);
 	signals_restore(mask);
 }
@@ -526,21 +546,74 @@ void report_session_begin(const char *rules)
 void report_session_end(void)
 {
 	uint64_t mask = signals_block();
-	size_t told;
 
 	lock_acquire(&report_lock);
-	told = helper_session_end(report_text, sizeof(report_text));
-	tell_lines(report_text, told);
+	helper_session_end(report_text, sizeof(report_text));
 	lock_release(&report_lock);
 	signals_restore(mask);
 }
 
+/* ---- the user's rules ------------------------------------------------------------------------ */
+
+/* Read at start: later the program may have another root folder, another user, or no file descriptors left. */
+static char *rules; /* HELPER_RULES_MAX bytes, from os_reserve; NULL: there are none */
+static size_t rules_len;
+
+static bool rules_room(void)
+{
+	if (rules)
+		return true;
+	rules = os_reserve(HELPER_RULES_MAX, PAGE_SIZE);
+	if (rules && !os_commit(rules, HELPER_RULES_MAX, false)) {
+		os_release(rules, HELPER_RULES_MAX);
+		rules = NULL;
+	}
+	return rules != NULL;
+}
+
+static void rules_read_file(const char *path)
+{
+	ssize_t n = 1;
+	int fd = os_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+
+	if (fd < 0) {
+		report_line("suppressions: cannot read %.400s (error %d)", path, -fd);
+		return;
+	}
+	while (rules_room() && rules_len < HELPER_RULES_MAX &&
+	       (n = os_read(fd, rules + rules_len, HELPER_RULES_MAX - rules_len)) > 0)
+		rules_len += (size_t)n;
+	os_close(fd);
+	if (rules_len == HELPER_RULES_MAX)
+		report_line("suppressions: %.400s is longer than %u bytes; the rest is ignored", path,
+		            HELPER_RULES_MAX);
+	helper_set_rules(rules, rules_len);
+}
+
+void report_add_rules(const char *text)
+{
+	size_t len = str_length(text);
+
+	if (!len || !rules_room() || HELPER_RULES_MAX - rules_len < 2)
+		return;
+	/* Behind the file, so that the numbers of its lines are right. */
+	if (rules_len)
+		rules[rules_len++] = '\n';
+	len = MIN(len, HELPER_RULES_MAX - rules_len);
+	mem_copy(rules + rules_len, text, len);
+	rules_len += len;
+	helper_set_rules(rules, rules_len);
+}
+
 /* ---- functions by name ----------------------------------------------------------------------- */
 
-/* The question uses the part of the buffer that is for rules. */
+/* The text buffer has two parts: the answer comes into the first, the question goes out of the second. */
+#define QUESTION_AT (sizeof(report_text) - HELPER_RULES_MAX)
+_Static_assert(HELPER_RULES_MAX >= sizeof(struct helper_functions), "the question has room");
+
 static bool functions_ask(const struct module_info *m, const char *pattern, const struct helper_ranges **answer)
 {
-	struct helper_functions *q = (struct helper_functions *)(report_text + RULES_AT);
+	struct helper_functions *q = (struct helper_functions *)(report_text + QUESTION_AT);
 	size_t len;
 
 	mem_set(q, 0, sizeof(*q));
@@ -548,7 +621,7 @@ static bool functions_ask(const struct module_info *m, const char *pattern, cons
 	mem_copy(q->build_id, m->build_id, sizeof(q->build_id));
 	str_copy(q->path, m->path, sizeof(q->path));
 	str_copy(q->pattern, pattern, sizeof(q->pattern));
-	len = helper_functions(q, report_text, RULES_AT);
+	len = helper_functions(q, report_text, QUESTION_AT);
 	*answer = (const struct helper_ranges *)report_text;
 	return len >= sizeof(**answer) && (len - sizeof(**answer)) / sizeof((*answer)->ranges[0]) == (*answer)->nr;
 }
@@ -606,6 +679,11 @@ uint32_t report_repeated_count(void)
 	return __atomic_load_n(&nr_repeated, __ATOMIC_RELAXED);
 }
 
+uint32_t report_suppressed_count(void)
+{
+	return __atomic_load_n(&nr_suppressed, __ATOMIC_RELAXED);
+}
+
 /* The program is about to end: wait for a report that another thread is making. */
 static void reports_settle(void)
 {
@@ -619,31 +697,38 @@ static void reports_settle(void)
 	signals_restore(mask);
 }
 
-/* "2 bugs were reported; one of them was found 2 more times". */
-static void summary_line(uint32_t repeated, uint32_t left_out)
+/* "2 bugs were reported; the same bugs showed 1 more time; 3 reports were suppressed". */
+static void summary_line(uint32_t repeated, uint32_t left_out, uint32_t unwanted)
 {
 	uint32_t nr = report_count();
+	const char *between = "";
 	char line[160];
 	struct fmt_buf b;
 
 	fmt_init(&b, line, sizeof(line));
-	fmt_printf(&b, "%u bug%s reported", nr, nr == 1 ? " was" : "s were");
+	if (nr || repeated || left_out) {
+		fmt_printf(&b, "%u bug%s reported", nr, nr == 1 ? " was" : "s were");
+		between = "; ";
+	}
 	if (repeated)
 		fmt_printf(&b, "; the same bugs showed %u more time%s", repeated, repeated == 1 ? "" : "s");
 	if (left_out)
 		fmt_printf(&b, "; %u further report%s left out", left_out, left_out == 1 ? " was" : "s were");
+	if (unwanted)
+		fmt_printf(&b, "%s%u report%s suppressed", between, unwanted, unwanted == 1 ? " was" : "s were");
 	report_line("%s", line);
 }
 
 void report_summary(void)
 {
-	uint32_t repeated, left_out;
+	uint32_t repeated, left_out, unwanted;
 
 	reports_settle();
 	repeated = report_repeated_count();
 	left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
-	if (repeated || left_out)
-		summary_line(repeated, left_out);
+	unwanted = report_suppressed_count() - __atomic_load_n(&nr_leaks_suppressed, __ATOMIC_RELAXED);
+	if (repeated || left_out || unwanted)
+		summary_line(repeated, left_out, unwanted);
 }
 
 /* With format=json every line of the sinks is a report, so readers need to know only one form.  Messages are for people
@@ -697,14 +782,16 @@ void reports_init(bool secure)
 void reports_configure(void)
 {
 	sink_configure();
+	if (options.suppressions[0])
+		rules_read_file(options.suppressions);
 }
 
 /* The child has made no reports.  It prints a bug again that its parent has printed: the parent's log is another. */
 void reports_fork_child(void)
 {
-	nr_reports = nr_repeated = nr_left_out = 0;
+	nr_reports = nr_repeated = nr_left_out = nr_suppressed = nr_leaks_suppressed = 0;
 	batch_tid = batch_depth = 0;
 	batch_panics = false;
-	mem_set(places, 0, sizeof(places));
-	nr_places = 0;
+	mem_set(&reported, 0, sizeof(reported));
+	mem_set(&suppressed, 0, sizeof(suppressed));
 }

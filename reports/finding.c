@@ -43,7 +43,7 @@ static void put_detail(struct report_record *r, const struct finding *f)
 
 struct told_finding {
 	const struct finding *finding;
-	bool told;
+	enum report_outcome outcome;
 };
 
 static void finding_deep(void *arg)
@@ -54,7 +54,6 @@ static void finding_deep(void *arg)
 
 	if (!r)
 		return;
-	t->told = true;
 	report_set_access(r, f->addr, f->size, f->access);
 	r->bad_addr = f->bad;
 	r->found_at = report_string(r, f->found_at);
@@ -70,15 +69,15 @@ static void finding_deep(void *arg)
 	put_detail(r, f);
 	if (f->memory_lo < f->memory_hi)
 		report_set_memory(r, f->bad ? f->bad : f->addr, f->memory_lo, f->memory_hi);
-	report_end(r);
+	t->outcome = report_end(r);
 }
 
-bool report_finding(const struct finding *f)
+enum report_outcome report_finding(const struct finding *f)
 {
-	struct told_finding t = { f, false };
+	struct told_finding t = { f, REPORT_NONE };
 
 	deep_run(finding_deep, &t);
-	return t.told;
+	return t.outcome;
 }
 
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,

@@ -523,7 +523,8 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 	}
 }
 
-static unsigned asked_format; /* of the report that is asked for; under the report lock */
+/* Of the next request; under the report lock. */
+static unsigned asked_format, asked_flags;
 
 static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t len, bool more, struct talk *t,
                                 struct helper_link *link)
@@ -536,7 +537,7 @@ static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t 
 		.format = asked_format,
 		.timeout_ms = (uint32_t)options.symbolizer_timeout,
 		.more = more,
-		.suggest = options.leak_suggest,
+		.flags = asked_flags,
 	};
 
 	t->part[0] = (const char *)&head;
@@ -594,15 +595,82 @@ static size_t helper_question(enum helper_kind kind, const void *data, size_t le
 	return t.head.length;
 }
 
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+/* Written once, at start. */
+static const char *rules_text;
+static size_t rules_len;
+static bool rules_told; /* mistakes in the rules were told; under the report lock */
+
+void helper_set_rules(const char *text, size_t len)
+{
+	rules_text = text;
+	rules_len = len;
+}
+
+bool helper_has_rules(void)
+{
+	return rules_len != 0;
+}
+
+/* Prints the helper's messages, line by line. */
+static void tell_lines(char *text, size_t len)
+{
+	for (char *line = text; line < text + len;) {
+		char *end = line;
+		while (end < text + len && *end != '\n')
+			end++;
+		*end = '\0';
+		if (*line)
+			report_line("%s", line);
+		line = end + 1;
+	}
+}
+
+static void rules_not_applied(void)
+{
+	if (!rules_told)
+		report_line("suppressions: without the symbolizer there are no names to compare with; none is applied");
+	rules_told = true;
+}
+
+/* False: there was no answer, and the helper has ended. */
+static bool rules_give(struct helper_link *link, const char *text, size_t len, char *buf, size_t size)
+{
+	bool suppressed;
+	size_t told = helper_question(HELPER_RULES, text, len, true, link, buf, size, &suppressed);
+
+	if (told && !rules_told)
+		tell_lines(buf, told);
+	return told != 0;
+}
+
+/* The first of a helper's questions. */
+static bool rules_begin(struct helper_link *link, char *buf, size_t size)
+{
+	if (!rules_len)
+		return true;
+	if (!rules_give(link, rules_text, rules_len, buf, size))
+		return false;
+	rules_told = true;
+	return true;
+}
+
 size_t helper_render(const struct report_record *r, unsigned format, char *buf, size_t size, bool *suppressed)
 {
 	struct helper_link link;
 
-	asked_format = format;
 	*suppressed = false;
+	asked_format = format;
+	asked_flags = options.leak_suggest ? HELPER_SUGGEST : 0;
 	if (session.open)
 		return helper_question(HELPER_REPORT, r, sizeof(*r), true, &session.link, buf, size, suppressed);
-	if (!helper_open(&link, buf, size))
+	if (!helper_open(&link, buf, size)) {
+		if (rules_len)
+			rules_not_applied();
+		return 0;
+	}
+	if (!rules_begin(&link, buf, size))
 		return 0;
 	return helper_question(HELPER_REPORT, r, sizeof(*r), false, &link, buf, size, suppressed);
 }
@@ -620,23 +688,26 @@ size_t helper_functions(const struct helper_functions *question, char *buf, size
 	return helper_question(HELPER_FUNCTIONS, question, sizeof(*question), false, &link, buf, size, &suppressed);
 }
 
-size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t size)
+void helper_session_begin(const char *rules, char *buf, size_t size)
 {
-	bool suppressed;
-
 	session.open = helper_open(&session.link, buf, size);
-	if (!session.open || !len)
-		return 0;
-	return helper_question(HELPER_RULES, rules, len, true, &session.link, buf, size, &suppressed);
+	if (!session.open && (rules_len || (rules && *rules)))
+		rules_not_applied();
+	if (!session.open || !rules_begin(&session.link, buf, size))
+		return;
+	rules = rules ? rules : "";
+	asked_flags = options.suppressions_distribution ? HELPER_SHIPPED : 0;
+	if (*rules || asked_flags)
+		rules_give(&session.link, rules, str_length(rules), buf, size);
+	asked_flags = 0;
 }
 
-size_t helper_session_end(char *buf, size_t size)
+void helper_session_end(char *buf, size_t size)
 {
 	bool suppressed;
 
-	if (!session.open)
-		return 0;
-	return helper_question(HELPER_SUMMARY, "", 0, false, &session.link, buf, size, &suppressed);
+	if (session.open)
+		tell_lines(buf, helper_question(HELPER_SUMMARY, "", 0, false, &session.link, buf, size, &suppressed));
 }
 
 void helper_init(bool secure)

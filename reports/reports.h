@@ -36,6 +36,7 @@
  *   function_match.c    what such a pattern means
  *   insn.c              decodes the instruction of a fault
  *   suppress.c          the reports that the user does not want
+ *   installed.c         where memsan's own files are
  *   deadline.c          how long files may be read
  *   region.c            memory that is freed all at once
  */
@@ -186,8 +187,9 @@ struct finding {
 	void (*fill)(struct report_record *r, const struct finding *f);
 	const void *ctx; /* for fill */
 };
-/* False: no report was made; report_begin says when. */
-bool report_finding(const struct finding *f);
+/* What became of a report; NONE: report_begin says when. */
+enum report_outcome { REPORT_NONE, REPORT_PRINTED, REPORT_REPEATED, REPORT_SUPPRESSED };
+enum report_outcome report_finding(const struct finding *f);
 /* Ends the process with exitcode, or by SIGABRT if that is 0 or with fault=abort. */
 __attribute__((noreturn)) void report_panic(void);
 /* A report that was printed, for debuggers, which read it in the process or in its core file. */
@@ -249,7 +251,6 @@ void report_set_leak(struct report_record *r, const struct report_leak *leak, ui
                      const uint8_t *bytes, size_t len);
 /* Prints the report, or counts it as a repetition.  Releases the report lock.  With fault=panic it does not return,
  * unless the report is suppressed or a batch of this thread is open. */
-enum report_outcome { REPORT_PRINTED, REPORT_REPEATED, REPORT_SUPPRESSED };
 enum report_outcome report_end(struct report_record *r);
 
 /* What one look at the heap finds: between these calls, fault=panic lets this thread make all of its reports, and ends
@@ -258,8 +259,9 @@ enum report_outcome report_end(struct report_record *r);
 void report_batch_begin(void);
 void report_batch_end(void);
 
-/* Many reports in a row.  One helper serves them all, and suppressions (options.suppressions, and `rules`, a text or
- * NULL) apply to them.  At the end one line for each rule says how often it was used.  Reports of other threads may
+/* Many reports of leaks in a row.  One helper serves them all.  Beside the user's rules, which apply to all reports,
+ * those of `rules` (a text, or NULL) apply to them, and those that memsan brings for the distribution's programs.  At
+ * the end one line for each rule says how often it was used.  Reports of other threads may
  * come in between. */
 void report_session_begin(const char *rules);
 void report_session_end(void);
@@ -283,6 +285,11 @@ bool report_was_fault(uintptr_t addr, size_t n);
 bool report_is_mine(void);   /* is this thread in the middle of a report? */
 uint32_t report_count(void); /* reports of this process so far, without repetitions */
 uint32_t report_repeated_count(void);
+uint32_t report_suppressed_count(void); /* left out by rules, each time that they showed */
+/* Once, at start: one more text of rules for reports of all kinds, which stays where it is. */
+void report_add_rules(const char *text);
+/* Before the first report, for a program that is not to be looked at: there will be none. */
+void reports_mute(void);
 /* At exit.  Waits for a report that another thread is making, so that report_count is final.  Then prints one line if
  * reports were repeated or left out. */
 void report_summary(void);
@@ -371,7 +378,7 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 
 #define HELPER_REQUEST_MAGIC 0x5152534du /* "MSRQ" */
 #define HELPER_ANSWER_MAGIC 0x4152534du  /* "MSRA" */
-#define HELPER_WIRE_VERSION 3
+#define HELPER_WIRE_VERSION 4
 #define HELPER_RULES_MAX (128u * 1024)
 
 enum helper_kind {
@@ -381,6 +388,10 @@ enum helper_kind {
 	HELPER_SUMMARY,   /* nothing → which rules were used and which were not */
 	HELPER_FUNCTIONS, /* struct helper_functions → struct helper_ranges */
 };
+enum helper_flags {
+	HELPER_SUGGEST = 1, /* REPORT: append a rule that suppresses the leak to its text */
+	HELPER_SHIPPED = 2, /* RULES: also those for the distribution's programs */
+};
 struct helper_request {
 	uint32_t magic, version;
 	uint32_t kind;       /* enum helper_kind */
@@ -388,7 +399,7 @@ struct helper_request {
 	uint32_t format;     /* enum option_format */
 	uint32_t timeout_ms; /* a later answer is useless */
 	uint32_t more;       /* 1: another request may follow */
-	uint32_t suggest;    /* 1: append a rule that suppresses the leak to its text */
+	uint32_t flags;      /* enum helper_flags */
 };
 /* Where is the code of the functions that a pattern names? */
 struct helper_functions {
@@ -466,21 +477,40 @@ struct suppressions *suppressions_create(void); /* NULL: out of memory */
 void suppressions_destroy(struct suppressions *s);
 /* Adds the rules of a text.  `tell` gets a line for each rule that cannot be used. */
 void suppressions_add(struct suppressions *s, const char *text, void (*tell)(void *ctx, const char *line), void *ctx);
+/* The same for rules that memsan brings; a line about a rule that was used names their file. */
+void suppressions_add_file(struct suppressions *s, const char *path, const char *text,
+                           void (*tell)(void *ctx, const char *line), void *ctx);
+/* Adds the rules for the distribution's own programs (share/memsan/distribution.supp).  own: as for installed_file. */
+void suppressions_add_shipped(struct suppressions *s, const char *own, void (*tell)(void *ctx, const char *line),
+                              void *ctx);
+/* installed.c: the path of a file of memsan's, from malloc; NULL: it is not there.  own: the folder where configure put
+ * the program that asks.  In the build folder the file lies in the folder `built`, else in `installed`. */
+char *installed_file(const char *own, const char *built, const char *installed, const char *name);
+/* Before rules are added: the reports will be those of any tool, so that a rule may begin with any kind. */
+void suppressions_any_kind(struct suppressions *s);
 /* Does a rule suppress this report?  Counts the rule's use. */
 bool suppressions_match(struct suppressions *s, const struct report_record *r, const struct report_symbols *symbols);
 /* Writes a rule in Valgrind's form that fits only reports with this one's stack and class.  Returns its length; 0: the
  * report has no stack. */
 size_t suppressions_suggest(const struct report_record *r, const struct report_symbols *symbols, unsigned number,
                             char *text, size_t size);
-/* As suppressions_match, for a report of another tool.  class NULL: not a leak, so only "report:" rules apply. */
+/* As suppressions_match, for a report of any tool. */
 struct suppress_frame {
 	const char *function, *file, *module;
 	uint32_t line;
 	bool unloaded; /* the module is no longer there */
 };
-bool suppressions_match_frames(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes,
-                               const struct suppress_frame *frames, size_t n);
-/* `tell` gets one line for each rule. */
+#define SUPPRESS_STACKS 3
+struct suppress_report {
+	const char *kind, *class; /* of kinds.def, or the tool's words; or NULL */
+	const char *entry;        /* the function of libc or of the allocator that was called, or NULL */
+	const char *leak;         /* "direct", "possible" …; NULL: not a leak */
+	uint64_t objects, bytes;  /* of a leak */
+	const struct suppress_frame *frames;
+	size_t nr_stacks, ends[SUPPRESS_STACKS]; /* of each stack, in frames; the next begins there */
+};
+bool suppressions_match_report(struct suppressions *s, const struct suppress_report *r);
+/* `tell` gets one line for each rule of the user's, and for each other that was used. */
 void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, const char *line), void *ctx);
 
 #endif

@@ -112,11 +112,14 @@ void helper_init(bool secure);
 size_t helper_render(const struct report_record *r, unsigned format, char *buf, size_t size, bool *suppressed);
 /* Writes a struct helper_ranges to buf and returns its size; 0: no answer. */
 size_t helper_functions(const struct helper_functions *question, char *buf, size_t size);
-/* Starts one helper for all reports from now on, and gives it the rules, if any.  Writes the helper's messages about
- * them to buf and returns their length. */
-size_t helper_session_begin(const char *rules, size_t len, char *buf, size_t size);
-/* Ends the helper.  Writes its messages about the use of the rules to buf and returns their length. */
-size_t helper_session_end(char *buf, size_t size);
+/* Once: every helper gets these rules before its first report.  The text stays where it is. */
+void helper_set_rules(const char *text, size_t len);
+bool helper_has_rules(void);
+/* Starts one helper for all leaks from now on, and gives it these rules too (a text or NULL).  Like the end, uses buf
+ * for the helper's messages, and prints them. */
+void helper_session_begin(const char *rules, char *buf, size_t size);
+/* Prints what the helper says about the use of the rules, and ends it. */
+void helper_session_end(char *buf, size_t size);
 
 /* ---- plain.c: a report without the helper ---------------------------------------------------- */
 

@@ -289,14 +289,16 @@ static uint32_t *first_word(void)
 	return (uint32_t *)&first_report; /* little-endian */
 }
 
-static void first_is_told(void)
+/* A report that a rule suppresses was none: the next bad access may be the first. */
+static void first_is_over(bool suppressed)
 {
-	__atomic_store_n(&first_report, FIRST_TOLD, __ATOMIC_RELEASE);
+	__atomic_store_n(&first_report, suppressed ? 0 : FIRST_TOLD, __ATOMIC_RELEASE);
 	arch_syscall6(SYS_futex, (long)first_word(), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
 }
 
-/* This thread is about to end the process.  Another one may still be making the first report. */
-static void first_wait(void)
+/* This thread is about to end the process.  Another one may still be making the first report.  True: a rule suppressed
+ * that report, so this thread's may be the first. */
+static bool first_wait(void)
 {
 	uint64_t teller = __atomic_load_n(&first_report, __ATOMIC_ACQUIRE);
 
@@ -306,12 +308,14 @@ static void first_wait(void)
 		              0, 0);
 		teller = __atomic_load_n(&first_report, __ATOMIC_ACQUIRE);
 	}
+	return !teller && !slab_is_inside();
 }
 
-static void tell(const struct shadow_access *a)
+static enum report_outcome tell(const struct shadow_access *a)
 {
 	struct shadow_facts facts;
 	struct slab_object object;
+	enum report_outcome outcome;
 	const struct bad_access ctx = { .access = a, .facts = &facts };
 	struct finding f = {
 		.component = "shadow",
@@ -328,9 +332,10 @@ static void tell(const struct shadow_access *a)
 	gather_facts(&facts, a->bad, &object);
 	f.kind = shadow_classify(&facts);
 	f.object = facts.have_object ? &object : NULL;
-	if (!report_finding(&f))
-		return;
-	remember_write(a, &facts);
+	outcome = report_finding(&f);
+	if (outcome != REPORT_NONE)
+		remember_write(a, &facts);
+	return outcome;
 }
 
 static uintptr_t find_next_bad(const struct shadow_access *a)
@@ -343,7 +348,8 @@ static uintptr_t find_next_bad(const struct shadow_access *a)
 void shadow_report(const struct shadow_access *a)
 {
 	struct shadow_access access = *a;
-	bool told;
+	enum report_outcome outcome = REPORT_NONE;
+	bool told, panics = a->fatal || options.shadow_fault == FAULT_PANIC;
 
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
@@ -354,15 +360,17 @@ void shadow_report(const struct shadow_access *a)
 	if (!access.bad)
 		return;
 	/* In a signal handler that interrupted the runtime, a report would wait for locks of the interrupted code. */
-	told = !slab_is_inside() && may_report();
+	while (!(told = !slab_is_inside() && may_report()) && panics && first_wait())
+		;
 	if (told) {
-		tell(&access);
-		first_is_told();
+		outcome = tell(&access);
+		first_is_over(outcome == REPORT_SUPPRESSED);
 	}
-	if (access.fatal || options.shadow_fault == FAULT_PANIC) {
-		first_wait();
+	if (access.fatal && outcome == REPORT_SUPPRESSED)
+		report_line("the code of a suppressed report cannot go on: it was compiled without "
+		            "-fsanitize-recover=address");
+	if (access.fatal || (panics && outcome != REPORT_SUPPRESSED))
 		die();
-	}
 	if (told)
 		open_guards(&access);
 }

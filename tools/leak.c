@@ -240,13 +240,12 @@ static void say_line(void *ctx, const char *line)
 	tool_say("%s", line);
 }
 
-static struct suppressions *read_suppressions(const char *path)
+static void read_suppressions(struct suppressions *s, const char *path)
 {
-	struct suppressions *s = suppressions_create();
 	char *text = tool_alloc(HELPER_RULES_MAX + 1);
 	FILE *f = fopen(path, "r");
 
-	if (!f || !s) {
+	if (!f) {
 		tool_say("cannot read %s: %s", path, strerror(errno));
 		exit(EXIT_USAGE);
 	}
@@ -254,7 +253,6 @@ static struct suppressions *read_suppressions(const char *path)
 	fclose(f);
 	suppressions_add(s, text, say_line, NULL);
 	free(text);
-	return s;
 }
 
 struct printed {
@@ -321,10 +319,14 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 static int report(struct leak_job *j)
 {
 	const struct leak_groups *g = j->grouper.groups;
-	struct suppressions *rules = j->suppressions ? read_suppressions(j->suppressions) : NULL;
+	struct suppressions *rules = suppressions_create();
 	struct symbolizer *sym = symbolizer_create(0);
 	struct printed p = { 0, 0, 0, NULL, 0 };
 
+	if (rules && j->suppressions)
+		read_suppressions(rules, j->suppressions);
+	if (rules && !j->suggest)
+		suppressions_add_shipped(rules, MEMSAN_BINDIR, say_line, NULL);
 	j->unseen = image_unseen(&j->image);
 	image_say_missing(&j->image);
 	if (j->unseen)

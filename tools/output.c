@@ -62,8 +62,8 @@ bool output_suppressions(struct output *o, const char *path)
 		return false;
 	}
 	fclose(in);
-	if (!o->rules)
-		o->rules = suppressions_create();
+	if (!o->rules && (o->rules = suppressions_create()) != NULL)
+		suppressions_any_kind(o->rules);
 	if (o->rules && n > 0)
 		suppressions_add(o->rules, text, tell, (void *)path);
 	free(text);

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "lib/lib.h"
+#include "reports/reports.h"
 #include "slab/slab.h"
 #include "tools/tools.h"
 
@@ -268,63 +269,9 @@ static bool plan_make_report_file(struct run_plan *plan)
 
 /* ---- the library ----------------------------------------------------------------------------- */
 
-/* The relative path from one absolute folder to another, as "../lib", without the part that they share. */
-static char *relative_way(const char *from, const char *to)
-{
-	size_t shared = 0;
-	char *way = tool_format("%s", ""), *longer;
-
-	for (size_t i = 0; from[i] == to[i]; i++) {
-		if (from[i] == '/' || !from[i])
-			shared = i;
-		if (!from[i])
-			break;
-	}
-	for (const char *p = from + shared; *p; p++) {
-		if (*p == '/' && p[1] && p[1] != '/') {
-			longer = tool_format("%s../", way);
-			free(way);
-			way = longer;
-		}
-	}
-	to += shared + strspn(to + shared, "/");
-	longer = tool_format("%s%s", way, to);
-	free(way);
-	return longer;
-}
-
-/* A file that belongs to the command in `dir`. In a build folder, it lies in the folder `built`. In an installation,
- * it lies in the folder `installed`, but the installation may have been moved as a whole.  NULL: it is not there. */
-static char *file_beside(const char *dir, const char *built, const char *installed, const char *name)
-{
-	char *mark = tool_format("%s/libmemsan.la", dir);
-	char *way = relative_way(MEMSAN_BINDIR, installed);
-	char *path = tool_format("%s/%s/%s", dir, access(mark, F_OK) == 0 ? built : way, name);
-	char *whole = realpath(path, NULL);
-
-	free(mark);
-	free(way);
-	free(path);
-	return whole;
-}
-
-/* Finds a file beside the command, else where configure put it; NULL: it is in neither place. */
 static char *find_file(const char *built, const char *installed, const char *name)
 {
-	char dir[4096], *path, *found = NULL;
-	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir) - 1);
-
-	if (n > 0) {
-		dir[n] = '\0';
-		*strrchr(dir, '/') = '\0';
-		found = file_beside(dir, built, installed, name);
-	}
-	if (found)
-		return found;
-	path = tool_format("%s/%s", installed, name);
-	found = realpath(path, NULL);
-	free(path);
-	return found;
+	return installed_file(MEMSAN_BINDIR, built, installed, name);
 }
 
 /* A static program has no helper beside its library, so it is told where the helper is. */

@@ -86,6 +86,7 @@ static void sum_threads(int mem, const struct live_counters *c, uint64_t *allocs
 static void print_counters(const struct live_counters *c, uint64_t allocs, uint64_t frees)
 {
 	printf("reports                      %" PRIu64 "\n", c->reports);
+	printf("suppressed reports           %" PRIu64 "\n", c->suppressed);
 	printf("allocations                  %" PRIu64 "\n", allocs);
 	printf("frees                        %" PRIu64 "\n", frees);
 	printf("fenced objects now           %" PRIu64 " of %" PRIu64 " slots\n", c->fence_live, c->fence_slots);

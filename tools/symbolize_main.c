@@ -116,7 +116,7 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
 	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
-	if (request->suggest && !s->suppressed && request->format != FORMAT_JSON &&
+	if (request->flags & HELPER_SUGGEST && !s->suppressed && request->format != FORMAT_JSON &&
 	    s->record.kind == REPORT_UNREFERENCED)
 		suggest(s, &symbols);
 	return true;
@@ -131,6 +131,8 @@ static bool take_rules(struct session *s, const struct helper_request *request)
 	if (!s->rules)
 		return false;
 	suppressions_add(s->rules, s->payload, say, s);
+	if (request->flags & HELPER_SHIPPED)
+		suppressions_add_shipped(s->rules, MEMSAN_LIBEXECDIR, say, s);
 	say(s, "");
 	return true;
 }

@@ -28,8 +28,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(text, data, size);
 	text[size] = '\0';
 	suppressions_add(s, text, tell, &told);
-	suppressions_match_frames(s, "direct", 1, 10, frames, sizeof(frames) / sizeof(frames[0]));
-	suppressions_match_frames(s, NULL, 0, 0, frames, sizeof(frames) / sizeof(frames[0]));
+	for (unsigned kind = 0; kind < REPORT_KIND_NR; kind++) {
+		const struct suppress_report r = { .kind = report_kind_name(kind),
+			                           .class = report_kind_class(kind),
+			                           .entry = kind % 3 ? NULL : "strcpy",
+			                           .leak = kind % 2 ? NULL : "direct",
+			                           .objects = 1,
+			                           .bytes = 10,
+			                           .frames = frames,
+			                           .nr_stacks = 2,
+			                           .ends = { 3, sizeof(frames) / sizeof(frames[0]) } };
+
+		suppressions_match_report(s, &r);
+	}
 	suppressions_summary(s, tell, &told);
 	suppressions_destroy(s);
 	free(text);

@@ -25,6 +25,22 @@ static const struct report_symbol *frame(void *ctx, const struct report_record *
 
 static const struct report_symbols symbols = { .frame = frame };
 
+/* A report with one stack. */
+static bool frames_match(struct suppressions *s, const char *class, uint64_t objects, uint64_t bytes,
+                         const struct suppress_frame *frames, size_t n)
+{
+	const struct suppress_report r = { .kind = class ? "unreferenced-object" : "double-free",
+		                           .class = class ? "leak" : "double-free",
+		                           .leak = class,
+		                           .objects = objects,
+		                           .bytes = bytes,
+		                           .frames = frames,
+		                           .nr_stacks = 1,
+		                           .ends = { n } };
+
+	return suppressions_match_report(s, &r);
+}
+
 static void tell(void *ctx, const char *line)
 {
 	(void)ctx;
@@ -37,6 +53,7 @@ static void make_record(const char *class)
 	memset(&record, 0, sizeof(record));
 	strcpy(record.strings + 1, class);
 	strcpy(record.strings + 20, "/usr/lib/libmake.so.1");
+	record.kind = REPORT_UNREFERENCED;
 	record.leak_class = 1;
 	record.leak_count = 3;
 	record.leak_bytes = 96;
@@ -109,10 +126,10 @@ static void test_unknown_module(void **state)
 
 	(void)state;
 	suppressions_add(s, "leak:^<unknown module>$", tell, NULL);
-	assert_true(suppressions_match_frames(s, "direct", 1, 1, &jit, 1));
-	assert_true(suppressions_match_frames(s, "direct", 1, 1, &gone, 1));
-	assert_false(suppressions_match_frames(s, "direct", 1, 1, &kernel, 1));
-	assert_false(suppressions_match_frames(s, "direct", 1, 1, &loaded, 1));
+	assert_true(frames_match(s, "direct", 1, 1, &jit, 1));
+	assert_true(frames_match(s, "direct", 1, 1, &gone, 1));
+	assert_false(frames_match(s, "direct", 1, 1, &kernel, 1));
+	assert_false(frames_match(s, "direct", 1, 1, &loaded, 1));
 	suppressions_destroy(s);
 }
 
@@ -158,7 +175,7 @@ static bool matches_report(const char *text, const char *class)
 
 	told[0] = 0;
 	suppressions_add(s, text, tell, NULL);
-	found = suppressions_match_frames(s, class, 1, 8, frames, 2);
+	found = frames_match(s, class, 1, 8, frames, 2);
 	suppressions_destroy(s);
 	return found;
 }
@@ -173,6 +190,88 @@ static void test_reports_that_are_no_leaks(void **state)
 	assert_true(matches_report("only:other", "direct") && !matches_report("only:other", NULL));
 	assert_false(matches_report("only:inner", NULL) || matches_report("{\nn\nMemcheck:Leak\nfun:inner\n}", NULL));
 	assert_true(matches_report("only:other\nreport:inner", NULL));
+}
+
+/* Kinds, classes, Valgrind's kinds, called functions, and how deep a pattern is looked for. */
+static void test_kinds(void **state)
+{
+	static const struct suppress_frame frames[] = { { "drop", "/src/a.c", "/bin/prog", 3, false },
+		                                        { "main", "/src/a.c", "/bin/prog", 9, false },
+		                                        { "make", "/src/b.c", "/lib/x.so", 4, false },
+		                                        { "main", "/src/a.c", "/bin/prog", 8, false } };
+	static const struct {
+		const char *kind, *class, *entry, *text;
+		bool found;
+	} cases[] = {
+		{ "double-free", "double-free", "free", "double-free:drop", true },
+		{ "double-free", "double-free", "free", "double_free:make", true },
+		{ "double-free", "double-free", "free", "double-free@1:make", true },
+		{ "double-free", "double-free", "free", "double-free@1:main", false },
+		{ "double-free", "double-free", "free", "double-free@2:main", true },
+		{ "double-free", "double-free", "free", "double-free@0:drop", false },
+		{ "double-free", "double-free", "free", "double-free@:drop", false },
+		{ "double-free", "double-free", "free", "double-free@1x:drop", false },
+		{ "double-free", "double-free", "free", "invalid-free:drop", false },
+		{ "double-free", "double-free", "free", "interceptor_name:free", false },
+		{ "double-free", "double-free", "free", "{\nn\nMemcheck:Free\nfun:free\nfun:drop\n}", true },
+		{ "double-free", "double-free", "free", "{\nn\nMemcheck:Free\nfun:malloc\nfun:drop\n}", false },
+		{ "double-free", "double-free", "free", "{\nn\nMemcheck:Free\nfun:drop\nfun:make\n}", false },
+		{ "double-free", "double-free", "free", "{\nn\nMemcheck:Free\nfun:make\nfun:main\n}", true },
+		{ "double-free", "double-free", "free", "{\nn\nMemcheck:Addr4\nfun:drop\n}", false },
+		{ "double-free", "double-free", "free", "{\nn\nMemsan:double-free\nfun:drop\n}", true },
+		{ "double-free", "double-free", "free", "{\nn\nMemsan:double-fre\nfun:drop\n}", false },
+		{ "double-free", "double-free", "free", "{\nn\nMemcheck:Leak\nfun:drop\n}", false },
+		{ "slab-out-of-bounds", "out-of-bounds", "strcpy", "interceptor_name:^strcpy$", true },
+		{ "slab-out-of-bounds", "out-of-bounds", "strcpy", "interceptor_name:drop", false },
+		{ "slab-out-of-bounds", "out-of-bounds", "strcpy", "interceptor_via_lib:drop", false },
+		{ "slab-out-of-bounds", "out-of-bounds", "strcpy", "interceptor_via_lib:x.so", true },
+		{ "slab-out-of-bounds", "out-of-bounds", NULL, "interceptor_via_fun:drop", false },
+		{ "slab-out-of-bounds", "out-of-bounds", "strcpy", "{\nn\nMemcheck:Addr1\nfun:str*\nfun:drop\n}",
+		  true },
+		{ "slab-out-of-bounds", "out-of-bounds", NULL, "out-of-bounds:drop", true },
+		{ "slab-out-of-bounds", "out-of-bounds", NULL, "out-of-boundz:drop", false },
+		{ "param-overlap", "bad-parameter", "memcpy", "{\nn\nMemcheck:Overlap\nfun:memcpy*\nfun:drop\n}",
+		  true },
+		{ "bad-jump", "bad-jump", NULL, "{\nn\nMemcheck:Jump\nfun:drop\n}", true },
+		{ "objects-remaining", "leak", "memsan_cache_destroy", "leak:make", true },
+		{ "objects-remaining", "leak", "memsan_cache_destroy", "only:nobody", false },
+		{ "invalid-read", NULL, NULL, "report:drop", true },
+		{ "invalid-read", NULL, NULL, "invalid-read:drop", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct suppressions *s = suppressions_create();
+		const struct suppress_report r = { .kind = cases[i].kind,
+			                           .class = cases[i].class,
+			                           .entry = cases[i].entry,
+			                           .frames = frames,
+			                           .nr_stacks = 2,
+			                           .ends = { 2, 4 } };
+
+		suppressions_add(s, cases[i].text, tell, NULL);
+		if (suppressions_match_report(s, &r) != cases[i].found)
+			fail_msg("%s, %s: expected %d", cases[i].kind, cases[i].text, cases[i].found);
+		suppressions_destroy(s);
+	}
+}
+
+/* Rules for the reports of any tool. */
+static void test_any_kind(void **state)
+{
+	static const struct suppress_frame frame = { "drop", "/src/a.c", "/bin/prog", 3, false };
+	const struct suppress_report r = { .kind = "invalid-read", .frames = &frame, .nr_stacks = 1, .ends = { 1 } },
+				     bare = { .kind = "invalid-read" };
+	struct suppressions *s = suppressions_create();
+
+	(void)state;
+	suppressions_any_kind(s);
+	suppressions_add(s, "invalid_read:drop", tell, NULL);
+	assert_true(suppressions_match_report(s, &r));
+	assert_false(suppressions_match_report(s, &bare));
+	suppressions_add(s, "invalid-read:*", tell, NULL);
+	assert_true(suppressions_match_report(s, &bare));
+	suppressions_destroy(s);
 }
 
 static void test_counts(void **state)
@@ -353,6 +452,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),  cmocka_unit_test(test_unknown_module),
 		cmocka_unit_test(test_blocks), cmocka_unit_test(test_reports_that_are_no_leaks),
+		cmocka_unit_test(test_kinds),  cmocka_unit_test(test_any_kind),
 		cmocka_unit_test(test_counts), cmocka_unit_test(test_hostile),
 	};
 
