@@ -350,6 +350,11 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 	return false;
 }
 
+bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
+{
+	return decode_in_kernel(r->detector) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
+}
+
 /* Allocators that programs write: the leak is their caller's. */
 static bool is_wrapper(const struct decode_frame *f)
 {

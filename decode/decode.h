@@ -187,6 +187,8 @@ const struct decode_frame *decode_record_location(const struct decode_record *r)
 /* Does the function, in a report of that detector, belong to a detector or an allocator, or does it only act for its
  * caller (memcpy, dump_stack)? */
 bool decode_function_is_plumbing(const char *detector, const char *function);
+/* The same for a frame: code of the C++ and Rust libraries (std::…) acts for its caller, too. */
+bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f);
 /* A sentence about the kind of bug. */
 const char *decode_record_sentence(const struct decode_record *r);
 /* Memory that the program can still reach: no leak, in spite of Valgrind's list. */

@@ -60,19 +60,38 @@ static void put_fact(FILE *out, const char *name, const char *value)
 
 /* ---- head of a report ------------------------------------------------------------------------ */
 
+/* The frame's name in the flame graph; NULL: it is folded.  What called main is left out, and frames of std:: that
+ * follow each other are one. */
+static const char *flame_name(const struct decode_record *r, const struct decode_stack *s, size_t i, bool *in_program)
+{
+	const struct decode_frame *f = &s->frames[i], *outer = i + 1 < s->nr ? f + 1 : NULL;
+	bool start = decode_frame_is_start(r, f);
+
+	if (start && !*in_program && (!f->function || strcmp(f->function, "main") != 0))
+		return NULL;
+	*in_program = true;
+	if (!decode_frame_is_plumbing(r, f))
+		return f->function ? f->function : f->module ? f->module : "?";
+	return outer && decode_frame_is_plumbing(r, outer) ? NULL : "std and allocators";
+}
+
 /* Outermost first, for the flame graph. */
 static void put_leak_stack(FILE *out, const struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r);
+	bool in_program = false, any = false;
 
 	fprintf(out, " data-bytes=\"%" PRIu64 "\" data-stack=\"", r->leak.bytes * (r->count ? r->count : 1));
 	if (!s || !s->nr)
 		fputs("(no stack)", out);
 	for (size_t i = s ? s->nr : 0; i-- > 0;) {
-		const struct decode_frame *f = &s->frames[i];
-		decode_put_xml(out, f->function ? f->function : f->module ? f->module : "?");
-		if (i)
-			fputs("&#10;", out);
+		const char *name = flame_name(r, s, i, &in_program);
+
+		if (!name)
+			continue;
+		fputs(any ? "&#10;" : "", out);
+		decode_put_xml(out, name);
+		any = true;
 	}
 	putc('"', out);
 }

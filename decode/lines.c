@@ -289,7 +289,7 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	if (o->form == FORM_SLUB && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE &&
 	    decode_frame_kernel(r, NULL, t))
 		o->stack->nr = 0;
-	if (*t == '(' && strstr(t, "frames"))
+	if (*t == '(' && (strstr(t, "frames") || strstr(t, " times more)")))
 		return true;
 	return decode_frame_kernel(r, o->stack, t);
 }

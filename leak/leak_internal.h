@@ -282,9 +282,9 @@ void speculate_undo(struct leak_scan *s);
 
 /* ---- roots.c --------------------------------------------------------------------------------- */
 
-/* In the program, before a scan: is there shared memory that the copy must read while the program stands still? */
+/* In the program, before a scan: must the copy read memory while the program stands still? */
 bool leak_roots_prepare(void);
-/* In the copy, before all else: opens what only this process may open, and copies shared memory. */
+/* In the copy, before all else: opens what only this process may open, and copies shared memory and what it lacks. */
 void leak_roots_begin(uint32_t *copied);
 void leak_roots_end(void); /* in the program, after the scan */
 /* mem_view.read_forced of the process that scans. */

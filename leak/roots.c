@@ -37,6 +37,11 @@
  * tables may forget a page (MADV_PAGEOUT, MADV_DONTNEED, a new mapping), so that all pages are read that exist.
  * Devices are never read: a register may change when it is looked at.  The rings of io_uring are memory.
  *
+ * Memory that the copy lacks.  A copied process does not have the mappings that the program marked MADV_DONTFORK (V8
+ * marks its whole heap, ibv_fork_init the buffers of a network card), and has zeros where the program said
+ * MADV_WIPEONFORK.  The copy finds them beside the program's list of mappings, and reads them as it reads shared
+ * memory. All of their words are roots, also in objects.
+ *
  * Accepted weakness: pointers that only another process, a device, the kernel or a swapped-out page of shared memory
  * holds are not seen, nor those behind minor faults of a userfaultfd; a scan from outside sees only pages that the
  * program has mapped.  (The program can register such areas.) */
@@ -49,7 +54,8 @@
 #define PAGEMAP_FILE ((uint64_t)1 << 61)
 #define PAGEMAP_GUARD ((uint64_t)1 << 58)
 #define CLOSED_MAX ((uint64_t)4 << 30) /* larger closed mappings are asked about only by PAGEMAP_SCAN */
-#define SHARED_MAX 1024
+#define SHARED_MAX 16384
+#define WIPED_MAX ((uint64_t)4 << 20) /* larger mappings are not looked at: are they empty in the copy? */
 #define CHUNK SCAN_CHUNK
 
 struct range {
@@ -67,9 +73,14 @@ static struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
 static bool holes_lost;
 /* Descriptors, -1: none.  Of the process that scans; and of the program, while there is shared memory to be read. */
-static int own_pagemap = -1, own_mem = -1, program_pagemap = -1, program_mem = -1;
+static int own_pagemap = -1, own_mem = -1, program_pagemap = -1, program_mem = -1, program_maps = -1;
+/* Memory that is read as the program has it. */
 static struct range shared[SHARED_MAX];
-static bool shared_in_ram[SHARED_MAX]; /* the pages exist only in memory, whether this process has mapped them or not */
+static enum {
+	SHARED_PAGES,  /* those that this process has mapped */
+	SHARED_IN_RAM, /* the pages exist only in memory, whether this process has mapped them or not */
+	NOT_COPIED,    /* private memory that the copy lacks */
+} shared_kind[SHARED_MAX];
 static uint32_t nr_shared;
 static struct {
 	uint64_t *words; /* of shared memory, that may be pointers */
@@ -114,6 +125,14 @@ static void holes_memsan(void)
 		hole_add(start, end);
 	if (leak_hook_holes)
 		leak_hook_holes(hole_add);
+}
+
+static bool in_hole(uint64_t addr)
+{
+	for (uint32_t i = 0; i < nr_holes; i++)
+		if (addr - holes[i].start < holes[i].end - holes[i].start)
+			return true;
+	return false;
 }
 
 /* ---- stacks ---------------------------------------------------------------------------------- */
@@ -264,22 +283,28 @@ struct page_region {
 #define PAGE_IS_PRESENT 8u
 #define PAGE_IS_SWAPPED 16u
 
-/* Private pages that were written, asked for in one call for each few regions, so page tables that do not exist take no
- * time.  False: the kernel cannot do this. */
-static bool written_regions(uint64_t start, uint64_t end, pages_fn fn, void *ctx)
+/* What to ask for: private pages that were written. */
+static struct pagemap_scan scan_for_written(uint64_t start, uint64_t end, struct page_region *found, size_t nr)
 {
-	struct page_region found[64];
-	struct pagemap_scan scan = {
-		.size = sizeof(scan),
+	return (struct pagemap_scan){
+		.size = sizeof(struct pagemap_scan),
 		.start = ALIGN_DOWN(start, PAGE_SIZE),
 		.end = ALIGN_UP(end, PAGE_SIZE),
 		.vec = (uint64_t)(uintptr_t)found,
-		.vec_len = ARRAY_SIZE(found),
+		.vec_len = nr,
 		.inverted = PAGE_IS_FILE,
 		.all_of = PAGE_IS_FILE,
 		.any_of = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
 		.returned = PAGE_IS_PRESENT,
 	};
+}
+
+/* Private pages that were written, asked for in one call for each few regions, so page tables that do not exist take no
+ * time.  False: the kernel cannot do this. */
+static bool written_regions(uint64_t start, uint64_t end, pages_fn fn, void *ctx)
+{
+	struct page_region found[64];
+	struct pagemap_scan scan = scan_for_written(start, end, found, ARRAY_SIZE(found));
 
 	if (os_under_seccomp())
 		return false;
@@ -413,7 +438,19 @@ static void read_words(int mem, uint64_t start, uint64_t end, words_fn fn, void 
 	}
 }
 
-/* ---- shared memory --------------------------------------------------------------------------- */
+/* ---- shared memory, and memory that is not copied -------------------------------------------- */
+
+static void shared_add(uint64_t start, uint64_t end, int kind)
+{
+	if (nr_shared && shared[nr_shared - 1].end == start && shared_kind[nr_shared - 1] == (unsigned)kind) {
+		shared[nr_shared - 1].end = end;
+		return;
+	}
+	if (nr_shared == SHARED_MAX)
+		return;
+	shared_kind[nr_shared] = (unsigned)kind;
+	shared[nr_shared++] = (struct range){ start, end };
+}
 
 static void keep_words(void *ctx, const uint64_t *words, size_t n)
 {
@@ -464,7 +501,11 @@ static bool pages_in_ram(uint64_t start, uint64_t end, pages_fn fn, void *ctx)
 static void each_shared_page(pages_fn fn, pages_fn fn_of_ram, void *ctx)
 {
 	for (uint32_t i = 0; i < nr_shared; i++)
-		if (!shared_in_ram[i] || !pages_in_ram(shared[i].start, shared[i].end, fn_of_ram, ctx))
+		if (shared_kind[i] == NOT_COPIED)
+			pages_each(program_pagemap, shared[i].start, shared[i].end, PAGEMAP_PRESENT,
+			           PAGEMAP_FILE | PAGEMAP_GUARD, fn, ctx);
+		else if (shared_kind[i] != SHARED_IN_RAM ||
+		         !pages_in_ram(shared[i].start, shared[i].end, fn_of_ram, ctx))
 			pages_each(program_pagemap, shared[i].start, shared[i].end, (uint64_t)1 << 63, 0, fn, ctx);
 }
 
@@ -491,11 +532,63 @@ static bool is_in_ram(const char *path)
 static void note_shared(void *ctx, const struct maps_line *m)
 {
 	(void)ctx;
-	if (m->private || !leak_mapping_is_root(m) || os_is_reserve((void *)(uintptr_t)m->start) ||
-	    nr_shared == SHARED_MAX)
+	if (m->private || !leak_mapping_is_root(m) || os_is_reserve((void *)(uintptr_t)m->start))
 		return;
-	shared_in_ram[nr_shared] = is_in_ram(m->path) && m->end - m->start <= CLOSED_MAX && !os_under_seccomp();
-	shared[nr_shared++] = (struct range){ m->start, m->end };
+	shared_add(m->start, m->end,
+	           is_in_ram(m->path) && m->end - m->start <= CLOSED_MAX && !os_under_seccomp() ? SHARED_IN_RAM
+	                                                                                        : SHARED_PAGES);
+}
+
+static void stop_at_page(void *ctx, uint64_t start, uint64_t end)
+{
+	(void)start;
+	(void)end;
+	*(bool *)ctx = true;
+}
+
+/* Has the process written to any of these pages? */
+static bool any_written(int pagemap, uint64_t start, uint64_t end)
+{
+	struct page_region found;
+	struct pagemap_scan scan = scan_for_written(start, end, &found, 1);
+	bool any = false;
+	long n;
+
+	scan.max_pages = 1;
+	n = os_under_seccomp() ? -1 : arch_syscall6(SYS_ioctl, pagemap, (long)PAGEMAP_SCAN, (long)&scan, 0, 0, 0);
+	if (n >= 0)
+		return n > 0;
+	for (; start < end && !any; start += PAGEMAP_AT_ONCE * PAGE_SIZE)
+		pages_each(pagemap, start, MIN(end, start + PAGEMAP_AT_ONCE * PAGE_SIZE), PAGEMAP_PRESENT,
+		           PAGEMAP_FILE | PAGEMAP_GUARD, stop_at_page, &any);
+	return any;
+}
+
+/* Notes the private mappings of the program that this copy does not have, or has without their pages. */
+static void note_not_copied(void)
+{
+	static char own_buffer[4096], buffer[4096];
+	struct maps_reader own, program = { .fd = program_maps, .buffer = buffer, .size = sizeof(buffer) };
+	struct maps_line here = { .start = 0, .end = 0 }, m;
+	bool more = true;
+
+	if (maps_open(&own, "/proc/self/maps", own_buffer, sizeof(own_buffer)) != 0)
+		return;
+	nr_holes = 0;
+	holes_memsan();
+	while (maps_next(&program, &m)) {
+		while (more && here.end <= m.start)
+			more = maps_next(&own, &here);
+		if (!m.private || !leak_mapping_is_root(&m) ||
+		    (in_hole(m.start) && !arena_contains((void *)(uintptr_t)m.start)))
+			continue;
+		if (!more || here.start >= m.end)
+			shared_add(m.start, m.end, NOT_COPIED);
+		else if (m.readable && !m.path[0] && m.end - m.start <= WIPED_MAX && own_pagemap >= 0 &&
+		         !any_written(own_pagemap, m.start, m.end) && any_written(program_pagemap, m.start, m.end))
+			shared_add(m.start, m.end, NOT_COPIED);
+	}
+	maps_close(&own);
 }
 
 void leak_roots_begin(uint32_t *copied)
@@ -504,6 +597,8 @@ void leak_roots_begin(uint32_t *copied)
 	own_mem = os_open("/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
 	kept.words = NULL;
 	kept.nr = kept.max = 0;
+	if (copied && program_maps >= 0)
+		note_not_copied();
 	if (nr_shared)
 		keep_shared();
 	if (copied) {
@@ -525,6 +620,7 @@ void leak_roots_end(void)
 	close_one(&own_mem);
 	close_one(&program_pagemap);
 	close_one(&program_mem);
+	close_one(&program_maps);
 	if (kept.words)
 		os_release(kept.words, ALIGN_UP(kept.max * sizeof(uint64_t), PAGE_SIZE));
 	kept.words = NULL;
@@ -629,13 +725,16 @@ static bool each_mapping(void (*fn)(void *ctx, const struct maps_line *m), void 
 bool leak_roots_prepare(void)
 {
 	nr_shared = 0;
-	if (!each_mapping(note_shared, NULL) || !nr_shared)
+	if (!each_mapping(note_shared, NULL))
 		return false;
 	program_pagemap = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
 	program_mem = os_open("/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
-	if (program_pagemap < 0 || program_mem < 0)
+	program_maps = os_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+	if (program_pagemap < 0 || program_mem < 0) {
 		nr_shared = 0;
-	return nr_shared != 0;
+		return false;
+	}
+	return nr_shared || program_maps >= 0;
 }
 
 const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *threads, uint32_t nr_threads)

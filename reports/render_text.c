@@ -185,33 +185,36 @@ static uint32_t frames_cycle(const struct report_stack *s, uint32_t i, uint32_t 
 	return 0;
 }
 
-static void put_again(struct fmt_buf *b, uint32_t length, uint32_t again)
+static void put_again(struct fmt_buf *b, const char *indent, uint32_t length, uint32_t again)
 {
 	if (length == 1)
-		fmt_printf(b, " (the same %u times more)\n", again);
+		fmt_printf(b, "%s (the same %u times more)\n", indent, again);
 	else
-		fmt_printf(b, " (the same %u frames %u times more)\n", length, again);
+		fmt_printf(b, "%s (the same %u frames %u times more)\n", indent, length, again);
 }
 
-static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
-                      const struct report_symbols *symbols, size_t limit)
+/* Returns how many frames found no room. */
+static uint32_t put_frames(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
+                           const struct report_symbols *symbols, size_t limit)
 {
-	uint32_t i, cycle = 0, left = 0, again = 0;
+	const char *indent = r->leak_class ? "   " : "", *whose;
+	uint32_t i, cycle = 0, left = 0, again = 0, folded;
 
-	put_stack_heading(b, s);
-	/* The program called a libc function that memsan replaces; that function has no frame in the stack. */
-	if (s->role == STACK_ACCESS && r->access_size && r->entry)
-		fmt_printf(b, " %.100s [libmemsan]\n", report_str(r, r->entry));
 	for (i = 0; i < s->nr_frames; i++) {
 		size_t mark = b->len;
 
 		if (s->skipped && i == s->skipped_at)
-			fmt_printf(b, " (%u frames left out)\n", s->skipped);
+			fmt_printf(b, "%s (%u frames left out)\n", indent, s->skipped);
+		if (!left && (folded = report_fold(r, s, i, symbols, &whose)) != 0) {
+			fmt_printf(b, "%s (%u frames of %.100s left out)\n", indent, folded, whose);
+			i += folded - 1;
+			continue;
+		}
 		if (!left && (again = frames_cycle(s, i, &cycle)) != 0)
 			left = cycle;
 		put_frame(b, r, &s->frames[i], symbols);
 		if (left && --left == 0) {
-			put_again(b, cycle, again);
+			put_again(b, indent, cycle, again);
 			i += cycle * again;
 		}
 		if (b->len > limit || b->truncated) {
@@ -219,8 +222,21 @@ static void put_stack(struct fmt_buf *b, const struct report_record *r, const st
 			break;
 		}
 	}
-	if (i < s->nr_frames)
-		fmt_printf(b, " (%u more frames left out: the report would be too long)\n", s->nr_frames - i);
+	return s->nr_frames - MIN(i, s->nr_frames);
+}
+
+static void put_stack(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s,
+                      const struct report_symbols *symbols, size_t limit)
+{
+	uint32_t left;
+
+	put_stack_heading(b, s);
+	/* The program called a libc function that memsan replaces; that function has no frame in the stack. */
+	if (s->role == STACK_ACCESS && r->access_size && r->entry)
+		fmt_printf(b, " %.100s [libmemsan]\n", report_str(r, r->entry));
+	left = put_frames(b, r, s, symbols, limit);
+	if (left)
+		fmt_printf(b, " (%u more frames left out: the report would be too long)\n", left);
 	else if (s->truncated)
 		fmt_printf(b, " (deeper frames were not recorded)\n");
 	else if (!s->nr_frames)
@@ -444,22 +460,16 @@ static void put_leak_dump(struct fmt_buf *b, const struct report_record *r)
 static size_t render_leak(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
 	const struct report_stack *s = r->nr_stacks ? &r->stacks[0] : NULL;
-	uint32_t frames = s ? s->nr_frames : 0, i;
+	uint32_t left = 0;
 
 	put_leak_head(b, r, s);
 	put_leak_dump(b, r);
 	fmt_printf(b, "  backtrace:\n");
-	for (i = 0; i < frames; i++) {
-		size_t mark = b->len;
-		put_frame(b, r, &s->frames[i], symbols);
-		if (b->len > report_stack_limit(b, TEXT_TAIL, 1) || b->truncated) {
-			report_rewind(b, mark);
-			break;
-		}
-	}
-	if (i < frames)
-		fmt_printf(b, "    (%u more frames left out: the report would be too long)\n", frames - i);
-	else if (!frames)
+	if (s)
+		left = put_frames(b, r, s, symbols, report_stack_limit(b, TEXT_TAIL, 1));
+	if (left)
+		fmt_printf(b, "    (%u more frames left out: the report would be too long)\n", left);
+	else if (!s || !s->nr_frames)
 		fmt_printf(b, "    (no stack was recorded%s%.400s)\n", r->next ? ": " : "", report_str(r, r->next));
 	put_modules(b, r, symbols);
 	fmt_printf(b, "\n");

@@ -8,6 +8,7 @@
  *   kinds.def, kinds.c  every kind of report: name, class, explanation
  *   layout.c            shared by the text and the JSON of a report
  *   short_name.c        names of functions as people say them
+ *   fold.c              frames that say nothing about the bug
  *   render_text.c       a record as text
  *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON

@@ -39,6 +39,14 @@ bool report_memory_byte(const struct report_record *r, size_t i, uint8_t *byte);
 /* Stacks share the rest of the buffer.  Returns where the next stack must end: `left` stacks are to come, this one
  * included, and `tail` bytes must stay free behind them. */
 size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
+/* ---- fold.c ---------------------------------------------------------------------------------- */
+
+/* How many frames from i on do the readers of text not need?  `whose`: the frames of what. */
+uint32_t report_fold(const struct report_record *r, const struct report_stack *s, uint32_t i,
+                     const struct report_symbols *symbols, const char **whose);
+
+/* ---- layout.c -------------------------------------------------------------------------------- */
+
 /* Removes the text behind `len`. */
 void report_rewind(struct fmt_buf *b, size_t len);
 

@@ -25,6 +25,8 @@
 
 #define INLINE_MAX 63
 #define DIE_DEPTH_MAX 64 /* depth of namespaces and types inside each other */
+#define SCOPED_MAX 1024
+#define SCOPES_MAX 8     /* functions in each other */
 #define DIES_A_LOOK 4096 /* so many are walked between two looks at the clock */
 
 struct place {
@@ -259,6 +261,81 @@ static const char *source_name(Dwarf_Die *die)
 	return dwarf_attr_integrate(die, DW_AT_name, &attr) ? dwarf_formstring(&attr) : NULL;
 }
 
+/* C has no scopes, so its units are not searched for them. */
+static bool unit_is_c(struct walk *w)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Word language = 0;
+
+	return !dwarf_attr(&w->tree, DW_AT_language, &attr) || dwarf_formudata(&attr, &language) != 0 ||
+	       language == DW_LANG_C || language == DW_LANG_C89 || language == DW_LANG_C99 || language == DW_LANG_C11;
+}
+
+/* The part of a name that a namespace, a type or an outer function gives; NULL: none. gcc calls the type of a lambda
+ * "<lambda(int)>"; in mangled names, it is "{lambda(int)#1}". */
+static const char *scope_name(Dwarf_Die *die)
+{
+	switch (dwarf_tag(die)) {
+	case DW_TAG_namespace:
+		return dwarf_diename(die) ? dwarf_diename(die) : "(anonymous namespace)";
+	case DW_TAG_structure_type:
+	case DW_TAG_class_type:
+		return dwarf_diename(die) ? dwarf_diename(die) : "";
+	case DW_TAG_union_type:
+	case DW_TAG_subprogram:
+		return source_name(die);
+	default:
+		return NULL;
+	}
+}
+
+/* The name with its scopes, for a function that has no mangled one: gcc gives none to static functions, those of
+ * unnamed namespaces and lambdas. */
+static const char *scoped_name(struct walk *w, Dwarf_Die *die, const char *name, int depth)
+{
+	Dwarf_Die at = *die, *scopes = NULL;
+	Dwarf_Attribute attr;
+	struct fmt_buf b;
+	char *text;
+	int n;
+
+	if (unit_is_c(w) || depth == SCOPES_MAX || deadline_passed(w->deadline))
+		return name;
+	for (int i = 0;
+	     i < 4 && (dwarf_attr(&at, DW_AT_abstract_origin, &attr) || dwarf_attr(&at, DW_AT_specification, &attr));
+	     i++)
+		if (!dwarf_formref_die(&attr, &at))
+			return name;
+	n = dwarf_getscopes_die(&at, &scopes);
+	text = n > 1 ? region_alloc(w->region, SCOPED_MAX) : NULL;
+	if (!text) {
+		free(scopes);
+		return name;
+	}
+	fmt_init(&b, text, SCOPED_MAX);
+	for (int i = n; i-- > 1;) {
+		const char *part = scope_name(&scopes[i]);
+		bool lambda;
+
+		if (part && !*part)
+			part = strcmp(name, "operator()") == 0 ? "<lambda>" : "<unnamed>";
+		lambda = part && (strncmp(part, "<lambda", 7) == 0 || strcmp(part, "<unnamed>") == 0);
+
+		if (part && dwarf_tag(&scopes[i]) == DW_TAG_subprogram) {
+			/* It stands outside of its namespace, and refers to its declaration there. */
+			fmt_init(&b, text, SCOPED_MAX);
+			part = scoped_name(w, &scopes[i], part, depth + 1);
+		}
+		if (lambda)
+			fmt_printf(&b, "{%.*s}::", (int)strlen(part) - 2, part + 1);
+		else if (part)
+			fmt_printf(&b, "%s::", part);
+	}
+	fmt_printf(&b, "%s", name);
+	free(scopes);
+	return b.truncated ? name : text;
+}
+
 /* A mangled name says more (scope, parameters) than the short one of the source. */
 static const char *function_name(struct walk *w, Dwarf_Die *die)
 {
@@ -267,7 +344,7 @@ static const char *function_name(struct walk *w, Dwarf_Die *die)
 	if (plain && plain != linkage)
 		return plain;
 	plain = source_name(die);
-	return plain ? plain : linkage;
+	return !plain ? linkage : linkage ? plain : scoped_name(w, die, plain, 0);
 }
 
 /* An absolute path, if the unit names its directory. */
@@ -350,6 +427,12 @@ static void extent_range(struct walk *w, uint64_t start, uint64_t end, void *ctx
 	}
 }
 
+/* A static function of C++ has its mangled name in the symbol table only. */
+static bool has_mangled_symbol(const struct lookup *l, const char *name)
+{
+	return name && strncmp(l->elf_name, "_Z", 2) == 0 && strstr(l->elf_name, name);
+}
+
 /* Sets the function that exists in the file: its ELF symbol tells where it starts, and has the better name for a
  * part of it ("parse.cold", "parse.constprop.0"). */
 static void set_function(struct walk *w, struct place *p, struct report_symbol *s)
@@ -367,6 +450,10 @@ static void set_function(struct walk *w, struct place *p, struct report_symbol *
 	}
 	s->offset = l->addr - l->elf_start;
 	s->size = l->elf_size;
+	if (!raw && has_mangled_symbol(l, source_name(&p->function))) {
+		s->function = demangle_symbol(w->region, l->elf_name);
+		return;
+	}
 	if (!raw)
 		raw = source_name(&p->function);
 	if (!raw || (strncmp(l->elf_name, raw, strlen(raw)) == 0 && l->elf_name[strlen(raw)] == '.'))

@@ -16,6 +16,14 @@ packages_test=(libcmocka-dev libunwind-dev libzydis-dev clang libclang-rt-14-dev
 # For real kernels in QEMU; scripts/test --quick does not need them.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-headers-amd64)
+# For tests/languages/run.py; Debian's Node needs libnode-dev, another one brings its headers.
+packages_languages=(rustc python3-dev nodejs)
+# packages_build by the names of other distributions.
+packages_dnf=(gcc gcc-c++ make autoconf automake libtool pkgconf-pkg-config binutils elfutils-libelf-devel
+	elfutils-devel capstone-devel json-c-devel)
+packages_zypper=(gcc gcc-c++ make autoconf automake libtool pkgconf-pkg-config binutils libelf-devel libdw-devel
+	libcapstone-devel libjson-c-devel)
+packages_pacman=(base-devel libelf capstone json-c)
 # For bench/run only, which names the missing ones and goes on without.
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma)
 }
@@ -63,11 +71,43 @@ missing_packages() {
 	done
 }
 
+# build_is_possible succeeds when all that the build needs is there, whoever installed it.
+build_is_possible() {
+	local tool
+	for tool in gcc g++ make autoreconf pkg-config ld; do
+		command -v "$tool" >/dev/null || return 1
+	done
+	pkg-config --exists libelf libdw capstone json-c
+}
+
+# other_distribution prints how the build's packages are installed where there is no apt-get, and fails where memsan
+# cannot be built. The names are those of the distributions' package lists; nobody has tried them yet.
+other_distribution() {
+	local how names
+	if command -v dnf >/dev/null; then
+		how="dnf install" names=${packages_dnf[*]}
+	elif command -v zypper >/dev/null; then
+		how="zypper install" names=${packages_zypper[*]}
+	elif command -v pacman >/dev/null; then
+		how="pacman -S --needed" names=${packages_pacman[*]}
+	elif command -v apk >/dev/null; then
+		fail "memsan needs glibc, and this distribution has musl: it works in a container of Debian, Fedora" \
+			"or Arch Linux"
+	else
+		say "no package manager that is known here. The packages that are needed, by Debian's names:" \
+			"${packages_build[*]}"
+		return 0
+	fi
+	say "This script installs packages on Debian and its relatives only. Here, install them yourself, as root" \
+		"(untried; memsan is developed on Debian):"
+	printf '\n    %s %s\n\n' "$how" "$names"
+}
+
 # install_packages PACKAGE… installs the missing packages, or says why it cannot.
 install_packages() {
 	local missing
 	if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-		say "Packages can be installed on Debian and its relatives only. Needed here, by Debian's names: $*"
+		build_is_possible || other_distribution
 		return 0
 	fi
 	mapfile -t missing < <(missing_packages "$@")

@@ -8,6 +8,7 @@
  * running thread are not seen. */
 #include "config.h"
 
+#include "decode/decode.h"
 #include "tools/tools_internal.h"
 
 #include <errno.h>
@@ -25,6 +26,8 @@ struct leak_job {
 	struct image_choice choice;
 	unsigned classes;
 	enum option_format format;
+	struct output page; /* --format=html */
+	bool html;
 	const char *suppressions;
 	const char *growth, *save, *why;
 	bool suggest, asked_growth;
@@ -283,6 +286,21 @@ static bool suggested_before(struct printed *p, const char *rule)
 	return false;
 }
 
+/* The page is made by decode/, of the same record. */
+static void put_on_page(struct leak_job *j, const char *json, size_t len)
+{
+	const char *why;
+	struct decode_record *r;
+
+	while (len && json[len - 1] == '\n')
+		len--;
+	r = decode_json_read(json, len, &why);
+	if (!r)
+		return;
+	output_put(&j->page, r);
+	decode_record_free(r);
+}
+
 static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppressions *rules,
                         const struct leak_group *g, struct printed *p)
 {
@@ -309,6 +327,10 @@ static void print_group(struct leak_job *j, struct symbolizer *sym, struct suppr
 			fputs(text, stdout);
 		return;
 	}
+	if (j->html) {
+		put_on_page(j, text, report_render_json(&record, &symbols, text, sizeof(text)));
+		return;
+	}
 	if (j->format == FORMAT_JSON)
 		report_render_json(&record, &symbols, text, sizeof(text));
 	else
@@ -333,9 +355,15 @@ static int report(struct leak_job *j)
 		tool_say("%" PRIu64
 		         " of them may hold pointers, so objects that nothing else points to are only possibly lost",
 		         j->unseen);
+	if (j->html && !output_begin(&j->page)) {
+		tool_say("out of memory");
+		return EXIT_USAGE;
+	}
 	for (uint32_t i = 0; sym && i < g->nr; i++)
 		if (j->classes >> g->groups[g->order[i]].class & 1)
 			print_group(j, sym, rules, &g->groups[g->order[i]], &p);
+	if (j->html)
+		output_finish(&j->page);
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
 	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64
@@ -440,6 +468,8 @@ static bool take_option(struct leak_job *j, const char *arg)
 		j->format = FORMAT_JSON;
 	else if (strcmp(arg, "--format=text") == 0)
 		j->format = FORMAT_TEXT;
+	else if (strcmp(arg, "--format=html") == 0)
+		j->html = true;
 	else
 		return false;
 	return true;
@@ -481,6 +511,9 @@ static int leak_main(int argc, char **argv)
 		return tool_usage_error("leak", "more than one core file needs --growth; two are allowed");
 	if (job.ask.command || job.ask.dump)
 		return command(&job);
+	if (job.html && (job.why || job.growth || job.save))
+		return tool_usage_error("leak", "the page shows leaks; --why, --growth and --save print text or JSON");
+	output_init(&job.page, "html");
 	if (job.why)
 		return why_alive(&job);
 	if (job.growth || job.save)
@@ -521,7 +554,8 @@ const struct tool_command command_leak = {
 		"                       for two core files: --growth --core OLD --core NEW\n"
 		"  --save=FILE          write what each allocation stack holds, for --growth=FILE\n"
 		"  --exe FILE           where the program's file is now\n"
-		"  --format=text|json   blocks as kmemleak prints them, or one JSON object a line\n"
+		"  --format=FORMAT      text: blocks as kmemleak prints them; json: an object a line; html: a\n"
+		"                       page with a flame graph (--format=html >leaks.html)\n"
 		"  -h, --help           show this help\n"
 		"\n"
 		"To scan when a program exits: memsan run -o leak=on ./prog\n"

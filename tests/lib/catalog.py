@@ -59,7 +59,8 @@ RUNNERS = {
     "kernel-real": ("kernel-real", [], ""),
 }
 # Tests without cases; and the shadow victims, whose cases victims/run.py lists.
-WHOLE = {"layers": "tests/layers", "cores": "tests/fuzz/cores", "lint": "scripts/lint", "scores": "tests/scores"}
+WHOLE = {"layers": "tests/layers", "cores": "tests/fuzz/cores", "lint": "scripts/lint", "scores": "tests/scores",
+         "languages": "tests/languages/run.py"}
 SHADOW = ("victims-shadow", "shadow")
 UNIT_NEEDS = "tests/unit/module_helper.la"
 
