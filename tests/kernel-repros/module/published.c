@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: BSD-2-Clause
 /* tests/kernel-repros/module/published.c - a device with the mistakes of published kernel bugs, each as small as it can
  * be and faithful to what went wrong.  The reproducers beside this folder make them happen.
  *
@@ -165,4 +165,4 @@ static void __exit published_exit(void)
 module_init(published_init);
 module_exit(published_exit);
 MODULE_DESCRIPTION("mistakes of published kernel bugs");
-MODULE_LICENSE("GPL v2");
+MODULE_LICENSE("Dual BSD/GPL");

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only */
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/kernel-repros/module/published.h - the commands of /dev/published. */
 #define PUBLISHED_PARAM 0x7001
 #define PUBLISHED_ADD 0x7002

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0-only
+// SPDX-License-Identifier: BSD-2-Clause
 /* tests/kernel-repros/paths/paths.c - a module that works as long as no allocation fails; its error paths do not.
  *
  *   names       FAIL LEAKS         the table is forgotten
@@ -102,4 +102,4 @@ static void __exit paths_exit(void)
 module_init(paths_init);
 module_exit(paths_exit);
 MODULE_DESCRIPTION("error paths that are wrong");
-MODULE_LICENSE("GPL v2");
+MODULE_LICENSE("Dual BSD/GPL");
