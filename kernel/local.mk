@@ -5,6 +5,13 @@ dist_kernel_SCRIPTS = kernel/build
 kernelconfigsdir = $(kerneldir)/configs
 dist_kernelconfigs_DATA = kernel/configs/common.config kernel/configs/x86_64.config kernel/configs/kasan.config \
 	kernel/configs/light.config kernel/configs/arm64.config
+kernelsubsystemdir = $(kerneldir)/configs/subsystem
+dist_kernelsubsystem_DATA = kernel/configs/subsystem/bpf.config kernel/configs/subsystem/ext4.config \
+	kernel/configs/subsystem/loop.config kernel/configs/subsystem/namespaces.config \
+	kernel/configs/subsystem/net.config kernel/configs/subsystem/usb.config
+kernelfaildir = $(kerneldir)/fail
+dist_kernelfail_DATA = kernel/fail/Kbuild kernel/fail/fail.c kernel/fail/fail.def kernel/fail/fail.h \
+	kernel/fail/wrappers.c
 kernelguestdir = $(kerneldir)/guest
 dist_kernelguest_DATA = kernel/guest/init.c
 kernelmoduledir = $(kerneldir)/module

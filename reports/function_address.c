@@ -88,13 +88,22 @@ static size_t names_first(const struct name_index *index, const char *name)
 	return lo;
 }
 
+/* The kernel says how far it is from a function to the next.  Behind the last function of a module's section, it counts
+ * the rest of the page. */
+static bool size_fits(const struct named *n, uint64_t size)
+{
+	if (!size || size == n->distance || size == n->size)
+		return true;
+	return n->distance ? n->distance > size && n->size <= size : size > n->size && size - n->size < 4096;
+}
+
 bool names_find(const struct name_index *index, const char *name, uint64_t size, uint64_t *start)
 {
 	size_t found = 0;
 
 	for (size_t i = names_first(index, name); i < index->nr && strcmp(index->by_name[i].name, name) == 0; i++) {
 		const struct named *n = &index->by_name[i];
-		if (size && size != n->distance && size != n->size && !(n->distance > size && n->size <= size))
+		if (!size_fits(n, size))
 			continue;
 		if (found && n->start == *start)
 			continue;

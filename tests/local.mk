@@ -17,7 +17,8 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/languages tests/live tests/real tests/soak tests/kernel-real \
-	tests/kernel-logs tests/fuzz tests/mutations tests/reports tests/prefixes tests/scores tests/signatures \
+	tests/kernel-logs tests/kernel-repros tests/fuzz tests/mutations tests/reports tests/prefixes tests/scores \
+	tests/signatures \
 	tests/report-sql
 
 # Unit tests: tests/unit/NAME.c, linked with the runtime without its exported symbols (LDADD).  Tests with further

@@ -112,7 +112,7 @@ static void put_processes(const struct cursor *c)
 /* The values of an option whose help has `kind` for them, as in --format=text|json or --core FILE. */
 static void put_values(const struct cursor *c, const char *command, const char *before, const char *kind)
 {
-	static const char *const of_files[] = { "FILE", "DIR", "FRAGMENT", "SCRIPT", "MODULE" };
+	static const char *const of_files[] = { "FILE", "DIR", "FRAGMENT", "SCRIPT", "MODULE", "HOST[:GUEST]" };
 	bool kernel = strcmp(command, "kernel") == 0;
 	const char *format, *profile;
 
@@ -128,6 +128,8 @@ static void put_values(const struct cursor *c, const char *command, const char *
 	else if (strcmp(kind, "NAME") == 0 && kernel)
 		for (size_t i = 0; (profile = kernel_profile_at(i)) != NULL; i++)
 			put(c, before, profile, strlen(profile), NULL);
+	else if (strcmp(kind, "LIST") == 0 && kernel)
+		put_choices(c, before, "net|bpf|ext4|loop|namespaces|usb");
 	for (size_t i = 0; i < sizeof(of_files) / sizeof(of_files[0]); i++)
 		if (strcmp(kind, of_files[i]) == 0)
 			puts(":files");

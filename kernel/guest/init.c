@@ -7,6 +7,11 @@
  *     memsan: bug NAME                        the bug NAME runs next
  *     memsan: bug NAME ended STATUS           0, 1 when the module refused, or 128 + the signal that killed the writer
  *     memsan: scan / memsan: scan ended       kmemleak's report stands between the two
+ *     memsan: repro / repro ended STATUS      the reproducer runs between the two; 124: it was ended at its limit
+ *     memsan: failing N                       the N-th allocation of the modules fails from here on; 0: none
+ *     memsan: failing N ended CALLS FIRED HOW that run is over: HOW is ok, oops or stuck (see fail_each)
+ *     memsan: failing N left                  the object that kmemleak reports next was allocated meanwhile
+ *     memsan: failing over / failing paused   there was no N-th allocation / the guest goes on no longer
  *     memsan: done STATUS                     the machine ends now
  *
  * A script's output goes to the second serial port.  Each line of /memsan/plan is "WORD ARGUMENTS"; words[] has them.
@@ -19,12 +24,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -34,8 +44,14 @@
 
 #define TRIGGER "/sys/kernel/debug/memsan/trigger"
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
+#define FAIL "/sys/module/memsan_fail/parameters/"
 
 static int failed; /* the status of "done" */
+
+/* --fail-each: the number of the allocation that fails now.  -1: nothing of the kind is going on. */
+static long failing = -1;
+static double failing_limit; /* seconds for each step of it */
+static bool not_loaded, stuck;
 
 /* ---- telling --------------------------------------------------------------------------------- */
 
@@ -103,6 +119,9 @@ static void mount_all(void)
 	int console;
 
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		/* the user's files may lie there already */
+		if (strcmp(mounts[i].where, "/tmp") == 0 && rmdir("/tmp") != 0 && errno != ENOENT)
+			continue;
 		mkdir(mounts[i].where, 0755);
 		if (mount(mounts[i].type, mounts[i].where, mounts[i].type, 0, NULL) != 0)
 			dprintf(STDERR_FILENO, "memsan: cannot mount %s: %s\n", mounts[i].where, strerror(errno));
@@ -112,6 +131,106 @@ static void mount_all(void)
 		dup2(console, fd);
 	if (console > 2)
 		close(console);
+}
+
+static unsigned long read_number(const char *path)
+{
+	char *text = read_file(path);
+	unsigned long n = text ? strtoul(text, NULL, 10) : 0;
+
+	free(text);
+	return n;
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int status_of(pid_t pid)
+{
+	int status = 0;
+	pid_t ended;
+
+	/* As the first process we also get the orphans' ends. */
+	while ((ended = wait(&status)) != pid)
+		if (ended < 0 && errno != EINTR)
+			return 127;
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Bits of /proc/sys/kernel/tainted: a detector has reported something, or something has crashed. */
+#define TAINT_BAD (1u << 5)
+#define TAINT_DIED (1u << 7)
+static unsigned long taints(void)
+{
+	return read_number("/proc/sys/kernel/tainted");
+}
+
+/* Waits for the process, at most that long.  With `until_report`, only five seconds more once a detector has reported
+ * something.  -1: its time is over. */
+static int status_until(pid_t pid, double seconds, bool until_report)
+{
+	double end = seconds_now() + seconds, next_look = 0;
+	unsigned long before = taints();
+	int status;
+
+	for (;;) {
+		pid_t ended = waitpid(-1, &status, WNOHANG);
+		double now = seconds_now();
+
+		if (ended == pid)
+			return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		if (ended < 0 && errno == ECHILD)
+			return 127;
+		if (now >= end)
+			return -1;
+		if (until_report && now >= next_look) {
+			next_look = now + 0.5;
+			if (taints() & ~before & (TAINT_BAD | TAINT_DIED)) {
+				until_report = false;
+				end = now + 5 < end ? now + 5 : end;
+			}
+		}
+		if (ended <= 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	}
+}
+
+/* Ends all processes but this one.  False: one of them cannot be ended. */
+static bool kill_all(void)
+{
+	double end = seconds_now() + 3;
+	pid_t pid;
+
+	while (kill(-1, SIGKILL) == 0 && seconds_now() < end) {
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid < 0)
+			return true;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return kill(-1, 0) != 0;
+}
+
+/* Runs the function in a child process, because an oops kills the process.  Returns what it returns, 128 + the signal
+ * that killed it, or -1: it did not come back. */
+static int in_child(int (*act)(char *argument), char *argument)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(act(argument));
+	if (pid < 0)
+		return 127;
+	return failing >= 0 ? status_until(pid, failing_limit, false) : status_of(pid);
 }
 
 /* ---- modules --------------------------------------------------------------------------------- */
@@ -159,16 +278,19 @@ static void remember_functions(char *module)
 static const char *why_not_loaded(int error)
 {
 	switch (error) {
+	case -1:
+		return "its init function does not return";
 	case ENOENT:
 		return "unknown symbol in module, or unknown parameter";
 	case ENOEXEC:
 		return "invalid module format";
 	default:
-		return strerror(error);
+		return error > 128 ? "its init function crashed" : strerror(error);
 	}
 }
 
-static void load_module(char *path)
+/* Takes "PATH PARAMETERS". */
+static int insert(char *path)
 {
 	char *parameters = strchr(path, ' ');
 	int fd;
@@ -176,23 +298,50 @@ static void load_module(char *path)
 	if (parameters)
 		*parameters++ = '\0';
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0 && syscall(SYS_finit_module, fd, parameters ? parameters : "", 0) == 0) {
+	return fd >= 0 && syscall(SYS_finit_module, fd, parameters ? parameters : "", 0) == 0 ? 0 : errno;
+}
+
+static void load_module(char *path)
+{
+	int error = in_child(insert, path);
+
+	path[strcspn(path, " ")] = '\0';
+	if (!error) {
 		say("module %s loaded", path);
-	} else {
-		say("module %s not loaded: %s", path, why_not_loaded(errno));
-		failed = 1;
+		return;
 	}
-	if (fd >= 0)
-		close(fd);
+	say("module %s not loaded: %s", path, why_not_loaded(error));
+	stuck |= error == -1;
+	not_loaded = true;
+	if (failing < 0)
+		failed = 1;
+}
+
+static int delete (char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) == 0 ? 0 : errno;
 }
 
 static void unload_module(char *name)
 {
+	char path[200];
+	int error;
+
 	kernel_name(name);
-	if (syscall(SYS_delete_module, name, O_NONBLOCK) == 0)
+	snprintf(path, sizeof(path), "/sys/module/%s", name);
+	/* a module whose init function refused is gone already */
+	if (failing >= 0 && access(path, F_OK) != 0)
+		return;
+	error = in_child(delete, name);
+	if (!error) {
 		say("module %s unloaded", name);
-	else
-		say("module %s not unloaded: %s", name, strerror(errno));
+		return;
+	}
+	say("module %s not unloaded: %s", name,
+	    error == -1   ? "its exit function does not return"
+	    : error > 128 ? "its exit function crashed"
+	                  : strerror(error));
+	stuck = true;
 }
 
 /* ---- leaks ----------------------------------------------------------------------------------- */
@@ -215,6 +364,47 @@ static void print_leak_line(const char *line)
 	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(mark + 3 - line), line, best->name, at - best->at,
 	         65536, best->module);
 	log_line(4, text);
+}
+
+/* When each allocation began to fail, by the clock of kmemleak's reports. */
+struct beginning {
+	unsigned long jiffies;
+	long failing;
+};
+static struct beginning *beginnings;
+static size_t nr_beginnings;
+
+static void remember_beginning(void)
+{
+	struct beginning *larger = realloc(beginnings, (nr_beginnings + 1) * sizeof(*larger));
+
+	if (!larger)
+		return;
+	beginnings = larger;
+	beginnings[nr_beginnings++] = (struct beginning){ read_number(FAIL "jiffies"), failing };
+}
+
+/* The second line of a leak says when the object was allocated: tells in front of the first which allocation failed
+ * then. */
+static void print_dated_leak_line(const char *line)
+{
+	static char first[512];
+	const char *at = strstr(line, ", jiffies ");
+	unsigned long jiffies = at ? strtoul(at + 10, NULL, 10) : 0;
+	long number = -1;
+
+	if (strncmp(line, "unreferenced object", 19) == 0) {
+		snprintf(first, sizeof(first), "%s", line);
+		return;
+	}
+	if (*first) {
+		for (size_t i = 0; i < nr_beginnings && beginnings[i].jiffies <= jiffies; i++)
+			number = beginnings[i].failing;
+		say("failing %ld left", number);
+		log_line(4, first);
+		*first = '\0';
+	}
+	log_line(4, line);
 }
 
 /* KASAN with tags keeps the addresses of the last 32768 allocations and frees (mm/kasan/tags.c) in memory that kmemleak
@@ -266,7 +456,10 @@ static void scan_leaks(char *unused)
 	in = fopen(KMEMLEAK, "re");
 	while (in && fgets(line, sizeof(line), in)) {
 		line[strcspn(line, "\n")] = '\0';
-		print_leak_line(line);
+		if (nr_beginnings)
+			print_dated_leak_line(line);
+		else
+			print_leak_line(line);
 	}
 	if (in)
 		fclose(in);
@@ -312,6 +505,11 @@ static void set_fence(char *milliseconds)
 	write_file("/sys/module/kfence/parameters/sample_interval", milliseconds);
 }
 
+static void skip_place(char *hash)
+{
+	write_file(FAIL "skip", hash);
+}
+
 static void show_slabinfo(void)
 {
 	static const char *const objects[] = { "500", "2000", "200", "0" };
@@ -326,18 +524,6 @@ static void show_slabinfo(void)
 		    line ? line : "");
 		free(text);
 	}
-}
-
-static int status_of(pid_t pid)
-{
-	int status = 0;
-	pid_t ended;
-
-	/* As the first process we also get the orphans' ends. */
-	while ((ended = wait(&status)) != pid)
-		if (ended < 0 && errno != EINTR)
-			return 127;
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 /* Takes "NAME SETUP".  The bug runs in a child process, because an oops kills the process. */
@@ -366,7 +552,7 @@ static void run_bug(char *name)
 	say("bug %s ended %d", name, status);
 }
 
-/* ---- scripts --------------------------------------------------------------------------------- */
+/* ---- scripts and reproducers ----------------------------------------------------------------- */
 
 static int busybox(const char *const argv[])
 {
@@ -379,16 +565,39 @@ static int busybox(const char *const argv[])
 	return pid > 0 ? status_of(pid) : 127;
 }
 
-/* Runs a shell in its own session, on the second port. */
-static int run_shell(const char *script)
+/* What programs expect of a machine, beyond what the bugs need. */
+static void prepare_user_space(void)
 {
-	pid_t pid;
+	static bool done;
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd;
 
-	setenv("PATH", "/bin:/sbin", 1);
+	if (done)
+		return;
+	done = true;
+	setenv("PATH", "/bin:/sbin:/usr/bin:/usr/sbin", 1);
 	setenv("HOME", "/", 1);
 	setenv("TERM", "linux", 1);
 	mkdir("/sbin", 0755);
-	busybox((const char *const[]){ "busybox", "--install", "-s", "/bin", NULL });
+	if (access("/bin/busybox", X_OK) == 0)
+		busybox((const char *const[]){ "busybox", "--install", "-s", "/bin", NULL });
+	mkdir("/dev/pts", 0755);
+	mount("devpts", "/dev/pts", "devpts", 0, "ptmxmode=0666");
+	mkdir("/dev/shm", 0777);
+	mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		ioctl(fd, SIOCSIFFLAGS, &lo);
+		close(fd);
+	}
+}
+
+/* Starts a program or shell in its own session, on the second port. */
+static pid_t start_on_port(const char *const argv[], bool interactive)
+{
+	pid_t pid;
+
+	prepare_user_space();
 	pid = fork();
 	if (pid == 0) {
 		int port, input;
@@ -398,7 +607,7 @@ static int run_shell(const char *script)
 		port = open("/dev/hvc0", O_RDWR);
 		if (port < 0)
 			port = open("/dev/ttyS1", O_RDWR);
-		input = script ? open("/dev/null", O_RDONLY) : port;
+		input = interactive ? port : open("/dev/null", O_RDONLY);
 		dup2(input, STDIN_FILENO);
 		dup2(port, STDOUT_FILENO);
 		dup2(port, STDERR_FILENO);
@@ -406,28 +615,62 @@ static int run_shell(const char *script)
 			close(input);
 		if (port > 2)
 			close(port);
-		execl("/bin/sh", "sh", script, NULL);
+		/* the libraries that memsan brought; the shell needs none */
+		if (access("/memsan/lib", F_OK) == 0)
+			setenv("LD_LIBRARY_PATH", "/memsan/lib", 1);
+		execv(argv[0], (char *const *)(unsigned long)argv);
+		/* a script without "#!" */
+		if (errno == ENOEXEC)
+			execl("/bin/sh", "sh", argv[0], NULL);
+		dprintf(STDERR_FILENO, "memsan: cannot start %s: %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
-	return pid > 0 ? status_of(pid) : 127;
+	return pid;
 }
 
 static void do_script(char *unused)
 {
+	pid_t pid;
 	int status;
 
 	(void)unused;
+	if (failing >= 0 && not_loaded)
+		return;
 	say("script");
-	status = run_shell("/memsan/script");
+	pid = start_on_port((const char *const[]){ "/bin/sh", "/memsan/script", NULL }, false);
+	status = pid < 0 ? 127 : failing >= 0 ? status_until(pid, failing_limit, false) : status_of(pid);
 	say("script ended %d", status);
+	if (failing >= 0) {
+		stuck |= !kill_all() || status == -1;
+		return;
+	}
 	if (status)
 		failed = status;
+}
+
+/* Takes "SECONDS all" or "SECONDS first", which ends the reproducer soon after the first report. */
+static void do_repro(char *how)
+{
+	double limit = strtod(how, NULL);
+	pid_t pid;
+	int status;
+
+	if (failing >= 0 && not_loaded)
+		return;
+	say("repro");
+	pid = start_on_port((const char *const[]){ "/memsan/repro", NULL }, false);
+	if (failing >= 0 && limit > failing_limit)
+		limit = failing_limit;
+	status = pid < 0 ? 127 : status_until(pid, limit, strstr(how, "first") != NULL);
+	if (!kill_all() && failing >= 0)
+		stuck = true;
+	say("repro ended %d", status == -1 ? 124 : status);
 }
 
 static void do_shell(char *unused)
 {
 	(void)unused;
-	run_shell(NULL);
+	status_of(start_on_port((const char *const[]){ "/bin/sh", NULL }, true));
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -442,27 +685,119 @@ static const struct word {
 	{ "rmmod", unload_module },         /* the file's name without .ko */
 	{ "fence", set_fence },             /* KFENCE's sample interval */
 	{ "bug", run_bug },                 /* name, setup */
+	{ "fail-place", skip_place },       /* the hash of a place that fails no more */
 	{ "scan", scan_leaks },
 	{ "validate", validate_caches },
 	{ "script", do_script },
+	{ "repro", do_repro }, /* seconds, and "all" or "first" */
 	{ "shell", do_shell },
 };
+
+static void follow_line(char *line)
+{
+	char *arguments = line + strcspn(line, " ");
+
+	if (*arguments)
+		*arguments++ = '\0';
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(line, words[i].name) == 0)
+			words[i].act(arguments);
+}
+
+/* ---- each allocation fails in turn ----------------------------------------------------------- */
+
+/* "fail-each FIRST SECONDS LIMIT SKIPPED…", then lines that are followed again and again, up to "fail-end":
+ *
+ *     FIRST     the first allocation to fail; 0: first a run in which nothing fails
+ *     SECONDS   no new run begins after that long
+ *     LIMIT     seconds for each step of a run
+ *     SKIPPED   numbers that are left out, because an earlier guest did not survive them
+ *
+ * Each run ends in one of these ways.  After all but the first, the guest cannot go on, and runs no further one.
+ *
+ *     ok      the modules are unloaded
+ *     oops    something crashed, and may hold locks
+ *     stuck   a step took longer than LIMIT, a module cannot be unloaded, or a process cannot be ended
+ */
+static bool is_listed(const char *list, long number)
+{
+	char *end;
+
+	for (long n = strtol(list, &end, 10); end != list; n = strtol(list, &end, 10)) {
+		if (n == number)
+			return true;
+		list = end;
+	}
+	return false;
+}
+
+/* Returns true when another run may follow. */
+static bool fail_once(char *const *lines, size_t nr)
+{
+	char number[32], line[512];
+	const char *how;
+	unsigned long fired;
+
+	snprintf(number, sizeof(number), "%ld", failing);
+	not_loaded = stuck = false;
+	write_file(FAIL "nth", number);
+	say("failing %ld", failing);
+	remember_beginning();
+	for (size_t i = 0; i < nr && !stuck; i++) {
+		snprintf(line, sizeof(line), "%s", lines[i]);
+		follow_line(line);
+	}
+	fired = read_number(FAIL "fired");
+	how = taints() & TAINT_DIED ? "oops" : stuck ? "stuck" : "ok";
+	say("failing %ld ended %lu %lu %s", failing, read_number(FAIL "count"), fired, how);
+	if (failing && !fired && strcmp(how, "ok") == 0) {
+		say("failing over");
+		return false;
+	}
+	return strcmp(how, "ok") == 0;
+}
+
+static void fail_each(char *arguments, char *const *lines, size_t nr)
+{
+	double began = seconds_now(), seconds;
+	long first = strtol(arguments, &arguments, 10);
+
+	seconds = strtod(arguments, &arguments);
+	failing_limit = strtod(arguments, &arguments);
+	for (failing = first;; failing++) {
+		if (is_listed(arguments, failing))
+			continue;
+		if (!fail_once(lines, nr))
+			break;
+		if (seconds_now() - began > seconds) {
+			say("failing paused");
+			break;
+		}
+	}
+	failing = -1;
+	write_file(FAIL "nth", "0");
+}
+
+enum { PLAN_MAX = 64 };
 
 static void follow_plan(void)
 {
 	FILE *plan = fopen("/memsan/plan", "re");
-	char line[512];
+	char line[4096], *lines[PLAN_MAX], *arguments = NULL;
+	size_t nr = 0;
 
 	while (plan && fgets(line, sizeof(line), plan)) {
-		char *arguments;
-
 		line[strcspn(line, "\n")] = '\0';
-		arguments = line + strcspn(line, " ");
-		if (*arguments)
-			*arguments++ = '\0';
-		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-			if (strcmp(line, words[i].name) == 0)
-				words[i].act(arguments);
+		if (strncmp(line, "fail-each ", 10) == 0)
+			arguments = strdup(line + 10);
+		else if (strcmp(line, "fail-end") == 0 && arguments)
+			fail_each(arguments, lines, nr);
+		else if (arguments && failing < 0 && nr < PLAN_MAX)
+			lines[nr++] = strdup(line);
+		else
+			follow_line(line);
+		if (strcmp(line, "fail-end") == 0)
+			arguments = NULL;
 	}
 	if (plan)
 		fclose(plan);

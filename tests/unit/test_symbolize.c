@@ -428,6 +428,35 @@ static void function_without_size(void **state)
 	symbolizer_destroy(a.s);
 }
 
+/* The kernel counts from a function to the next, and behind the last of a section to the end of the page. */
+static void function_of_a_size(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t size;
+		bool fits;
+	} asked[] = { { "first", 16, true },     { "first", 10, true },    { "first", 12, true }, { "first", 9, false },
+		      { "first", 17, false },    { "last", 0x1000, true }, { "last", 3, true },   { "last", 2, false },
+		      { "last", 0x2000, false }, { "none", 3, false } };
+	struct symbolizer *s;
+	uint64_t start;
+	int module;
+
+	(void)state;
+	if (!have_cc)
+		skip();
+	write_file("s.s", ".section .init.text,\"ax\"\n.globl first\n.type first,@function\nfirst: .fill 10, 1, 0x90\n"
+	                  ".size first, 10\n.balign 16, 0x90\n.globl last\n.type last,@function\n"
+	                  "last: .fill 3, 1, 0x90\n.size last, 3\n.text\nnop\n"
+	                  ".section .note.GNU-stack,\"\",@progbits\n");
+	assert_int_equal(shell("%s -c s.s -o s.ko", TEST_CC), 0);
+	s = symbolizer_create(2000);
+	module = symbolizer_module(s, in_dir("s.ko"), (const uint8_t *)"", 0);
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
+		assert_int_equal(symbolizer_function(s, module, asked[i].name, asked[i].size, &start), asked[i].fits);
+	symbolizer_destroy(s);
+}
+
 static void nothing_at_all(void **state)
 {
 	struct asked a;
@@ -620,6 +649,7 @@ int main(void)
 		cmocka_unit_test(separate_debug_file_by_link),
 		cmocka_unit_test(symbol_table_alone),
 		cmocka_unit_test(function_without_size),
+		cmocka_unit_test(function_of_a_size),
 		cmocka_unit_test(nothing_at_all),
 		cmocka_unit_test(other_build_id),
 		cmocka_unit_test(cut_and_changed_files),

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define KERNEL_SUBSYSTEMS "net, bpf, ext4, loop, namespaces, usb"
 
 static const char *const actions[] = { "list", "build", "run", "shell", "test" };
 enum { NR_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
@@ -91,6 +94,32 @@ static int set_timeout(struct kernel_options *o, const char *text)
 	return 0;
 }
 
+static int set_tries(struct kernel_options *o, const char *text)
+{
+	uint64_t n;
+
+	if (!tool_number(text, 1, 1000, &n))
+		return tool_usage_error("kernel", "--tries wants a number from 1 to 1000, not '%s'", text);
+	o->tries = (unsigned)n;
+	return 0;
+}
+
+static int set_expect(struct kernel_options *o, const char *title)
+{
+	if (!*title)
+		return tool_usage_error("kernel", "--expect wants a title, such as 'use-after-free in FUNCTION'");
+	o->expect = title;
+	return 0;
+}
+
+static int add_file(struct kernel_options *o, const char *file)
+{
+	if (o->nr_files == sizeof(o->files) / sizeof(o->files[0]))
+		return tool_usage_error("kernel", "too many files; give a folder");
+	o->files[o->nr_files++] = file;
+	return 0;
+}
+
 static int add_module(struct kernel_options *o, const char *path)
 {
 	if (o->nr_modules == sizeof(o->modules) / sizeof(o->modules[0]))
@@ -105,6 +134,29 @@ static int add_config(struct kernel_options *o, const char *path)
 		return tool_usage_error("kernel", "too many configuration fragments");
 	o->configs[o->nr_configs++] = path;
 	return 0;
+}
+
+/* --subsystem=net,bpf: fragments of ours. */
+static int add_subsystems(struct kernel_options *o, const char *list)
+{
+	const char *data = kernel_data_dir(), *end;
+	int status = 0;
+
+	for (; data && !status && *list; list = end + (*end == ',')) {
+		char *path;
+
+		end = list + strcspn(list, ",");
+		path = tool_format("%s/configs/subsystem/%.*s.config", data, (int)(end - list), list);
+		if (end == list || memchr(list, '/', (size_t)(end - list)) || access(path, R_OK) != 0)
+			status = tool_usage_error("kernel", "unknown subsystem '%.*s' (" KERNEL_SUBSYSTEMS ")",
+			                          (int)(end - list), list);
+		else
+			status = add_config(o, path);
+		o->owned[o->nr_owned++] = path;
+		if (o->nr_owned == sizeof(o->owned) / sizeof(o->owned[0]))
+			break;
+	}
+	return data ? status : EXIT_USAGE;
 }
 
 /* Takes the option at argv[*i], which begins with '-'. */
@@ -122,8 +174,18 @@ static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
 		return add_module(o, value);
 	if ((value = tool_option_value("--config", argv, argc, i)))
 		return add_config(o, value);
+	if ((value = tool_option_value("--subsystem", argv, argc, i)))
+		return add_subsystems(o, value);
+	if ((value = tool_option_value("--file", argv, argc, i)))
+		return add_file(o, value);
+	if ((value = tool_option_value("--tries", argv, argc, i)))
+		return set_tries(o, value);
+	if ((value = tool_option_value("--expect", argv, argc, i)))
+		return set_expect(o, value);
 	if ((value = tool_option_value("--script", argv, argc, i)))
 		o->script = value;
+	else if ((value = tool_option_value("--repro", argv, argc, i)))
+		o->repro = value;
 	else if ((value = tool_option_value("--kernel-source", argv, argc, i)))
 		o->source = value;
 	else if ((value = tool_option_value("--append", argv, argc, i)))
@@ -136,6 +198,10 @@ static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
 		o->all = true;
 	else if (!strcmp(argv[*i], "--kunit"))
 		o->kunit = true;
+	else if (!strcmp(argv[*i], "--fail-each"))
+		o->fail_each = true;
+	else if (!strcmp(argv[*i], "--leak-check"))
+		o->leak_check = true;
 	else if (!strcmp(argv[*i], "--keep"))
 		o->keep = true;
 	else if (!strcmp(argv[*i], "--kvm"))
@@ -145,18 +211,41 @@ static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
 	return 0;
 }
 
+/* Options of a run of the user's own. */
+static int check_own(const struct kernel_options *o)
+{
+	bool own = o->nr_modules || o->script || o->repro;
+
+	if (own && (o->nr_bugs || o->all))
+		return tool_usage_error("kernel", "either bugs by name, or --module, --script and --repro");
+	if (!own && (o->nr_files || o->expect || o->tries))
+		return tool_usage_error("kernel", "--file, --expect and --tries go with --module, --script or --repro");
+	if ((o->fail_each || o->leak_check) && !o->nr_modules)
+		return tool_usage_error("kernel", "%s wants a module (--module)",
+		                        o->fail_each ? "--fail-each" : "--leak-check");
+	if (o->fail_each && (o->expect || o->tries))
+		return tool_usage_error("kernel", "--fail-each goes with neither --expect nor --tries");
+	if (o->format == KERNEL_MARKDOWN || (o->format == KERNEL_SARIF && o->fail_each))
+		return tool_usage_error("kernel", "--format=%s is not for this run",
+		                        o->format == KERNEL_SARIF ? "sarif" : "markdown");
+	return 0;
+}
+
 static int run_main(struct kernel_options *o)
 {
-	if (o->nr_modules || o->script) {
-		if (o->nr_bugs || o->all)
-			return tool_usage_error("kernel", "either bugs by name, or --module and --script");
-		return kernel_run_module(o);
-	}
+	int status = check_own(o);
+
+	if (status)
+		return status;
+	if (o->fail_each)
+		return kernel_run_fail_each(o);
+	if (o->nr_modules || o->script || o->repro)
+		return kernel_run_own(o);
 	if (o->all)
 		for (size_t i = 0; i < kernel_nr_bugs; i++)
 			o->bugs[o->nr_bugs++] = &kernel_bugs[i];
 	if (!o->nr_bugs)
-		return tool_usage_error("kernel", "run wants bugs by name, --all, or --module and --script");
+		return tool_usage_error("kernel", "run wants bugs by name, --all, or --module, --script or --repro");
 	return kernel_run_bugs(o);
 }
 
@@ -208,6 +297,8 @@ static int kernel_main(int argc, char **argv)
 	if (!status)
 		status = act(action, &o);
 	free(o.bugs);
+	for (size_t i = 0; i < o.nr_owned; i++)
+		free(o.owned[i]);
 	return status;
 }
 
@@ -217,32 +308,43 @@ const struct tool_command command_kernel = {
 	.help = "Usage: memsan kernel list\n"
 		"       memsan kernel build [--profile=PROFILE]…\n"
 		"       memsan kernel run BUG… | --all\n"
-		"       memsan kernel run --module=MODULE… [--script=SCRIPT]\n"
+		"       memsan kernel run --repro=FILE [--expect=TITLE] [--module=MODULE]…\n"
+		"       memsan kernel run --module=MODULE… [--script=SCRIPT] [--fail-each]\n"
 		"       memsan kernel shell\n"
 		"       memsan kernel test [--kunit]\n"
 		"\n"
-		"Boots a small Linux in QEMU, makes known memory bugs happen there or runs your own module\n"
-		"and script, and shows what KASAN, KFENCE, SLUB's checks and kmemleak report. Kernels are\n"
-		"built once from Debian's linux-source: some minutes each, 3 GB altogether.\n"
+		"Boots a small Linux in QEMU, makes known memory bugs happen there or runs your own module,\n"
+		"script and reproducer, and shows what KASAN, KFENCE, SLUB's checks and kmemleak report.\n"
+		"Kernels are built once from Debian's linux-source: some minutes each, 3 GB altogether.\n"
 		"\n"
 		"  --profile=NAME       kernel to use: kasan, light (no KASAN), arm64 (KASAN by tags),\n"
 		"                       debian (as it is, no build); may be repeated\n"
 		"  --module=MODULE      a .ko file, or the folder of its source; may be repeated\n"
 		"  --script=SCRIPT      shell script to run in the guest after the modules are loaded\n"
-		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script)\n"
+		"  --repro=FILE         C source, program or script that makes a bug happen\n"
+		"  --file=HOST[:GUEST]  file or folder to bring into the guest; may be repeated\n"
+		"  --expect=TITLE       report that counts as reproduced, such as\n"
+		"                       'KASAN: use-after-free in FUNCTION'; the guest ends when it comes\n"
+		"  --tries=N            run N guests, and print how many reproduced\n"
+		"  --fail-each          let each allocation of the module fail, one in each run\n"
+		"  --leak-check         scan for leaks also before the modules are loaded, and count\n"
+		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script), of the\n"
+		"                       reproducer (60), or of each step of --fail-each (60)\n"
 		"  --format=FORMAT      text, json; for test also markdown; for --module also sarif\n"
 		"  --kunit              run the kernel's own kasan_test, kfence_test and slub_kunit\n"
 		"  --kernel-source=DIR  source of another kernel: a folder or a tarball\n"
 		"  --config=FRAGMENT    file with more kernel options; may be repeated\n"
+		"  --subsystem=LIST     more parts of the kernel: net, bpf, ext4, loop, namespaces, usb\n"
 		"  --append=WORDS       more words for the kernel's command line\n"
 		"  --smp=N, --mem=SIZE  CPUs (1) and memory (1G) of the guest\n"
 		"  --kvm                use the processor's own virtualization if it works\n"
 		"  --keep               keep the console logs and the guest's files, and say where\n"
 		"  -h, --help           show this help\n"
 		"\n"
-		"Exit status of run: 0 as expected (--module: no report, and the script succeeded);\n"
-		"1 not as expected (--module: a report); 2 could not be run; 124 the guest hung or took\n"
-		"too long.\n"
+		"Exit status of run: 0 as expected (--module, --repro: no report, and script and\n"
+		"reproducer succeeded; --fail-each: no harm); 1 not as expected (a report, harm); 2 could\n"
+		"not be run; 124 the guest hung or took too long. With --expect: 0 reproduced, 1 another\n"
+		"bug, 3 nothing.\n"
 		"Manual pages: memsan-kernel(1), memsan-kernel-tutorial(7), memsan-kernel-bugs(7)\n",
 	.main = kernel_main,
 };

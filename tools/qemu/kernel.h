@@ -6,10 +6,16 @@
  *   kernel_cache.c   builds kernels and modules through kernel/build, or finds them built
  *   kernel_work.c    the folder that holds the files of this run
  *   kernel_initrd.c  the guest's file system, an archive
+ *   kernel_bring.c   files of this machine for the guest: programs with their libraries, folders
  *   kernel_guest.c   starts, watches and ends QEMU
  *   kernel_log.c     finds the reports in a guest's log and the bug of each
  *   kernel_session.c  the bugs of one profile, in as many boots as they take
- *   kernel_run.c     memsan kernel run and shell
+ *   kernel_run.c     memsan kernel run of bugs, and shell
+ *   kernel_own.c     a guest with the user's own modules, script, files and reproducer
+ *   kernel_needs.c   what a reproducer uses that the kernel does not have
+ *   kernel_expect.c  is a report the one that --expect names?
+ *   kernel_repro.c   memsan kernel run of the user's own: tries, the verdict
+ *   kernel_fail.c    memsan kernel run --fail-each
  *   kernel_test.c    memsan kernel test: the matrix, the kernel's own suites
  */
 #ifndef MEMSAN_KERNEL_H
@@ -69,14 +75,19 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
 enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF };
 struct kernel_options {
 	bool profile[NR_PROFILES], profile_given;
-	bool all, kunit, keep, kvm;
+	bool all, kunit, keep, kvm, fail_each, leak_check;
 	const char *source; /* --kernel-source; NULL: Debian's source */
 	const char *configs[16];
 	size_t nr_configs;
+	char *owned[16]; /* paths of fragments of ours */
+	size_t nr_owned;
 	const char *modules[8]; /* .ko files or source folders */
 	size_t nr_modules;
-	const char *script, *append, *mem, *smp;
+	const char *files[32]; /* HOST or HOST:GUEST */
+	size_t nr_files;
+	const char *script, *repro, *expect, *append, *mem, *smp;
 	unsigned timeout; /* seconds for a whole guest; 0: a guest ends only when it is silent */
+	unsigned tries;   /* 0: not given */
 	enum kernel_format format;
 	const struct kernel_bug **bugs;
 	size_t nr_bugs;
@@ -97,16 +108,23 @@ struct kernel_built {
 	char *release; /* as uname -r prints it there */
 	bool arm64;
 };
+void kernel_built_free(struct kernel_built *k);
+/* Is the option of the kernel's configuration on? */
+bool kernel_config_has(const struct kernel_built *k, const char *option);
 /* Are QEMU and the compilers installed that the profile needs?  False: a line says what to install. */
 bool kernel_programs_there(enum kernel_profile p);
 /* Finds the kernel of a profile, and builds it if need be.  False: a line was printed. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
 /* Builds a folder with a module's source for this kernel.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_module(const struct kernel_built *k, const char *source);
+/* The folder of memsan_fail.ko, which lets allocations fail.  NULL: a line was printed.  The caller frees the path. */
+char *kernel_get_fail(const struct kernel_built *k);
 /* The guest's first program, for this kernel's processor.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_init(const struct kernel_built *k);
 /* A statically linked busybox for this kernel's processor.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_busybox(const struct kernel_built *k);
+/* Is it there already?  Prints nothing. */
+bool kernel_have_busybox(const struct kernel_built *k);
 /* The release that a .ko file was built for; "": it is not a module, and a line was printed.  The caller frees the
  * text. */
 char *kernel_module_release(const char *path);
@@ -129,12 +147,27 @@ struct initrd *initrd_create(const char *path);
 /* The folders of `name` must have been added before. initrd_finish tells of a failed write. */
 void initrd_dir(struct initrd *r, const char *name);
 void initrd_device(struct initrd *r, const char *name, unsigned major, unsigned minor);
+void initrd_link(struct initrd *r, const char *name, const char *target);
 void initrd_data(struct initrd *r, const char *name, unsigned mode, const void *data, size_t len);
 bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *path); /* false: a line was printed */
-bool initrd_finish(struct initrd *r);                                                  /* false: a line was printed */
+/* Does the archive fit into the guest's memory?  False: a line was printed. */
+bool initrd_fits(const struct initrd *r, const struct kernel_options *o);
+bool initrd_finish(struct initrd *r); /* false: a line was printed */
 /* An archive with init and the folders, with busybox if a shell is wanted; the plan and its files are still to be
  * added.  NULL: a line was printed. */
 struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool shell);
+
+/* ---- kernel_bring.c -------------------------------------------------------------------------- */
+
+struct bring;
+struct bring *bring_create(struct initrd *r, const struct kernel_built *k);
+void bring_free(struct bring *b);
+/* Brings HOST[:GUEST], a file or a folder, programs with their libraries.  False: a line was printed. */
+bool bring_file(struct bring *b, const char *option);
+enum repro_kind { REPRO_NONE, REPRO_C, REPRO_CXX, REPRO_PROGRAM, REPRO_SCRIPT };
+enum repro_kind bring_kind(const char *path);
+/* Brings the reproducer as /memsan/repro; source is built.  False: a line was printed. */
+bool bring_repro(struct bring *b, const char *path);
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------- */
 
@@ -147,6 +180,7 @@ enum guest_end {
 	GUEST_NEVER_BOOTED,
 	GUEST_DIED,
 	GUEST_FLOOD,
+	GUEST_SEEN, /* the expected report came */
 	GUEST_INTERRUPTED
 };
 struct guest {
@@ -160,6 +194,9 @@ struct guest {
 	unsigned silence_limit, timeout; /* seconds */
 	double started, last_heard, ended;
 	enum guest_end end;
+	const char *expect; /* a report that ends the guest, or NULL */
+	struct decode_reader *reader;
+	double seen_at; /* when it came, or 0 */
 };
 /* Starts a guest.  False: a line was printed.  With `shell`, the second serial port is this terminal. */
 bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
@@ -190,6 +227,9 @@ struct kernel_findings {
 void kernel_find(struct kernel_findings *f, const char *log, const struct kernel_built *k, const char *const *modules,
                  size_t nr_modules);
 void kernel_findings_free(struct kernel_findings *f);
+/* Functions and lines for the frames of records. */
+void kernel_symbolize(struct decode_record **records, size_t nr, const struct kernel_built *k,
+                      const char *const *modules, size_t nr_modules);
 /* Does one of the report's stacks go through the bug's function? */
 bool kernel_finding_names(const struct kernel_finding *f, const struct kernel_bug *bug);
 /* The line without its time stamp. */
@@ -225,10 +265,61 @@ struct kernel_session {
 bool kernel_sessions_run(struct kernel_session *sessions, size_t nr, const struct kernel_options *o);
 void kernel_session_free(struct kernel_session *s);
 
+/* ---- kernel_needs.c -------------------------------------------------------------------------- */
+
+/* Tells what the reproducer uses that the kernel lacks. */
+void kernel_needs_tell(const char *path, const struct kernel_built *k);
+/* The same as text, from the reproducer's contents and the text of a .config.  NULL: nothing is missing; else the
+ * caller frees the text. */
+char *kernel_needs_missing(const char *text, size_t len, bool source, const char *config);
+
+/* ---- kernel_expect.c ------------------------------------------------------------------------- */
+
+bool kernel_expect_record(const char *title, const struct decode_record *r);
+/* Do lines of the console fit, without a report about memory? */
+bool kernel_expect_log(const char *title, const char *log);
+/* Are there lines that begin a complaint of the kernel? */
+bool kernel_log_complains(const char *log);
+
+/* ---- kernel_own.c ---------------------------------------------------------------------------- */
+
+struct kernel_own {
+	enum kernel_profile profile;
+	struct kernel_built built;
+	char *fail_dir;         /* of memsan_fail.ko, whose wrappers the modules call, or NULL */
+	const char *folders[8]; /* folders of the modules, for their symbols */
+	char *owned[8];
+	size_t nr_folders;
+};
+/* Lines for the guest's init. */
+struct kernel_plan {
+	struct initrd *initrd;
+	FILE *load, *use, *unload;
+};
+/* Checks what was given, and gets the kernel.  False: a line was printed, or a signal came. */
+bool kernel_own_prepare(struct kernel_own *w, const struct kernel_options *o);
+void kernel_own_free(struct kernel_own *w);
+/* Makes the guest's archive.  `write` writes the plan, from the lines that load the modules, use and unload them; NULL:
+ * the usual one.  False: a line was printed, or a signal came. */
+bool kernel_own_archive(struct kernel_own *w, const struct kernel_options *o, const char *path,
+                        void (*write)(FILE *out, const struct kernel_options *o, const char *load, const char *use,
+                                      const char *unload, void *ctx),
+                        void *ctx);
+/* Prints why modules were not loaded, up to the line that begins with `until` (NULL: the end).  False: all were. */
+bool kernel_own_complaints(const struct guest *g, const char *until);
+
+/* ---- kernel_repro.c, kernel_fail.c ----------------------------------------------------------- */
+
+/* Seconds that a reproducer may run. */
+unsigned kernel_repro_limit(const struct kernel_options *o);
+/* Prints that the user interrupted; returns the exit status. */
+int kernel_interrupted(void);
+int kernel_run_own(const struct kernel_options *o);
+int kernel_run_fail_each(const struct kernel_options *o);
+
 /* ---- kernel_run.c, kernel_test.c ------------------------------------------------------------- */
 
 int kernel_run_bugs(const struct kernel_options *o);
-int kernel_run_module(const struct kernel_options *o);
 int kernel_run_shell(const struct kernel_options *o);
 int kernel_test_matrix(const struct kernel_options *o);
 int kernel_test_kunit(const struct kernel_options *o);

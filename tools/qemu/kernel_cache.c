@@ -236,6 +236,35 @@ char *kernel_get_module(const struct kernel_built *k, const char *source)
 	return build_thing((const char *[]){ NULL, "module", "--kernel", k->dir, "--source", source, NULL });
 }
 
+char *kernel_get_fail(const struct kernel_built *k)
+{
+	return build_thing((const char *[]){ NULL, "fail", "--kernel", k->dir, NULL });
+}
+
+bool kernel_config_has(const struct kernel_built *k, const char *option)
+{
+	char *path = tool_format("%s/.config", k->dir), line[512];
+	size_t len = strlen(option);
+	FILE *in = fopen(path, "re");
+	bool has = false;
+
+	while (in && !has && fgets(line, sizeof(line), in))
+		has = strncmp(line, option, len) == 0 && line[len] == '=';
+	if (in)
+		fclose(in);
+	free(path);
+	return has;
+}
+
+void kernel_built_free(struct kernel_built *k)
+{
+	free(k->dir);
+	free(k->image);
+	free(k->vmlinux);
+	free(k->release);
+	*k = (struct kernel_built){ 0 };
+}
+
 static char *build_file(const char *what, const char *arch, const char *name)
 {
 	char *dir = build_thing((const char *[]){ NULL, what, "--arch", arch, NULL }),
@@ -271,15 +300,30 @@ static bool is_static_program(const char *path)
 	return ok;
 }
 
-char *kernel_get_busybox(const struct kernel_built *k)
+static const char *find_busybox(void)
 {
 	static const char *const places[] = { "/bin/busybox", "/usr/bin/busybox", "/sbin/busybox" };
 
-	if (k->arm64)
-		return build_file("busybox", "arm64", "busybox");
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 		if (is_static_program(places[i]))
-			return tool_format("%s", places[i]);
+			return places[i];
+	return NULL;
+}
+
+bool kernel_have_busybox(const struct kernel_built *k)
+{
+	return !k->arm64 && find_busybox();
+}
+
+char *kernel_get_busybox(const struct kernel_built *k)
+{
+	const char *found;
+
+	if (k->arm64)
+		return build_file("busybox", "arm64", "busybox");
+	found = find_busybox();
+	if (found)
+		return tool_format("%s", found);
 	tool_say("a shell in the guest needs a statically linked busybox: apt-get install busybox-static");
 	return NULL;
 }

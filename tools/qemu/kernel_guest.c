@@ -10,6 +10,7 @@
  *     "memsan: done N"               ──▶ done, with the status N
  *     nothing for silence_limit s    ──▶ hang
  *     still running after timeout s  ──▶ timeout
+ *     the report of --expect         ──▶ seen
  *     QEMU's end without any of it   ──▶ died (a triple fault, or somebody killed it)
  *
  * TCG is the accelerator, because it works everywhere: /dev/kvm may exist, answer its ioctls, and still boot nothing.
@@ -61,6 +62,8 @@ const char *guest_end_text(enum guest_end end)
 		return "ended without a word";
 	case GUEST_FLOOD:
 		return "was ended because it printed more than 64 MB";
+	case GUEST_SEEN:
+		return "was ended at the expected report";
 	case GUEST_INTERRUPTED:
 		return "was interrupted";
 	}
@@ -264,6 +267,8 @@ static void heard(struct guest *g, const char *bytes, size_t len)
 	}
 	g->log[g->log_len] = '\0';
 	g->last_heard = kernel_now();
+	if (g->reader)
+		decode_reader_feed(g->reader, bytes, len);
 }
 
 /* Reads what one of its ports has sent.  False: the port is closed. */
@@ -296,6 +301,11 @@ static void guest_ended(struct guest *g, enum guest_end end)
 	spawn_wait(g->pid);
 	if (!g->log)
 		g->log = tool_format("%s", "");
+	if (g->reader) {
+		decode_reader_end(g->reader);
+		decode_reader_destroy(g->reader);
+		g->reader = NULL;
+	}
 	g->ended = kernel_now();
 	g->end = end;
 }
@@ -313,10 +323,14 @@ void guest_free(struct guest *g)
 	g->log = NULL;
 }
 
-static enum guest_end limit_reached(const struct guest *g)
+static enum guest_end limit_reached(struct guest *g)
 {
 	double now = kernel_now();
 
+	if (g->reader && !g->seen_at && now - g->last_heard > 2)
+		decode_reader_idle(g->reader);
+	if (g->seen_at && now - g->seen_at > 1)
+		return GUEST_SEEN;
 	if (g->log_len > LOG_MAX)
 		return GUEST_FLOOD;
 	if (g->silence_limit && now - g->last_heard > g->silence_limit)

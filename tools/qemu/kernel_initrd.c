@@ -76,6 +76,11 @@ void initrd_device(struct initrd *r, const char *name, unsigned major, unsigned 
 	entry(r, name, S_IFCHR | 0600, major, minor, NULL, 0);
 }
 
+void initrd_link(struct initrd *r, const char *name, const char *target)
+{
+	entry(r, name, S_IFLNK | 0777, 0, 0, target, strlen(target));
+}
+
 void initrd_data(struct initrd *r, const char *name, unsigned mode, const void *data, size_t len)
 {
 	entry(r, name, S_IFREG | mode, 0, 0, data, len);
@@ -101,6 +106,26 @@ bool initrd_file(struct initrd *r, const char *name, unsigned mode, const char *
 	initrd_data(r, name, mode, data, len);
 	free(data);
 	return true;
+}
+
+/* Not below this, or the guest has no memory left for itself. */
+static uint64_t size_in_bytes(const char *text)
+{
+	uint64_t n = text ? strtoull(text, NULL, 10) : 1024;
+
+	return n << (text && text[strlen(text) - 1] == 'G' ? 30 : 20);
+}
+
+bool initrd_fits(const struct initrd *r, const struct kernel_options *o)
+{
+	uint64_t memory = size_in_bytes(o->mem), size = (uint64_t)r->at;
+
+	/* while it is unpacked, the archive is there twice, and KASAN takes an eighth of everything */
+	if (size * 5 / 2 + (128u << 20) <= memory)
+		return true;
+	tool_say("the files for the guest, %u MB, do not fit into its memory, %u MB; --mem=SIZE gives it more",
+	         (unsigned)(size >> 20), (unsigned)(memory >> 20));
+	return false;
 }
 
 bool initrd_finish(struct initrd *r)
@@ -136,6 +161,11 @@ struct initrd *initrd_base(const char *path, const struct kernel_built *k, bool 
 	initrd_dir(r, "dev");
 	initrd_dir(r, "memsan");
 	initrd_device(r, "dev/console", 5, 1);
+	if (shell) {
+		initrd_dir(r, "usr");
+		initrd_dir(r, "usr/bin");
+		initrd_link(r, "usr/bin/env", "/bin/busybox");
+	}
 	if (!add_program(r, "init", kernel_get_init(k)) ||
 	    (shell && !add_program(r, "bin/busybox", kernel_get_busybox(k)))) {
 		initrd_finish(r);

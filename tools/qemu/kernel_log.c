@@ -121,22 +121,29 @@ static void take_record(void *ctx, struct decode_record *record)
 	f->all[f->nr++] = (struct kernel_finding){ .record = record };
 }
 
+void kernel_symbolize(struct decode_record **records, size_t nr, const struct kernel_built *k,
+                      const char *const *modules, size_t nr_modules)
+{
+	struct decode_symbols *symbols = decode_symbols_create();
+
+	if (!symbols)
+		return;
+	if (k->vmlinux)
+		decode_symbols_vmlinux(symbols, k->vmlinux);
+	for (size_t i = 0; i < nr_modules; i++)
+		decode_symbols_folder(symbols, modules[i]);
+	decode_symbols_apply(symbols, records, nr);
+	decode_symbols_destroy(symbols);
+}
+
 static void symbolize(struct kernel_findings *f, const struct kernel_built *k, const char *const *modules,
                       size_t nr_modules)
 {
-	struct decode_symbols *symbols = decode_symbols_create();
 	struct decode_record **records = tool_alloc((f->nr + 1) * sizeof(*records));
 
 	for (size_t i = 0; i < f->nr; i++)
 		records[i] = f->all[i].record;
-	if (symbols) {
-		if (k->vmlinux)
-			decode_symbols_vmlinux(symbols, k->vmlinux);
-		for (size_t i = 0; i < nr_modules; i++)
-			decode_symbols_folder(symbols, modules[i]);
-		decode_symbols_apply(symbols, records, f->nr);
-		decode_symbols_destroy(symbols);
-	}
+	kernel_symbolize(records, f->nr, k, modules, nr_modules);
 	free(records);
 }
 
@@ -171,7 +178,8 @@ void kernel_find(struct kernel_findings *f, const char *log, const struct kernel
 void kernel_findings_free(struct kernel_findings *f)
 {
 	for (size_t i = 0; i < f->nr; i++)
-		decode_record_free(f->all[i].record);
+		if (f->all[i].record) /* may have been taken over */
+			decode_record_free(f->all[i].record);
 	free(f->all);
 	*f = (struct kernel_findings){ 0 };
 }

@@ -335,8 +335,5 @@ void kernel_session_free(struct kernel_session *s)
 	}
 	free(s->results);
 	free(s->module_dir);
-	free(s->built.dir);
-	free(s->built.image);
-	free(s->built.vmlinux);
-	free(s->built.release);
+	kernel_built_free(&s->built);
 }
