@@ -196,6 +196,7 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	runtime_ensure();
 	process_init();
 	if (runtime_state_now == RUNTIME_READY) {
+		shadow_globals_ahead();
 		warm_up();
 		leak_control_start();
 	}
