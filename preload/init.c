@@ -152,6 +152,7 @@ static void start_locked(void)
 		fence_init();
 		fail_connect();
 		fault_set_hook(shadow_fault);
+		shadow_null_hook = fault_left_to_program;
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 	slab_leave();

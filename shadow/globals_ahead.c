@@ -7,10 +7,10 @@
  *
  *     .init_array   │ a.cc's constructors │ a.cc's globals │ b.cc's constructors │ b.cc's globals │
  *
- * So an overflow in a constructor would meet no red zone, and the order of initialization could not be checked.  But the
- * array can be read before ld.so runs it.  A constructor that registers globals has always the same few instructions
- * (arch/…/code.h), which give the address of the descriptions and their number.  What lies there must then look like
- * descriptions of globals of this module, each of them; else it is left alone.
+ * So an overflow in a constructor would meet no red zone, and the order of initialization could not be checked.  But
+ * the array can be read before ld.so runs it.  A constructor that registers globals has always the same few
+ * instructions (arch/…/code.h), which give the address of the descriptions and their number.  What lies there must
+ * then look like descriptions of globals of this module, each of them; else it is left alone.
  *
  * Weakness accepted: with -flto gcc makes one function of all constructors, which tells nothing.
  */

@@ -72,6 +72,9 @@ extern bool shadow_everywhere;
 /* Called each time that shadow_on or shadow_everywhere has changed after start-up.  preload/ sets it once; NULL: not
  * called. */
 extern void (*shadow_changed_hook)(void);
+/* Does the program handle an access to the null page by itself?  Then it faults without a report before.  preload/ sets
+ * it once; NULL: no. */
+extern bool (*shadow_null_hook)(void);
 
 /* Is a range that starts at p checked at all? */
 __inline_hot bool shadow_covers(const void *p)

@@ -30,13 +30,13 @@ static inline uintptr_t arch_call_target(const uint8_t *call, uintptr_t ret)
 	return ret + (uintptr_t)(intptr_t)distance;
 }
 
-/* The constructor that compilers make for a file's globals: the number of descriptions goes to %esi and their address to
- * %rdi, then a function is called, and nothing else is done.  Reads at most n bytes of the code at pc.  False: the
- * constructor is another one. */
+/* The constructor that compilers make for a file's globals: the number of descriptions goes to %esi and their address
+ * to %rdi, then a function is called, and nothing else is done.  Reads at most n bytes.  False: the constructor is
+ * another one. */
 static inline bool arch_registers_globals(const uint8_t *code, size_t n, uintptr_t *array, uint32_t *count)
 {
-	/* Instructions that say nothing, by their first bytes: endbr64, the frame, mov %rax, %rdi; the stack protector's
-	 * load, store, comparison and jump. */
+	/* Instructions that say nothing, by their first bytes: endbr64, the frame, mov %rax, %rdi; the stack
+	 * protector's load, store, comparison and jump. */
 	static const struct {
 		uint8_t size, known, code[5];
 	} plain[] = {
