@@ -258,6 +258,17 @@ static bool program_handles(const struct fault *f)
 	       !signals_program_blocks(f->sig, context_mask(f->uc));
 }
 
+bool fault_left_to_program(void)
+{
+	struct program_action a;
+
+	if (!fault_installed || options.handled_faults)
+		return false;
+	signals_program_action(SIGSEGV, &a, false);
+	return a.handler != (uintptr_t)SIG_DFL && a.handler != (uintptr_t)SIG_IGN &&
+	       !(os_filter_allows(OS_CALL_SIGPROCMASK) && signals_sent_blocked(SIGSEGV));
+}
+
 static bool reported_own(const struct fault *f)
 {
 	struct fault_origin origin;

@@ -35,6 +35,8 @@ void fault_init(signals_sigaction_fn real);
 /* The handler calls this hook first for each page fault. True: the instruction can be tried again. Set once, at start-
  * up. */
 void fault_set_hook(bool (*mine)(uintptr_t addr, uintptr_t pc));
+/* Does this thread's next SIGSEGV go to a handler of the program's, without a report? */
+bool fault_left_to_program(void);
 extern bool fault_installed; /* the handler is installed; written once by fault_init */
 /* This thread is about to end the program with an error, at regs. If it does so inside the program's handler of a
  * fault, that fault is reported now. Signal-safe. */

@@ -180,7 +180,7 @@ void signals_program_action(int sig, struct program_action *a, bool take);
 /* Does the program think that this thread blocks the signal? kernel_mask: what the kernel blocked when the signal
  * came. */
 bool signals_program_blocks(int sig, uint64_t kernel_mask);
-/* The same for a signal that a process sent, from inside memsan's handler. */
+/* The same with this thread's mask of now: for a signal that a process sent, from inside memsan's handler. */
 bool signals_sent_blocked(int sig);
 /* The mask in force when the signal came: the mask of the wait that the signal interrupted, else the context's mask. */
 uint64_t signals_interrupted_mask(const ucontext_t *uc);

@@ -153,6 +153,7 @@ static void start_locked(void)
 		fence_init();
 		fail_connect();
 		fault_set_hook(shadow_fault);
+		shadow_null_hook = fault_left_to_program;
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 	slab_leave();
@@ -207,6 +208,7 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	process_init();
 	if (runtime_state_now == RUNTIME_READY) {
 		ask_for_rules();
+		shadow_globals_ahead();
 		warm_up();
 		leak_control_start();
 	}

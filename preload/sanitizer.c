@@ -34,7 +34,8 @@ size_t __sanitizer_get_estimated_allocated_size(size_t size)
 
 static bool live_object(const volatile void *p, struct slab_object *o)
 {
-	return p && slab_find_object((uintptr_t)p, o) && o->state == SLAB_OBJ_LIVE && (uintptr_t)p - o->addr < MAX(o->size, 1);
+	return p && slab_find_object((uintptr_t)p, o) && o->state == SLAB_OBJ_LIVE &&
+	       (uintptr_t)p - o->addr < MAX(o->size, 1);
 }
 
 int __sanitizer_get_ownership(const volatile void *p)

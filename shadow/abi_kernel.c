@@ -64,8 +64,12 @@ void __asan_before_dynamic_init(const char *module)
 {
 	/* The options are known once the heap has started. */
 	shadow_start_runtime();
-	if (options.init_order != INIT_ORDER_OFF && map_state == MAP_FULL)
-		globals_init_begin(module);
+	if (options.init_order == INIT_ORDER_OFF || map_state != MAP_FULL)
+		return;
+	/* A library that was loaded later. */
+	if (!globals_know_file(module))
+		globals_ahead_of((uintptr_t)__builtin_return_address(0));
+	globals_init_begin(module);
 }
 
 void __asan_after_dynamic_init(void)

@@ -18,6 +18,7 @@
 
 struct shadow_last shadow_last;
 void (*shadow_death_callback)(void);
+bool (*shadow_null_hook)(void);
 
 /* The first report.  Atomic: 0 before it; TELLER(pid, tid) while that thread makes it; FIRST_TOLD.  The low half is a
  * futex word. */
@@ -358,6 +359,9 @@ void shadow_report(const struct shadow_access *a)
 	/* There is no bad byte to show: another thread has made the memory good since the check, or a race misled an
 	 * inline check. */
 	if (!access.bad)
+		return;
+	/* The fault handler knows what to do when the program dies in its own handler. */
+	if (shadow_byte(access.bad) == SHADOW_NULL_PAGE && shadow_null_hook && shadow_null_hook())
 		return;
 	/* In a signal handler that interrupted the runtime, a report would wait for locks of the interrupted code. */
 	while (!(told = !slab_is_inside() && may_report()) && panics && first_wait())

@@ -11,8 +11,8 @@
  *     a.cc: begin   a's marked as constructed   b's poisoned    int a = b + 1;  ← reported     end   b's good again
  *     b.cc: begin   b's marked                  (a's are constructed: good)                    end
  *
- * gcc's kernel form registers a file's globals behind their constructors, so nothing is found there.
- * The other weakness is ASan's: threads of the program that run meanwhile (at a dlopen) meet the poison too.
+ * gcc's kernel form registers a file's globals behind their constructors; globals_ahead.c finds them before.
+ * The weakness is ASan's: threads of the program that run meanwhile (at a dlopen) meet the poison too.
  */
 #include "shadow/shadow_internal.h"
 
@@ -96,6 +96,17 @@ static bool forget(const struct asan_global *g)
 	return e != NULL;
 }
 
+static bool is_registered(const struct asan_global *g)
+{
+	struct registered *e;
+
+	lock_acquire(&globals_lock);
+	for (e = all; e && e->first != g; e = e->next)
+		;
+	lock_release(&globals_lock);
+	return e != NULL;
+}
+
 static void poison_one(const struct asan_global *g)
 {
 	uintptr_t end = g->beg + g->size, granule = ALIGN_DOWN(end, SHADOW_GRANULE),
@@ -137,7 +148,7 @@ void globals_register(struct asan_global *g, size_t n)
 	if (!n)
 		return;
 	map_require_full();
-	if (map_state != MAP_FULL)
+	if (map_state != MAP_FULL || is_registered(g))
 		return;
 	for (size_t i = 0; i < n; i++)
 		poison_one(&g[i]);
@@ -176,6 +187,17 @@ static void init_begin(struct registered *e, const char *module)
 		else if (options.init_order != INIT_ORDER_STRICT)
 			e->constructed[i] = 1;
 	}
+}
+
+bool globals_know_file(const char *module)
+{
+	bool known = false;
+
+	lock_acquire(&globals_lock);
+	for (struct registered *e = all; e && !known; e = e->next)
+		known = e->first && e->n && same_file(e->first->module, module);
+	lock_release(&globals_lock);
+	return known;
 }
 
 void globals_init_begin(const char *module)

@@ -14,6 +14,7 @@
  *   bad_access.c   a bad access becomes a finding
  *   describe.c     the variable of a frame, or the global, that a bad byte belongs to
  *   globals.c      the registry of instrumented globals
+ *   globals_ahead.c    registers globals before the constructors that would do it
  *   stack.c        stale poison on stacks: no-return calls, jumps, threads that end, other stacks
  *   stale.c        the same for frames that went unseen: recognized when their poison is met
  *   fake_stack.c   frames on the heap, for use after return
@@ -71,6 +72,9 @@ extern bool shadow_everywhere;
 /* Called each time that shadow_on or shadow_everywhere has changed after start-up.  preload/ sets it once; NULL: not
  * called. */
 extern void (*shadow_changed_hook)(void);
+/* Does the program handle an access to the null page by itself?  Then it faults without a report before.  preload/ sets
+ * it once; NULL: no. */
+extern bool (*shadow_null_hook)(void);
 
 /* Is a range that starts at p checked at all? */
 __inline_hot bool shadow_covers(const void *p)
@@ -139,6 +143,8 @@ void shadow_describe(struct report_record *r, uintptr_t addr, const struct unwin
  * in check mode.  If an instrumented module is loaded but its shadow cannot be mapped, prints one line and ends the
  * process.  If libasan is loaded, prints one line. */
 void shadow_init(void);
+/* Before any constructor of an instrumented module runs: the globals of all loaded ones are registered. */
+void shadow_globals_ahead(void);
 /* Plain code is going to be checked, and its pointers may lead anywhere: maps the shadow of all memory.  False: that
  * cannot be done. */
 bool shadow_want_all(void);

@@ -152,10 +152,16 @@ void globals_unregister(struct asan_global *g, size_t n);
  * with shadow.init_order=strict all of them. */
 void globals_init_begin(const char *module);
 void globals_init_end(void);
+/* Is a global of that source file registered?  (clang's descriptions of all files of a module are one array.) */
+bool globals_know_file(const char *module);
 /* The global that addr lies in, or whose red zone addr lies in. */
 bool globals_find(uintptr_t addr, struct asan_global *found);
 /* That one, or else the nearest. */
 bool globals_find_near(uintptr_t addr, struct asan_global *found);
+
+/* ---- globals_ahead.c ------------------------------------------------------------------------- */
+/* Registers the globals of the module that has code at pc, as far as its constructors tell where they are. */
+void globals_ahead_of(uintptr_t pc);
 
 /* ---- describe.c ------------------------------------------------------------------------------ */
 /* A variable of a frame, as the compiler describes it. */

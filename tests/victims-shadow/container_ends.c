@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/container_ends.c - containers that grow at both ends: every used range of small storage, at every
- * alignment, is compared byte by byte with the annotations' meaning; then a read in front of the first element
+/* tests/victims-shadow/container_ends.c - containers that grow at both ends: every used range of small storage at every
+ * alignment is compared byte by byte with the annotations' meaning; then a read in front of the first element
  *
  * expect: container-out-of-bounds type=read access=1
  * ways: linked
