@@ -7,6 +7,7 @@
  * be ready.  The environment is read from the initial stack, and everything else uses raw system calls.
  *
  *   RUNTIME_NEW → STARTING → READY     or BROKEN: no address space; every allocation then fails with ENOMEM
+ *                                      or OFF: run.only or run.skip leaves this program out (unseen/skipped.c)
  */
 #include "preload/preload.h"
 #include "shadow/abi.h"
@@ -128,6 +129,69 @@ static void read_options(bool secure)
 	}
 }
 
+/* ---- run.only and run.skip ------------------------------------------------------------------- */
+
+static const char *base_of(const char *path)
+{
+	const char *slash = str_last(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* A pattern with a slash is for the whole path, any other for the file's name. */
+static bool name_listed(const char *list, const char *path)
+{
+	char pattern[OPTION_STRING_MAX];
+
+	while (path && *path && *list) {
+		size_t len = 0;
+
+		while (list[len] && list[len] != ',')
+			len++;
+		str_copy(pattern, list, MIN(len + 1, sizeof(pattern)));
+		if (len && name_glob(pattern, str_char(pattern, '/') ? path : base_of(path)))
+			return true;
+		list += len + (list[len] == ',');
+	}
+	return false;
+}
+
+/* The file that runs; the name by which the kernel was asked to run it, which is a script's or a link's; and the
+ * program's own first argument, where a dynamic loader was started by hand. */
+static bool program_listed(const char *list)
+{
+	static char exe[PATH_MAX];
+	long n = os_exe_path(exe, sizeof(exe) - 1);
+	uintptr_t *words = &__libc_stack_end ? __libc_stack_end : NULL;
+
+	exe[n > 0 ? n : 0] = 0;
+	return name_listed(list, exe) || name_listed(list, (const char *)getauxval(AT_EXECFN)) ||
+	       (words && words[0] > 0 && words[0] <= 0x100000 && name_listed(list, (const char *)words[1]));
+}
+
+static bool program_is_skipped(void)
+{
+	return (options.run_only[0] && !program_listed(options.run_only)) ||
+	       (options.run_skip[0] && program_listed(options.run_skip));
+}
+
+/* True: memsan does nothing at all in this process. */
+static bool skip(void)
+{
+	bool aside = &skipped_stand_aside && skipped_stand_aside();
+
+	reports_mute();
+	options.leak = options.check_at_exit = options.fence_check_on_panic = false;
+	options.leak_scan_interval = 0;
+	options.fence = 0; /* sampled, at no time */
+	options.fence_sample_interval = options.fence_sample_rate = 0;
+	options.fault = options.shadow_fault = options.harden_fault = FAULT_REPORT;
+	options.watch[0] = '\0';
+	options.fail_probability = options.fail_nth = 0;
+	options.fault_handler = false;
+	return aside;
+}
+
 static void start_locked(void)
 {
 	bool ok;
@@ -137,6 +201,11 @@ static void start_locked(void)
 	slab_enter();
 	__atomic_store_n(&runtime_state_now, RUNTIME_STARTING, __ATOMIC_RELAXED);
 	read_options(getauxval(AT_SECURE) != 0);
+	if (program_is_skipped() && skip()) {
+		__atomic_store_n(&runtime_state_now, RUNTIME_OFF, __ATOMIC_RELEASE);
+		slab_leave();
+		return;
+	}
 	live_counters_start();
 	deep_start();
 	slab_set_report_hook(dispatch_finding);
@@ -205,6 +274,8 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 {
 	modules_start();
 	runtime_ensure();
+	if (runtime_is_off())
+		return;
 	process_init();
 	if (runtime_state_now == RUNTIME_READY) {
 		ask_for_rules();

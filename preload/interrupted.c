@@ -100,6 +100,8 @@ __cold_path void *interrupted_alloc(size_t size, size_t align, bool zero, const 
 {
 	void *p;
 
+	if (runtime_is_off())
+		return skipped_alloc(size, align, zero);
 	p = size <= PTRDIFF_MAX ? spare_alloc(size, align, zero) : NULL;
 	notice_note(p, ACCESS_UNKNOWN, regs);
 	if (!p)
@@ -112,6 +114,10 @@ __cold_path void interrupted_free(void *p, enum slab_api api, size_t size_given,
 {
 	struct waiting_free *w;
 
+	if (runtime_is_off()) {
+		skipped_next->free(p);
+		return;
+	}
 	notice_note(p, ACCESS_FREE, regs);
 	if (spare_free(p))
 		return;
@@ -132,9 +138,13 @@ __cold_path void interrupted_free(void *p, enum slab_api api, size_t size_given,
 
 __cold_path void *interrupted_realloc(void *p, size_t size, const struct unwind_regs *regs)
 {
-	size_t old = interrupted_size(p);
-	void *q = interrupted_alloc(size, MIN_ALIGN, false, regs);
+	size_t old;
+	void *q;
 
+	if (runtime_is_off())
+		return skipped_next->realloc(p, size);
+	old = interrupted_size(p);
+	q = interrupted_alloc(size, MIN_ALIGN, false, regs);
 	if (!q)
 		return NULL;
 	mem_copy(q, p, MIN(old, size));
@@ -152,6 +162,8 @@ size_t interrupted_size(void *p)
 {
 	struct slab_object o;
 
+	if (runtime_is_off())
+		return skipped_next->malloc_usable_size ? skipped_next->malloc_usable_size(p) : 0;
 	if (spare_holds(p))
 		return spare_size(p);
 	if (fence_contains(p)) {

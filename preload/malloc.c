@@ -215,7 +215,7 @@ MEMSAN_EXPORT size_t malloc_usable_size(void *p)
 		return 0;
 	UNWIND_HERE(&regs);
 	runtime_ensure();
-	if (unlikely(slab_is_inside()))
+	if (unlikely(slab_is_inside()) || unlikely(runtime_is_off()))
 		return interrupted_size(p);
 	if (unlikely(fence_contains(p))) {
 		size_t size = fence_usable_size(p, NULL);
@@ -235,7 +235,7 @@ MEMSAN_EXPORT int malloc_trim(size_t pad)
 	int given;
 
 	if (!runtime_enter())
-		return 0;
+		return runtime_is_off() && skipped_next->malloc_trim ? skipped_next->malloc_trim(pad) : 0;
 	slab_shrink_all();
 	given = slab_trim(pad);
 	runtime_leave();
@@ -246,8 +246,9 @@ MEMSAN_EXPORT int malloc_trim(size_t pad)
  * depend on its effect. */
 MEMSAN_EXPORT int mallopt(int parameter, int value)
 {
-	(void)parameter;
-	(void)value;
+	runtime_ensure();
+	if (runtime_is_off() && skipped_next->mallopt)
+		return skipped_next->mallopt(parameter, value);
 	return 1;
 }
 
@@ -256,7 +257,8 @@ MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 	struct slab_stats s;
 
 	if (!runtime_enter())
-		return (struct mallinfo2){ 0 };
+		return runtime_is_off() && skipped_next->mallinfo2 ? skipped_next->mallinfo2()
+		                                                   : (struct mallinfo2){ 0 };
 	slab_get_stats(&s);
 	runtime_leave();
 	return (struct mallinfo2){
@@ -302,8 +304,11 @@ MEMSAN_EXPORT void malloc_stats(void)
 	char text[256];
 	struct fmt_buf b;
 
-	if (!runtime_enter())
+	if (!runtime_enter()) {
+		if (runtime_is_off() && skipped_next->malloc_stats)
+			skipped_next->malloc_stats();
 		return;
+	}
 	slab_get_stats(&s);
 	runtime_leave();
 	fmt_init(&b, text, sizeof(text));
@@ -328,6 +333,9 @@ MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
 	struct slab_stats s;
 	int n;
 
+	runtime_ensure();
+	if (runtime_is_off() && skipped_next->malloc_info)
+		return skipped_next->malloc_info(flags, stream);
 	if (flags != 0) {
 		errno = EINVAL;
 		return -1;

@@ -35,7 +35,7 @@
 #include "watch/watch.h"
 
 /* ---- init.c ---------------------------------------------------------------------------------- */
-enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKEN };
+enum runtime_state { RUNTIME_NEW, RUNTIME_STARTING, RUNTIME_READY, RUNTIME_BROKEN, RUNTIME_OFF };
 extern uint32_t runtime_state_now
 	__attribute__((visibility("hidden"))); /* written once in each direction, with release */
 
@@ -110,16 +110,17 @@ __inline_hot void thread_ensure(void)
 }
 /* The first step of every allocation and free: runtime_ensure and thread_ensure.  A thread is watched only after the
  * start, so one test covers both. */
-void process_enter(void);
+bool process_enter(void); /* false: memsan is off, and watches no thread */
 __inline_hot void runtime_attach(void)
 {
 	if (unlikely(!thread_watched))
 		process_enter();
 }
-/* False: a signal handler interrupted the runtime, and calls it. */
+/* False: a signal handler interrupted the runtime, and calls it; or memsan is off. */
 __inline_hot bool runtime_enter(void)
 {
-	runtime_attach();
+	if (unlikely(!thread_watched) && unlikely(!process_enter()))
+		return false;
 	return slab_enter();
 }
 /* The last step. */
@@ -156,6 +157,34 @@ void leak_connect(void);
 void hooks_connect(void);
 void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
+
+/* ---- unseen/skipped.c, in the shared library only -------------------------------------------- */
+/* Finds the allocator behind memsan.  False: the program needs memsan, and nothing may be passed on. */
+__attribute__((weak)) bool skipped_stand_aside(void);
+__attribute__((weak)) void *skipped_alloc(size_t size, size_t align, bool zero);
+struct mallinfo;
+struct mallinfo2;
+struct _IO_FILE;
+struct skipped_next {
+	void *(*malloc)(size_t);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void *(*memalign)(size_t, size_t);
+	void (*free)(void *);
+	/* NULL: that allocator has none */
+	size_t (*malloc_usable_size)(void *);
+	int (*malloc_trim)(size_t);
+	int (*mallopt)(int, int);
+	struct mallinfo (*mallinfo)(void);
+	struct mallinfo2 (*mallinfo2)(void);
+	void (*malloc_stats)(void);
+	int (*malloc_info)(int, struct _IO_FILE *);
+};
+__attribute__((weak)) extern const struct skipped_next *const skipped_next;
+static inline bool runtime_is_off(void)
+{
+	return __atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) == RUNTIME_OFF;
+}
 
 /* ---- unseen/remap.c -------------------------------------------------------------------------- */
 /* The program makes this system call by its number.  Returns the function that makes the call in syscall's place; NULL:

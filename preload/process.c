@@ -95,10 +95,13 @@ __cold_path void process_freed_nothing(const struct unwind_regs *regs)
 	thread_exiting(NULL);
 }
 
-__cold_path void process_enter(void)
+__cold_path bool process_enter(void)
 {
 	runtime_ensure();
+	if (runtime_is_off())
+		return false;
 	process_watch_thread();
+	return true;
 }
 
 /* ---- fork ------------------------------------------------------------------------------------ */
@@ -148,7 +151,7 @@ static void exit_last(int status, void *unused)
 
 	(void)unused;
 	/* A child that shares this memory called exit. */
-	if (!process_is_this())
+	if (!process_is_this() || runtime_is_off())
 		return;
 	/* A signal handler that interrupted the runtime calls exit: the heap's locks may be taken. */
 	if (!slab_enter()) {

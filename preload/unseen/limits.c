@@ -20,11 +20,14 @@ static int limit_call(pid_t pid, int resource, const void *new_limit, void *old_
 	if (resource == RLIMIT_AS && wanted && process_is_this() && (pid == 0 || pid == os_getpid()) &&
 	    wanted->rlim_cur != RLIM64_INFINITY) {
 		runtime_ensure();
+		if (runtime_is_off())
+			goto call;
 		slab_limit_space(wanted->rlim_cur);
 		shadow_limit_space();
 		depot_limit_space(wanted->rlim_cur);
 		fence_limit_space(wanted->rlim_cur);
 	}
+call:
 	ret = arch_syscall6(SYS_prlimit64, pid, resource, (long)new_limit, (long)old_limit, 0, 0);
 	if (ret < 0) {
 		errno = (int)-ret;

@@ -22,6 +22,7 @@
  *   remap.c         the heap's memory, mapped in another way (static too)
  *   maps.c          threads start on a clean stack
  *   replaced.c      the program's own malloc and operators
+ *   skipped.c       a program that run.only or run.skip leaves out
  *   handles.c       libc's own names lead to memsan's functions
  */
 #ifndef MEMSAN_UNSEEN_H

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* preload/unseen/skipped.c - a program that run.only or run.skip leaves out runs as if memsan were not there: what it
+ * allocates comes from the allocator behind memsan, libc's or that of a library, and nothing else of memsan is started.
+ *
+ *     run.skip ─► init.c ─► RUNTIME_OFF: no heap, no handlers, no checks, no reports
+ *     malloc ─► allocate.c ─► process_enter: this thread is none of memsan's ─► interrupted.c ─► here ─► libc
+ *
+ * The library stays loaded, since the programs that this one starts are judged again, each by itself: its interceptors
+ * pass everything on, and exec.c still takes the library out of the environment of programs that cannot load it.
+ *
+ * A program that is linked with memsan, or instrumented, needs memsan's functions.  There memsan goes on without a
+ * word (reports_mute).  Only in the shared library. */
+#include "preload/unseen/unseen.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <malloc.h>
+
+/* Written before the state becomes RUNTIME_OFF. */
+static struct skipped_next next;
+const struct skipped_next *const skipped_next = &next;
+
+/* Does a module need memsan's library by name?  Then the loader did not load it for the sake of LD_PRELOAD alone. */
+static bool needs_us(const struct link_map *m)
+{
+	struct module_symbols symbols;
+
+	symbols_find(&symbols, m);
+	for (const ElfW(Dyn) *d = m->l_ld; symbols.strings && d && d->d_tag != DT_NULL; d++)
+		if (d->d_tag == DT_NEEDED && str_starts(symbols.strings + d->d_un.d_val, "libmemsan.so"))
+			return true;
+	return false;
+}
+
+/* The function that the program would call if memsan's were not there.  Not by dlsym: ld.so itself may be at work. */
+static void *function_behind(const struct link_map *us, const char *name)
+{
+	for (const struct link_map *m = us->l_next; m; m = m->l_next) {
+		const ElfW(Sym) *symbol = module_symbol(m, name);
+
+		if (symbol && symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
+		    ELF64_ST_TYPE(symbol->st_info) == STT_FUNC)
+			return (void *)(m->l_addr + symbol->st_value);
+	}
+	return NULL;
+}
+
+bool skipped_stand_aside(void)
+{
+	struct dl_find_object self;
+	const struct link_map *us, *m;
+
+	if (_dl_find_object((void *)&next, &self) != 0)
+		return false;
+	us = self.dlfo_link_map;
+	for (m = us; m->l_prev; m = m->l_prev)
+		;
+	for (; m; m = m->l_next)
+		if (needs_us(m))
+			return false;
+#define FIND(name) (next.name = (__typeof__(next.name))function_behind(us, #name))
+	FIND(malloc_usable_size);
+	FIND(malloc_trim);
+	FIND(mallopt);
+	FIND(mallinfo);
+	FIND(mallinfo2);
+	FIND(malloc_stats);
+	FIND(malloc_info);
+	return FIND(malloc) && FIND(calloc) && FIND(realloc) && FIND(memalign) && FIND(free);
+#undef FIND
+}
+
+void *skipped_alloc(size_t size, size_t align, bool zero)
+{
+	if (align > MIN_ALIGN)
+		return next.memalign(align, size);
+	return zero ? next.calloc(1, size) : next.malloc(size);
+}
