@@ -156,11 +156,17 @@ static bool is_test_of_detector(const char *function)
 	return false;
 }
 
+/* memcpy and its like, the compilers' calls: they act for their callers wherever they are. */
+static bool acts_for_caller(const char *function)
+{
+	return list_matches(skip_all, function, decode_plain_length(function));
+}
+
 /* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header. */
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	if (f->module && !f->inlined && f->have_function_offset && strcmp(f->module, "vmlinux") != 0 &&
-	    world_of(r->detector) == IN_KERNEL)
+	    world_of(r->detector) == IN_KERNEL && !acts_for_caller(f->function))
 		return false;
 	return !is_test_of_detector(f->function) && plumbing_of_report(r, f->function);
 }
@@ -238,7 +244,9 @@ static const char *headline_function(const struct decode_record *r)
 
 	if (!named || !(world_of(r->detector) & IN_KERNEL))
 		return NULL;
-	return r->title_module || is_test_of_detector(named) || !plumbing_of_report(r, named) ? named : NULL;
+	if (r->title_module ? !acts_for_caller(named) : !plumbing_of_report(r, named))
+		return named;
+	return is_test_of_detector(named) ? named : NULL;
 }
 
 static size_t find_function(const struct decode_stack *s, const char *function)
@@ -355,20 +363,27 @@ bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode
 	return decode_in_kernel(r->detector) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
 }
 
-/* Allocators that programs write: the leak is their caller's. */
+/* Allocators that programs write: the leak is their caller's.  Their names say that they allocate, with at most one
+ * word in front: xmalloc, g_malloc0, sk_alloc.  A function that allocates something in particular has more words
+ * (session_table_alloc), and may be to blame. */
 static bool is_wrapper(const struct decode_frame *f)
 {
-	static const char *const names[] = { "*malloc", "*malloc0", "*calloc",  "*realloc", "*_alloc",   "*_alloc0",
-		                             "*zalloc", "xstrdup",  "xstrndup", "*_strdup", "*_strndup", "*memdup" };
+	static const char *const names[] = { "malloc",  "malloc0", "calloc", "realloc", "_alloc",
+		                             "_alloc0", "zalloc",  "strdup", "strndup", "memdup" };
 	char core[200];
 	bool weak;
-	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0;
+	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0, front = 0;
 
-	if (f->function && (is_test_of_detector(f->function) || strstr(f->function, "leak_")))
+	while (core[front] == '_' && front < len)
+		front++;
+	if (!len || is_test_of_detector(f->function))
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (pattern_matches(names[i], core, len))
-			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t n = strlen(names[i]);
+		const char *first = memchr(core + front, '_', len - front);
+		if (len - front > n && memcmp(core + len - n, names[i], n) == 0)
+			return !first || first >= core + len - n - 1;
+	}
 	return false;
 }
 

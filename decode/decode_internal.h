@@ -51,6 +51,7 @@ size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller);
 
 /* The first place at which words of a headline stand, of any tool; NULL: there is none. */
 const char *decode_mark_find(const char *start, const char *end);
+const char *decode_mark_find_plain(const char *start, const char *end); /* the same, for any processor */
 /* The headline inside of a line. */
 struct decode_found {
 	size_t at;       /* the prefix ends here */
@@ -77,6 +78,30 @@ bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len); /* f
 enum decode_likeness decode_shape_match(const struct decode_shape *s, const char *raw, size_t len, size_t *taken);
 
 /* ---- strings.c ------------------------------------------------------------------------------- */
+
+/* A piece of a line that is being read, or that was found in it. */
+struct decode_cut {
+	const char *p, *end;
+};
+static inline void decode_cut_blanks(struct decode_cut *c)
+{
+	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t'))
+		c->p++;
+}
+static inline bool decode_cut_letter(struct decode_cut *c, char wanted)
+{
+	if (c->p >= c->end || *c->p != wanted)
+		return false;
+	c->p++;
+	return true;
+}
+static inline bool decode_cut_is(const struct decode_cut *text, const char *wanted)
+{
+	return text->p < text->end && *text->p == *wanted && (size_t)(text->end - text->p) == strlen(wanted) &&
+	       memcmp(text->p, wanted, strlen(wanted)) == 0;
+}
+/* Skips a string; *text is what stands between its quotes.  False: there is none.  Is it cut off, *whole is false. */
+bool decode_cut_string(struct decode_cut *c, struct decode_cut *text, bool *whole);
 
 /* Takes a text out of a string; it may have several lines.  `partial`: its last line goes on in the next text. */
 struct decode_text_found {
@@ -278,10 +303,13 @@ struct decode_open {
 	size_t mark_column;            /* where the bytes of the marked row begin */
 	uint64_t mark_row, mark_index; /* its address, and which byte of it */
 	bool scale_known;              /* r->row_scale comes from two rows, not from the default */
-	uint64_t last_use, heard_at;   /* a counter; a line of the log */
+	uint64_t last_use, own_use;    /* a counter: of the last line, of the last one that is the report's own */
+	uint64_t heard_at;             /* a line of the log */
 	uint64_t stamp_us;
 	bool have_stamp;
 };
+/* The kind of an allocator's sentence that refuses a request ("requested allocation size 0x…"); NULL: it is none. */
+const char *decode_refusal_kind(const char *text);
 #define DECODE_PRINTED_LEAK "kmemleak: "
 /* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
@@ -298,6 +326,10 @@ enum decode_answer decode_line_valgrind_xml(struct decode_open *o, const char *t
 enum decode_answer decode_line_gwp(struct decode_open *o, const char *text);
 enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text);
 enum decode_answer decode_line_message(struct decode_open *o, const char *text);
+/* Several processes write to one stream, and their lines do not say whose they are.  Is this the headline of another
+ * process than the report's?  How well does a line fit into the report?  Negative: it is not the report's. */
+bool decode_other_process(const struct decode_open *o, const char *text);
+int decode_fit_asan(const struct decode_open *o, const char *text);
 bool decode_headline_asan(const char *text, struct decode_open *o);
 bool decode_headline_tsan(const char *text, struct decode_open *o);
 bool decode_headline_ubsan(const char *text, struct decode_open *o);
@@ -319,6 +351,10 @@ bool decode_goes_on(const struct decode_open *o, const char *text);
 
 /* Does a line that no report has taken look like a part of one? */
 bool decode_looks_like_report(const char *text);
+/* Does it count leaks or errors of which no report stood above?  Were leaks, were errors of Valgrind's reported? */
+bool decode_looks_like_count(const char *text, bool leaks_seen, bool valgrind_seen);
+/* With what such lines begin; NULL: that is all. */
+const char *decode_unread_beginning(size_t i);
 /* … as a stack of Valgrind's does, without an error above it? */
 bool decode_looks_like_valgrind(const char *text, const char *before);
 

@@ -20,43 +20,8 @@
 
 #define VERBOSE_FIELD "    "
 
-struct cut {
-	const char *p, *end;
-};
-
-static void blanks(struct cut *c)
-{
-	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t'))
-		c->p++;
-}
-
-static bool letter(struct cut *c, char wanted)
-{
-	if (c->p >= c->end || *c->p != wanted)
-		return false;
-	c->p++;
-	return true;
-}
-
-/* Skips a string; *text is what stands between its quotes. */
-static bool string(struct cut *c, struct cut *text)
-{
-	if (!letter(c, '"'))
-		return false;
-	text->p = c->p;
-	while (c->p < c->end && *c->p != '"')
-		c->p += *c->p == '\\' && c->p + 1 < c->end ? 2 : 1;
-	text->end = c->p;
-	return letter(c, '"');
-}
-
-static bool is(const struct cut *text, const char *wanted)
-{
-	return (size_t)(text->end - text->p) == strlen(wanted) && memcmp(text->p, wanted, strlen(wanted)) == 0;
-}
-
 /* Takes the string at the value's beginning, without the newlines at its end. */
-static bool take_message(struct decode_envelope *w, const struct cut *value)
+static bool take_message(struct decode_envelope *w, const struct decode_cut *value)
 {
 	free(w->text);
 	w->text = decode_strings_unquote(value->p + 1, (size_t)(value->end - value->p - 1), '"', &w->len);
@@ -106,15 +71,16 @@ static enum decode_enveloped verbose_line(const char *p, size_t len, const char 
 static enum decode_enveloped member_line(struct decode_envelope *w, const char *name, const char *p, size_t len,
                                          const char **text, size_t *text_len)
 {
-	struct cut c = { p, p + len }, key;
+	struct decode_cut c = { p, p + len }, key;
+	bool whole;
 
-	blanks(&c);
-	if (!string(&c, &key) || !is(&key, name))
+	decode_cut_blanks(&c);
+	if (!decode_cut_string(&c, &key, &whole) || !whole || !decode_cut_is(&key, name))
 		return ENVELOPE_OTHER;
-	blanks(&c);
-	if (!letter(&c, ':'))
+	decode_cut_blanks(&c);
+	if (!decode_cut_letter(&c, ':'))
 		return ENVELOPE_OTHER;
-	blanks(&c);
+	decode_cut_blanks(&c);
 	if (c.p >= c.end || *c.p != '"' || !take_message(w, &c))
 		return ENVELOPE_OTHER;
 	*text = w->text;

@@ -139,6 +139,8 @@ static enum decode_form headline_slub(const char *text, struct decode_open *o)
 		return FORM_NONE;
 	if (!starts(open, " (Tainted:") && !starts(open, " (Not tainted"))
 		return FORM_NONE;
+	if (starts(close + 3, "kasan: ")) /* Linux 4.x: a line of KASAN's report, whose headline was lost */
+		return FORM_NONE;
 	set_headline(o, "slub", text);
 	r->object.cache = decode_record_string(r, cache, (size_t)(open - cache));
 	r->object.present = true;
@@ -440,6 +442,7 @@ static enum decode_form headline_ubsan(const char *text, struct decode_open *o)
 {
 	const char *p = after(text, "Internal error: UBSAN: "), *in;
 
+	p = p ? p : after(text, "Internal error: Oops - UBSAN: ");
 	if (p) {
 		set_headline(o, "ubsan", text);
 		o->record->kind = decode_kind(o->record, p, strcspn(p, ":"));
@@ -482,35 +485,51 @@ static const struct {
 	MARK("double free or c"), MARK("corrupted "), MARK("break adjusted"), MARK("invalid fastbin"),
 	MARK("stack corruption d"), MARK("FORTIFY: "), MARK("Scudo ERROR: "), MARK("ElectricFence "),
 	MARK("DUMA "), MARK("<error>"), MARK("<fatal_signal>"),
-	/* no headlines, but perhaps parts of reports that nothing here understands: unread.c */
+	/* no headlines, but perhaps parts of reports that nothing here understands; more in unread.c */
 	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
+	MARK("AddressSanitizer:DEADLY"), MARK("MemorySanitizer:DEADLY"), MARK("HWAddressSanitizer:DEADLY"),
+	MARK("ThreadSanitizer:DEADLY"), MARK("UndefinedBehaviorSanitizer:DEADLY"),
 };
 /* clang-format on */
 #undef MARK
+
+#define UNREAD_MAX 64
 
 /* A bit for each pair of letters with which a mark begins ("{" stands for itself and any letter): nearly all lines of
  * a log end here.  Then only marks with the same first letter are compared. */
 static struct {
 	uint64_t pairs[65536 / 64];
-	uint8_t begin[257], order[ARRAY_SIZE(marks)];
+	uint8_t begin[257];
+	struct {
+		const char *text;
+		size_t len;
+	} order[ARRAY_SIZE(marks) + UNREAD_MAX];
 	bool filled;
 } firsts;
 
+static const char *mark_text(size_t i)
+{
+	return i < ARRAY_SIZE(marks) ? marks[i].text : decode_unread_beginning(i - ARRAY_SIZE(marks));
+}
+
 static void fill_firsts(void)
 {
+	const char *text;
 	uint8_t nr = 0;
 
 	for (unsigned first = 0; first < 256; first++) {
 		firsts.begin[first] = nr;
-		for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-			if ((unsigned char)marks[i].text[0] == first)
-				firsts.order[nr++] = (uint8_t)i;
+		for (size_t i = 0; i < ARRAY_SIZE(firsts.order) && (text = mark_text(i)) != NULL; i++)
+			if ((unsigned char)*text == first) {
+				firsts.order[nr].text = text;
+				firsts.order[nr++].len = strlen(text);
+			}
 	}
 	firsts.begin[256] = nr;
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+	for (size_t i = 0; i < nr; i++)
 		for (unsigned second = 0; second < 256; second++) {
-			unsigned pair = (unsigned)(unsigned char)marks[i].text[0] << 8 | second;
-			if (marks[i].len == 1 || second == (unsigned char)marks[i].text[1])
+			unsigned pair = (unsigned)(unsigned char)firsts.order[i].text[0] << 8 | second;
+			if (firsts.order[i].len == 1 || second == (unsigned char)firsts.order[i].text[1])
 				firsts.pairs[pair / 64] |= 1ull << pair % 64;
 		}
 	firsts.filled = true;
@@ -529,8 +548,7 @@ bool decode_may_be_headline(const char *text, size_t len)
 	if (!(firsts.pairs[pair / 64] >> pair % 64 & 1))
 		return false;
 	for (unsigned i = firsts.begin[first]; i < firsts.begin[first + 1]; i++)
-		if (len >= marks[firsts.order[i]].len &&
-		    memcmp(text, marks[firsts.order[i]].text, marks[firsts.order[i]].len) == 0)
+		if (len >= firsts.order[i].len && memcmp(text, firsts.order[i].text, firsts.order[i].len) == 0)
 			return true;
 	return false;
 }

@@ -214,6 +214,10 @@ static void watch_mixture(struct decode_open *o, const char *t)
 	struct decode_record *r = o->record;
 	uint64_t pid;
 
+	if (strcmp(r->detector, "memsan") == 0) {
+		o->mixed |= starts(t, "PID: ") && number_decimal(t + 5, &pid) && r->have_pid && r->pid != (uint32_t)pid;
+		return;
+	}
 	if (starts(t, "CPU: ") && decode_decimal_after(t, " PID: ", &pid)) {
 		o->mixed |= o->pids++ && r->have_pid && r->pid != (uint32_t)pid;
 		return;
@@ -237,7 +241,7 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	uint64_t tid;
 
 	o->user_registers |= starts(t, "RIP: 0033:") || starts(t, "RIP: 0023:");
-	if (o->form == FORM_KASAN && strcmp(r->detector, "memsan") != 0)
+	if (o->form == FORM_KASAN)
 		watch_mixture(o, t);
 	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t))
 		return true;

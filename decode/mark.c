@@ -9,39 +9,43 @@
 #include "config.h"
 
 #include <stdlib.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #include "decode/decode_internal.h"
 
 #define LANES 16
 typedef uint8_t vector __attribute__((vector_size(LANES)));
 
-/* The text, and which two of its letters are searched for: rare ones. */
+/* The text, and which two of its letters are searched for: rare ones.  Marks of one group (0 to 7) are told apart late:
+ * halves of their letters should not make two letters that are frequent. */
 /* clang-format would break the braces. */
 /* clang-format off */
-#define MARK(text, at) { text, sizeof(text) - 1, at }
+#define MARK(text, at, group) { text, sizeof(text) - 1, at, group }
 static const struct mark {
 	const char *text;
-	uint8_t len, at;
+	uint8_t len, at, group;
 } marks[] = {
 	/* "==123==ERROR: AddressSanitizer", "==123== Invalid read" */
-	MARK("==", 0),
+	MARK("==", 0, 0),
 	/* KASAN, KFENCE, memsan; "BUG kmalloc-64 (Tainted"; "kernel BUG at" */
-	MARK("BUG: ", 0),
-	MARK("BUG ", 0),
-	MARK("unreferenced object 0x", 1),
-	MARK("Unable to handle kernel ", 0),
-	MARK("list_add ", 3),
-	MARK("list_del ", 3),
-	MARK("refcount_t: ", 7),
-	MARK("UBSAN: ", 0),
-	MARK("usercopy: Kernel ", 6),
+	MARK("BUG: ", 0, 1),
+	MARK("BUG ", 0, 1),
+	MARK("unreferenced object 0x", 1, 2),
+	MARK("Unable to handle kernel ", 0, 3),
+	MARK("list_add ", 3, 4),
+	MARK("list_del ", 3, 4),
+	MARK("refcount_t: ", 7, 4),
+	MARK("UBSAN: ", 0, 3),
+	MARK("usercopy: Kernel ", 6, 5),
 	/* other tools' reports */
-	MARK("WARNING: ThreadSanitizer: ", 6),
-	MARK("runtime error: ", 0),
-	MARK("*** ", 0),
-	MARK("(): ", 0),
-	MARK("Scudo ERROR: ", 10),
-	MARK("memsan-report/", 5),
+	MARK("WARNING: ThreadSanitizer: ", 6, 6),
+	MARK("runtime error: ", 0, 1),
+	MARK("*** ", 0, 7),
+	MARK("(): ", 0, 5),
+	MARK("Scudo ERROR: ", 10, 6),
+	MARK("memsan-report/", 5, 7),
 };
 /* clang-format on */
 #undef MARK
@@ -69,15 +73,27 @@ static inline vector pairs(vector here, vector next)
 	                PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-'));
 }
 
-const char *decode_mark_find(const char *start, const char *end)
+/* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
+static const char *or_padded(const char *p, const char *end, size_t lanes, char *padded)
 {
-	const char *p = start, *mark;
+	if ((size_t)(end - p) > lanes)
+		return p;
+	memset(padded, 0, lanes + 1);
+	memcpy(padded, p, (size_t)(end - p));
+	return padded;
+}
 
-	for (; end - p > LANES; p += LANES) {
+const char *decode_mark_find_plain(const char *start, const char *end)
+{
+	char padded[LANES + 1];
+	const char *mark;
+
+	for (const char *p = start; p + 1 < end; p += LANES) {
+		const char *bytes = or_padded(p, end, LANES, padded);
 		uint64_t halves[2];
 		vector here, next, found;
-		memcpy(&here, p, LANES);
-		memcpy(&next, p + 1, LANES);
+		memcpy(&here, bytes, LANES);
+		memcpy(&next, bytes + 1, LANES);
 		found = pairs(here, next);
 		memcpy(halves, &found, sizeof(halves));
 		if (!(halves[0] | halves[1]))
@@ -90,18 +106,87 @@ const char *decode_mark_find(const char *start, const char *end)
 					return mark;
 			}
 	}
-	for (; p + 1 < end; p++)
-		if ((mark = mark_at(p, start, end)) != NULL)
-			return mark;
 	return NULL;
+}
+
+#ifdef __x86_64__
+/* The same with AVX2, in a third of the instructions (Teddy, from Hyperscan).  Each mark has a bit of a byte.  Four
+ * tables say which marks have such a lower or upper half of the first or of the second letter; an instruction looks up
+ * 32 halves at once.  Where a bit is left in all four, there may be two letters of a mark. */
+#define WIDE 32
+
+static struct {
+	uint8_t first_low[16], first_high[16], second_low[16], second_high[16];
+	bool filled;
+} halves_of;
+
+static void fill_halves(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		unsigned first = (uint8_t)marks[i].text[marks[i].at], second = (uint8_t)marks[i].text[marks[i].at + 1];
+		uint8_t bit = (uint8_t)(1u << marks[i].group);
+		halves_of.first_low[first & 15] |= bit;
+		halves_of.first_high[first >> 4] |= bit;
+		halves_of.second_low[second & 15] |= bit;
+		halves_of.second_high[second >> 4] |= bit;
+	}
+	halves_of.filled = true;
+}
+
+__attribute__((target("avx2"))) static inline __m256i looked_up(const uint8_t *table, __m256i at)
+{
+	return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)table)), at);
+}
+
+__attribute__((target("avx2"))) static const char *find_avx2(const char *start, const char *end)
+{
+	const __m256i half = _mm256_set1_epi8(15);
+	char padded[WIDE + 1];
+	const char *mark;
+
+	for (const char *p = start; p + 1 < end; p += WIDE) {
+		const char *bytes = or_padded(p, end, WIDE, padded);
+		__m256i here = _mm256_loadu_si256((const __m256i *)bytes);
+		__m256i next = _mm256_loadu_si256((const __m256i *)(bytes + 1));
+		__m256i found = _mm256_and_si256(
+			_mm256_and_si256(
+				looked_up(halves_of.first_low, _mm256_and_si256(here, half)),
+				looked_up(halves_of.first_high, _mm256_and_si256(_mm256_srli_epi16(here, 4), half))),
+			_mm256_and_si256(
+				looked_up(halves_of.second_low, _mm256_and_si256(next, half)),
+				looked_up(halves_of.second_high, _mm256_and_si256(_mm256_srli_epi16(next, 4), half))));
+		unsigned bits;
+		if (_mm256_testz_si256(found, found))
+			continue;
+		bits = ~(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(found, _mm256_setzero_si256()));
+		for (; bits; bits &= bits - 1)
+			if ((mark = mark_at(p + __builtin_ctz(bits), start, end)) != NULL)
+				return mark;
+	}
+	return NULL;
+}
+#endif
+
+const char *decode_mark_find(const char *start, const char *end)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2")) {
+		if (!halves_of.filled)
+			fill_halves();
+		return find_avx2(start, end);
+	}
+#endif
+	return decode_mark_find_plain(start, end);
 }
 
 /* ---- inside of a line ------------------------------------------------------------------------ */
 
+#define HEADLINE_MAX 2000 /* a line may have a mark in every few bytes, and each is looked at */
+
 /* Does a report begin with these words? */
 static bool is_headline(const char *p, const char *end, uint64_t caller)
 {
-	char *text = strndup(p, MIN((size_t)(end - p), (size_t)DECODE_LINE_MAX));
+	char *text = strndup(p, MIN((size_t)(end - p), (size_t)HEADLINE_MAX));
 	struct decode_open probe = { .caller = caller, .record = text ? decode_record_new() : NULL };
 	bool known = probe.record && decode_headline(text, &probe) != FORM_NONE;
 

@@ -665,12 +665,72 @@ static bool find_stamp(struct cursor *c)
 	return false;
 }
 
+/* May a token begin with this text, behind printk's time?  False is certain. */
+static bool may_be_token(const char *p, const char *end)
+{
+	const char *blank;
+
+	if (end - p < 5)
+		return true;
+	if (*p >= 'A' && *p <= 'Z')
+		return p[3] == ' '; /* a month or a day */
+	if (*p < 'a' || *p > 'z' || (*p == 'c' && digit(p[1])))
+		return true;
+	/* take_monotonic_host */
+	blank = memchr(p, ' ', MIN((size_t)(end - p), (size_t)120));
+	return blank && end - blank >= 8 && blank[1] == 'k';
+}
+
+/* The most frequent form by far, and only that: "[   12.345678] text", "[   12.345678][ T123] text". */
+static bool parse_printk(const char *line, size_t len, struct decode_prefix *out)
+{
+	const char *end = line + len, *p = line + 1, *start, *point;
+	uint64_t seconds = 0, fraction = 0, n = 0;
+	char who = 0;
+
+	if (len < 24 || *line != '[')
+		return false;
+	while (*p == ' ' && p < line + 8)
+		p++;
+	for (start = p; digit(*p) && p < line + 12; p++)
+		seconds = seconds * 10 + (uint64_t)(*p - '0');
+	if (p == start || p[0] != '.' || p[7] != ']')
+		return false;
+	for (point = ++p; digit(*p); p++)
+		fraction = fraction * 10 + (uint64_t)(*p - '0');
+	if (p != point + 6)
+		return false;
+	p++;
+	if (*p == '[') {
+		for (p++; p < end && *p == ' '; p++)
+			;
+		if (end - p < 12 || (*p != 'T' && *p != 'C'))
+			return false;
+		who = *p++;
+		for (start = p; digit(*p) && p < start + 9 && p < end - 2; p++)
+			n = n * 10 + (uint64_t)(*p - '0');
+		if (p == start || *p++ != ']')
+			return false;
+	}
+	if (*p++ != ' ' || may_be_token(p, end))
+		return false;
+	out->len = (size_t)(p - line);
+	out->caller = who ? (uint64_t)who << 48 | n : 0;
+	out->stamp_us = seconds * 1000000 + fraction;
+	out->have_stamp = true;
+	out->stamp_at = 1;
+	out->stamp_len = (size_t)(point + 6 - line) - 1;
+	return true;
+}
+
 void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 {
 	struct cursor c = { line, line + len };
 	bool searched = false;
 
 	memset(p, 0, sizeof(*p));
+	if (parse_printk(line, len, p))
+		return;
 	for (int i = 0; i < TOKENS_MAX; i++) {
 		struct cursor behind;
 		bool stamped = p->have_stamp;

@@ -47,7 +47,9 @@ struct decode_reader {
 	void *ctx;
 	decode_unread_fn unread;
 	void *unread_ctx;
-	char valgrind_before[16]; /* the beginning of Valgrind's last line that no report took */
+	char valgrind_before[16];       /* the beginning of Valgrind's last line that no report took */
+	bool leaks_seen, valgrind_seen; /* reports of this log */
+	uint64_t deadly; /* the line of "AddressSanitizer:DEADLYSIGNAL", until its report comes; 0: there is none */
 	char *name;
 	uint64_t line; /* of the log */
 	/* the last rules that no report has taken; line 0: none */
@@ -138,6 +140,8 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 		r->corrupted = decode_record_string(r, r->corrupted, strlen(r->corrupted));
 	r->have_kaslr = l->have_kaslr;
 	r->kaslr = l->kaslr;
+	l->leaks_seen |= r->leak.class != NULL;
+	l->valgrind_seen |= strcmp(r->detector, "valgrind") == 0;
 	decode_record_name(r);
 	open_clear(l, o);
 	l->fn(l->ctx, r);
@@ -196,6 +200,34 @@ static struct decode_open *lane(struct decode_reader *l, uint64_t caller)
 	return NULL;
 }
 
+/* The open report of this caller to which a line belongs.  Only reports of programs that share a stream may be open
+ * side by side: the line goes to the one that it fits into best, else to the one that took the last line.  Where it
+ * fits into two, they are marked as mixed. */
+static struct decode_open *lane_of_line(struct decode_reader *l, uint64_t caller, const char *text)
+{
+	struct decode_open *best = lane(l, caller), *also = NULL;
+	int best_fit = 0, fit;
+
+	if (!best || best->form != FORM_ASAN || l->nr_open < 2)
+		return best;
+	best_fit = decode_fit_asan(best, text);
+	for (size_t i = (size_t)(best - l->open) + 1; i < l->nr_open; i++) {
+		struct decode_open *o = &l->open[i];
+		if (o->caller != caller || o->form != FORM_ASAN)
+			continue;
+		fit = decode_fit_asan(o, text);
+		also = fit == best_fit && fit > 0 ? o : fit > best_fit ? NULL : also;
+		if (fit > best_fit || (fit == best_fit && o->own_use > best->own_use)) {
+			also = also ? best : NULL;
+			best = o;
+			best_fit = fit;
+		}
+	}
+	if (also)
+		also->mixed = best->mixed = true;
+	return best;
+}
+
 /* A place for another open report.  When all are taken, the report that has been silent longest is cut off. */
 static struct decode_open *lane_new(struct decode_reader *l)
 {
@@ -230,6 +262,7 @@ static void keep_line(struct decode_reader *l, struct decode_open *o, const stru
 static void own_line(struct decode_reader *l, struct decode_open *o, const struct line *n)
 {
 	o->own_lines = o->record->nr_lines;
+	o->own_use = ++l->uses;
 	o->record->last_line = l->line;
 	o->foreign = 0;
 	o->stamp_us = n->prefix.stamp_us;
@@ -274,7 +307,10 @@ static void not_taken(struct decode_reader *l, const struct line *n)
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
 
 	like = decode_looks_like_report(n->text) ||
-	       (valgrind && decode_looks_like_valgrind(n->text, l->valgrind_before));
+	       (valgrind && decode_looks_like_valgrind(n->text, l->valgrind_before)) ||
+	       decode_looks_like_count(n->text, l->leaks_seen, l->valgrind_seen);
+	if (strstr(n->text, "Sanitizer:DEADLYSIGNAL"))
+		l->deadly = l->line;
 	if (valgrind)
 		snprintf(l->valgrind_before, sizeof(l->valgrind_before), "%s", n->text);
 	if (like && l->unread)
@@ -292,6 +328,8 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 		decode_record_free(probe.record);
 		return false;
 	}
+	if (probe.form == FORM_ASAN || probe.form == FORM_TSAN)
+		l->deadly = 0;
 	decode_record_line(probe.record, n->text, strlen(n->text));
 	o = lane_new(l);
 	l->nr_open++;
@@ -391,6 +429,9 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
+	/* Another process reports meanwhile: both go on. */
+	if (decode_other_process(o, n->text))
+		return false;
 	keep_line(l, o, n);
 	switch (decode_line(o, n->text)) {
 	case LINE_TAKEN:
@@ -418,7 +459,7 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 
 static void take_text(struct decode_reader *l, const struct line *n)
 {
-	struct decode_open *o = lane(l, n->prefix.caller);
+	struct decode_open *o = lane_of_line(l, n->prefix.caller, n->text);
 	size_t rule = decode_rule_length(n->text);
 
 	if (take_news(l, n->text)) {
@@ -1054,7 +1095,7 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 		shape_forget(l, &l->shapes[0]);
 	l->encoding = ENCODING_UNKNOWN;
 	l->head_len = 0;
-	l->have_kaslr = false;
+	l->have_kaslr = l->leaks_seen = l->valgrind_seen = false;
 	l->kaslr = 0;
 }
 
@@ -1077,6 +1118,9 @@ void decode_reader_end(struct decode_reader *l)
 	l->ending = false;
 	l->skipping = false;
 	cut_all(l, BY_END);
+	if (l->deadly && l->unread)
+		l->unread(l->unread_ctx, l->name, l->deadly, "DEADLYSIGNAL, and no report of a sanitizer behind it");
+	l->deadly = 0;
 }
 
 void decode_reader_destroy(struct decode_reader *l)

@@ -60,6 +60,11 @@ static const char *const kinds[][2] = {
 	{ "allocation type mismatch", "allocation-type-mismatch" },
 	{ "invalid sized delete", "invalid-sized-delete" },
 	{ "race on chunk header", "race-on-chunk-header" },
+};
+
+/* The sentences of an allocator that refuses a request; the sanitizers' allocators and Scudo have them from each
+ * other. */
+static const char *const refusals[][2] = {
 	{ "calloc parameters overflow", "calloc-overflow" },
 	{ "reallocarray parameters overflow", "reallocarray-overflow" },
 	{ "pvalloc parameters overflow", "pvalloc-overflow" },
@@ -70,7 +75,16 @@ static const char *const kinds[][2] = {
 	{ "specified RSS limit", "rss-limit-exceeded" },
 	{ "out of memory", "out-of-memory" },
 	{ "internal map", "out-of-memory" },
+	{ "allocator is trying to", "out-of-memory" },
 };
+
+const char *decode_refusal_kind(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refusals); i++)
+		if (strstr(text, refusals[i][0]))
+			return refusals[i][1];
+	return NULL;
+}
 
 /* "FORTIFY: memcpy: prevented 20-byte write into 10-byte buffer" */
 static void fortify_message(struct decode_record *r, const char *p)
@@ -120,6 +134,8 @@ static bool read_message(struct decode_record *r, const char *text)
 	for (size_t i = 0; i < ARRAY_SIZE(kinds) && !r->kind; i++)
 		if (strstr(text, kinds[i][0]))
 			r->kind = kinds[i][1];
+	if (!r->kind)
+		r->kind = decode_refusal_kind(text);
 	if (!r->kind)
 		r->kind = decode_kind(r, text, strcspn(text, "(:0123456789"));
 	return strcmp(r->kind, "unknown") != 0;

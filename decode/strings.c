@@ -20,29 +20,6 @@
 #define DEPTH_MAX 32
 #define CUTS_MAX 100000
 
-struct cut {
-	const char *p, *end;
-};
-
-static void blanks(struct cut *c)
-{
-	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t'))
-		c->p++;
-}
-
-static bool letter(struct cut *c, char wanted)
-{
-	if (c->p >= c->end || *c->p != wanted)
-		return false;
-	c->p++;
-	return true;
-}
-
-static bool is(const struct cut *text, const char *wanted)
-{
-	return (size_t)(text->end - text->p) == strlen(wanted) && memcmp(text->p, wanted, strlen(wanted)) == 0;
-}
-
 /* ---- escapes --------------------------------------------------------------------------------- */
 
 static size_t put_utf8(char *to, uint32_t c)
@@ -86,7 +63,7 @@ static int32_t hex_digits(const char *p, const char *end, int count)
 }
 
 /* The escape behind a backslash; what it stands for is never longer. */
-static size_t put_escape(char *to, struct cut *c)
+static size_t put_escape(char *to, struct decode_cut *c)
 {
 	static const char names[] = "nrtbfv0a", values[] = "\n\r\t\b\f\v\0\a";
 	const char *name;
@@ -115,18 +92,27 @@ static size_t put_escape(char *to, struct cut *c)
 /* Without the escapes.  The text ends at `quote`, or at the end for 0. */
 char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len)
 {
-	struct cut c = { p, p + len };
+	struct decode_cut c = { p, p + len };
 	char *text = malloc(len + 1), *to = text;
 
 	if (!text)
 		return NULL;
-	while (c.p < c.end && (!quote || *c.p != quote))
-		if (*c.p == '\\' && c.p + 1 < c.end) {
+	while (c.p < c.end && (!quote || *c.p != quote)) {
+		const char *slash = memchr(c.p, '\\', (size_t)(c.end - c.p)), *stop = slash ? slash : c.end;
+		const char *close = quote ? memchr(c.p, quote, (size_t)(stop - c.p)) : NULL;
+		if (!close && slash == c.p && c.p + 1 < c.end) {
 			c.p++;
 			to += put_escape(to, &c);
-		} else {
-			*to++ = *c.p++;
+			continue;
 		}
+		if (close)
+			stop = close;
+		else if (slash == c.p)
+			stop = c.end; /* a backslash at the end */
+		memcpy(to, c.p, (size_t)(stop - c.p));
+		to += stop - c.p;
+		c.p = stop;
+	}
 	*to = '\0';
 	*text_len = (size_t)(to - text);
 	return text;
@@ -136,9 +122,9 @@ char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text
 
 struct walk {
 	struct decode_strings *strings;
-	struct cut at;
+	struct decode_cut at;
 	struct text {
-		struct cut cut;
+		struct decode_cut cut;
 		bool bytes, partial; /* an array of bytes, as journald writes it */
 	} * texts;
 	size_t nr, room;
@@ -146,38 +132,59 @@ struct walk {
 	int depth;
 };
 
-static uint64_t hash(uint64_t h, const struct cut *text)
+static uint64_t hash(uint64_t h, const struct decode_cut *text)
 {
 	for (const char *p = text->p; p < text->end; p++)
 		h = (h ^ (unsigned char)*p) * 0x100000001b3u;
 	return (h ^ 0xff) * 0x100000001b3u;
 }
 
-/* Skips a string; *text is what stands between its quotes.  A string may be cut off. */
-static bool take_string(struct cut *c, struct cut *text)
+/* A backslash takes the quote behind it, unless it is taken by another backslash. */
+bool decode_cut_string(struct decode_cut *c, struct decode_cut *text, bool *whole)
 {
-	if (!letter(c, '"'))
+	const char *quote, *slash;
+
+	if (!decode_cut_letter(c, '"'))
 		return false;
 	text->p = c->p;
-	while (c->p < c->end && *c->p != '"')
-		c->p += *c->p == '\\' && c->p + 1 < c->end ? 2 : 1;
-	text->end = c->p;
-	c->p += c->p < c->end;
-	return true;
+	for (;;) {
+		quote = c->p < c->end ? memchr(c->p, '"', (size_t)(c->end - c->p)) : NULL;
+		if (!quote) {
+			text->end = c->p = c->end;
+			*whole = false;
+			return true;
+		}
+		for (slash = quote; slash > text->p && slash[-1] == '\\'; slash--)
+			;
+		c->p = quote + 1;
+		if ((quote - slash) % 2 == 0) {
+			text->end = quote;
+			*whole = true;
+			return true;
+		}
+	}
 }
 
-static bool usual_name(const struct cut *key)
+/* A string may be cut off. */
+static bool take_string(struct decode_cut *c, struct decode_cut *text)
+{
+	bool whole;
+
+	return decode_cut_string(c, text, &whole);
+}
+
+static bool usual_name(const struct decode_cut *key)
 {
 	static const char *const names[] = { "MESSAGE", "log", "msg", "message", "textPayload", "Output" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (is(key, names[i]))
+		if (decode_cut_is(key, names[i]))
 			return true;
 	return false;
 }
 
 /* Does the member say whose line it is? */
-static bool names_process(const struct cut *key)
+static bool names_process(const struct decode_cut *key)
 {
 	static const char *const names[] = {
 		"_PID",      "pod_name",    "pod",  "container_id", "CONTAINER_ID", "container_name", "pod_id",
@@ -185,13 +192,13 @@ static bool names_process(const struct cut *key)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (is(key, names[i]))
+		if (decode_cut_is(key, names[i]))
 			return true;
 	return false;
 }
 
 /* Only a time or a number: other members of an array are more interesting. */
-static bool only_time(const struct cut *text)
+static bool only_time(const struct decode_cut *text)
 {
 	size_t digits = 0;
 
@@ -212,7 +219,7 @@ static bool path_known(const struct decode_strings *s, uint64_t path)
 }
 
 /* Does this string hold what was logged?  2: surely. */
-static int holds_text(struct walk *w, const struct cut *key, uint64_t path, const struct cut *text)
+static int holds_text(struct walk *w, const struct decode_cut *key, uint64_t path, const struct decode_cut *text)
 {
 	struct decode_strings *s = w->strings;
 
@@ -241,7 +248,7 @@ static void add_text(struct walk *w, const struct text *t)
 static bool take_value(struct walk *w, uint64_t path);
 
 /* "[66,85,71]" */
-static bool array_of_bytes(const struct cut *c)
+static bool array_of_bytes(const struct decode_cut *c)
 {
 	for (const char *p = c->p + 1; p < c->end && *p != ']'; p++)
 		if ((*p < '0' || *p > '9') && *p != ',' && *p != ' ')
@@ -251,20 +258,20 @@ static bool array_of_bytes(const struct cut *c)
 
 static bool take_member(struct walk *w, uint64_t path, struct text *best, int *score)
 {
-	struct cut key, value;
+	struct decode_cut key, value;
 	bool is_string, bytes, known;
 
-	blanks(&w->at);
+	decode_cut_blanks(&w->at);
 	if (!take_string(&w->at, &key))
 		return false;
-	blanks(&w->at);
-	if (!letter(&w->at, ':'))
+	decode_cut_blanks(&w->at);
+	if (!decode_cut_letter(&w->at, ':'))
 		return false;
-	blanks(&w->at);
+	decode_cut_blanks(&w->at);
 	path = hash(path, &key);
 	value = w->at;
 	is_string = value.p < value.end && *value.p == '"';
-	known = w->depth == 1 && is(&key, "MESSAGE");
+	known = w->depth == 1 && decode_cut_is(&key, "MESSAGE");
 	bytes = known && value.p < value.end && *value.p == '[' && array_of_bytes(&value);
 	if (is_string)
 		take_string(&w->at, &value);
@@ -274,8 +281,9 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 		value.end = w->at.p;
 	if (is_string && names_process(&key))
 		w->caller ^= hash(hash(0, &key), &value);
-	if ((is(&key, "logtag") && is(&value, "P")) ||
-	    ((is(&key, "partial_message") || is(&key, "CONTAINER_PARTIAL_MESSAGE")) && is(&value, "true")))
+	if ((decode_cut_is(&key, "logtag") && decode_cut_is(&value, "P")) ||
+	    ((decode_cut_is(&key, "partial_message") || decode_cut_is(&key, "CONTAINER_PARTIAL_MESSAGE")) &&
+	     decode_cut_is(&value, "true")))
 		best->partial = true;
 	if (is_string || bytes) {
 		int new_score = bytes ? 2 : holds_text(w, &key, path, &value);
@@ -285,7 +293,7 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 			best->cut = value;
 			best->bytes = bytes;
 		}
-		if (w->depth == 1 && is(&key, "log")) { /* Docker's */
+		if (w->depth == 1 && decode_cut_is(&key, "log")) { /* Docker's */
 			bool newline = value.end - value.p >= 2 && memcmp(value.end - 2, "\\n", 2) == 0;
 			best->partial |= w->strings->newlines && !newline;
 			w->strings->newlines |= newline;
@@ -301,16 +309,16 @@ static bool take_object(struct walk *w, uint64_t path)
 	bool good;
 
 	w->at.p++;
-	blanks(&w->at);
-	if (letter(&w->at, '}'))
+	decode_cut_blanks(&w->at);
+	if (decode_cut_letter(&w->at, '}'))
 		return true;
 	do
 		good = take_member(w, path, &best, &score);
-	while (good && (blanks(&w->at), letter(&w->at, ',')));
+	while (good && (decode_cut_blanks(&w->at), decode_cut_letter(&w->at, ',')));
 	if (score)
 		add_text(w, &best);
-	blanks(&w->at);
-	return good && (letter(&w->at, '}') || w->at.p >= w->at.end);
+	decode_cut_blanks(&w->at);
+	return good && (decode_cut_letter(&w->at, '}') || w->at.p >= w->at.end);
 }
 
 static bool take_array(struct walk *w, uint64_t path)
@@ -318,11 +326,11 @@ static bool take_array(struct walk *w, uint64_t path)
 	struct text t = { .bytes = false };
 
 	w->at.p++;
-	blanks(&w->at);
-	if (letter(&w->at, ']'))
+	decode_cut_blanks(&w->at);
+	if (decode_cut_letter(&w->at, ']'))
 		return true;
 	do {
-		blanks(&w->at);
+		decode_cut_blanks(&w->at);
 		if (w->at.p < w->at.end && *w->at.p == '"') {
 			take_string(&w->at, &t.cut);
 			if (holds_text(w, NULL, path, &t.cut))
@@ -330,14 +338,14 @@ static bool take_array(struct walk *w, uint64_t path)
 		} else if (!take_value(w, path)) {
 			return false;
 		}
-		blanks(&w->at);
-	} while (letter(&w->at, ','));
-	return letter(&w->at, ']') || w->at.p >= w->at.end;
+		decode_cut_blanks(&w->at);
+	} while (decode_cut_letter(&w->at, ','));
+	return decode_cut_letter(&w->at, ']') || w->at.p >= w->at.end;
 }
 
 static bool take_value(struct walk *w, uint64_t path)
 {
-	struct cut text;
+	struct decode_cut text;
 	const char *start;
 	bool good = false;
 
@@ -353,13 +361,15 @@ static bool take_value(struct walk *w, uint64_t path)
 		w->depth--;
 		return good;
 	default: /* a number, true, false, null */
-		for (start = w->at.p; w->at.p < w->at.end && !strchr(",]} \t", *w->at.p); w->at.p++)
+		for (start = w->at.p; w->at.p < w->at.end && *w->at.p != ',' && *w->at.p != ']' && *w->at.p != '}' &&
+		                      *w->at.p != ' ' && *w->at.p != '\t' && *w->at.p;
+		     w->at.p++)
 			;
 		return w->at.p > start;
 	}
 }
 
-static char *text_of_bytes(const struct cut *array, size_t *len)
+static char *text_of_bytes(const struct decode_cut *array, size_t *len)
 {
 	char *text = malloc((size_t)(array->end - array->p) + 1);
 	uint64_t value;
@@ -386,7 +396,7 @@ bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, de
 	for (size_t i = 0; i < w.nr; i++) {
 		struct decode_text_found found = { .caller = w.caller ? (uint64_t)'J' << 48 | w.caller >> 16 : 0,
 			                           .partial = w.texts[i].partial };
-		const struct cut *c = &w.texts[i].cut;
+		const struct decode_cut *c = &w.texts[i].cut;
 		char *text = w.texts[i].bytes ? text_of_bytes(c, &found.len)
 		                              : decode_strings_unquote(c->p, (size_t)(c->end - c->p), '\0', &found.len);
 		if (!text)

@@ -48,15 +48,84 @@ static bool any_word(const char *text, const char *const *words, size_t nr)
 	return false;
 }
 
+/* What such lines begin with, and words that they have, too. */
+static const struct {
+	const char *text, *word;
+} beginnings[] = {
+	/* the kernel */
+	{ "Slab corruption", "start=" },
+	{ "kernel BUG at mm/", NULL },
+	{ "kernel BUG at include/linux/mm", NULL },
+	{ "kernel BUG at include/linux/page", NULL },
+	{ "kernel BUG at lib/string", NULL },
+	{ "page dumped because: ", "BUG_ON" },
+	{ "page dumped because: ", "nonzero" },
+	{ "WARNING: ", " mm/slub.c:" },
+	{ "WARNING: ", " mm/slab" },
+	{ "WARNING: ", " mm/vmalloc.c:" },
+	{ "WARNING: ", " mm/kasan/" },
+	{ "WARNING: ", " mm/kfence/" },
+	{ "WARNING: ", " lib/list_debug.c:" },
+	{ "Trying to vfree() ", NULL },
+	{ "kmemleak: Cannot insert ", NULL },
+	{ "kmemleak: Freeing unknown ", NULL },
+	{ "DMA-API: ", " device driver " },
+	{ "Thread overran stack", NULL },
+	{ "CFI failure at ", NULL },
+	{ "call_rcu(): Double-freed ", NULL },
+	{ "skbuff: skb_over_panic: ", NULL },
+	{ "skbuff: skb_under_panic: ", NULL },
+	/* parts of AddressSanitizer's reports */
+	{ "0x", " is located " },
+	{ "READ of size ", " thread T" },
+	{ "WRITE of size ", " thread T" },
+	{ "freed by thread T", " here" },
+	{ "previously allocated by thread T", " here" },
+	/* other tools, languages and allocators */
+	{ "~~Dr.M~~ Error #", NULL },
+	{ "error: Undefined Behavior: ", NULL }, /* Miri */
+	{ "fatal error: found bad pointer in Go heap", NULL },
+	{ "fatal error: checkptr: ", NULL },
+	{ "mimalloc: error: ", NULL },
+	{ "fatal allocator error: ", NULL }, /* hardened_malloc */
+	{ "<jemalloc>: ", "orrupt" },
+	{ "src/tcmalloc", "ttempt to free invalid pointer" },
+	{ "HEAP CORRUPTION DETECTED", NULL },
+	{ "Detected memory leaks!", NULL },
+	{ "malloc: *** error for object", NULL },
+	{ "malloc: Incorrect checksum for freed object", NULL },
+};
+
+const char *decode_unread_beginning(size_t i)
+{
+	return i < ARRAY_SIZE(beginnings) ? beginnings[i].text : NULL;
+}
+
+static bool begins_so(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(beginnings); i++)
+		if (starts(text, beginnings[i].text) && (!beginnings[i].word || strstr(text, beginnings[i].word)))
+			return true;
+	return false;
+}
+
 /* Words of the sanitizers and other tools that stand in headlines and summaries only. */
 static bool of_a_tool(const char *text)
 {
 	static const char *const words[] = {
-		"Sanitizer: CHECK failed",    "WARNING: DATA RACE", /* Go */
-		"UNADDRESSABLE ACCESS",                             /* Dr. Memory */
-		"UNINITIALIZED READ",                               /* … */
-		"GWP-ASan detected",          "Scudo ERROR",        "MTE: tag check fault",
+		"Sanitizer: CHECK failed",
+		"WARNING: DATA RACE",   /* Go */
+		"UNADDRESSABLE ACCESS", /* Dr. Memory */
+		"UNINITIALIZED READ",   /* … */
+		"GWP-ASan detected",
+		"Scudo ERROR",
+		"MTE: tag check fault",
 		"new suspected memory leaks", /* the kernel has found leaks that this log does not list */
+		"Sanitizer has encountered a fatal error",
+		" in free(): error: ", /* FreeBSD's and OpenBSD's malloc */
+		" in free(): bogus pointer",
+		" in malloc(): error: ",
+		" malloc: *** error for object ", /* macOS */
 	};
 	const char *sanitizer = strstr(text, "Sanitizer: ");
 
@@ -81,7 +150,17 @@ bool decode_looks_like_report(const char *text)
 		return strstr(p, " [#") != NULL;
 	if (starts(text, "Unable to handle kernel ") || starts(text, "general protection fault"))
 		return !strstr(text, " error:"); /* with it: of a program */
-	return of_a_tool(text);
+	return begins_so(text) || of_a_tool(text);
+}
+
+/* Leaks and errors that a tool counts at its end, although no report of them stands above. */
+bool decode_looks_like_count(const char *text, bool leaks_seen, bool valgrind_seen)
+{
+	const char *summary = after(text, "ERROR SUMMARY: ");
+
+	if (strstr(text, "SUMMARY: ") && strstr(text, "Sanitizer: ") && strstr(text, " leaked in "))
+		return !leaks_seen;
+	return summary && *summary >= '1' && *summary <= '9' && !valgrind_seen;
 }
 
 /* A stack of Valgrind's without an error above it.  `before`: the line above. */

@@ -37,23 +37,16 @@ static const char *const asan_sentences[][2] = {
 	{ "attempting free on address in wrong", "bad-free" },
 	{ "attempting to call malloc_usable_size", "bad-malloc-usable-size" },
 	{ "attempting to call __sanitizer_get_allocated_size", "bad-sanitizer-get-allocated-size" },
-	{ "requested allocation size", "allocation-size-too-big" },
-	{ "calloc parameters overflow", "calloc-overflow" },
-	{ "reallocarray parameters overflow", "reallocarray-overflow" },
-	{ "pvalloc parameters overflow", "pvalloc-overflow" },
-	{ "invalid alignment requested in aligned_alloc", "invalid-aligned-alloc-alignment" },
-	{ "invalid alignment requested in posix_memalign", "invalid-posix-memalign-alignment" },
-	{ "invalid allocation alignment", "invalid-allocation-alignment" },
-	{ "specified RSS limit exceeded", "rss-limit-exceeded" },
-	{ "allocator is out of memory", "out-of-memory" },
-	{ "out of memory: ", "out-of-memory" },
-	{ "allocator is trying to", "out-of-memory" },
 	{ "bad parameters to __sanitizer_annotate", "bad-sanitizer-annotate-contiguous-container" },
 	{ "CHECK failed", "check-failed" },
 };
 
 static const char *sanitizer_kind(struct decode_record *r, const char *p)
 {
+	const char *refusal = decode_refusal_kind(p);
+
+	if (refusal)
+		return refusal;
 	for (size_t i = 0; i < ARRAY_SIZE(asan_sentences); i++)
 		if (starts(p, asan_sentences[i][0]))
 			return asan_sentences[i][1];
@@ -180,6 +173,9 @@ bool decode_headline_ubsan(const char *text, struct decode_open *o)
 		return false;
 	for (place = mark; place > text && place[-1] != ' '; place--)
 		;
+	if (!decode_location(r, place, mark, &line, &column) && *place != '<' &&
+	    !memmem(place, (size_t)(mark - place), "+0x", 3))
+		return false; /* "panic: runtime error: …" is Go's */
 	message = mark + 17;
 	r->detector = "ubsan";
 	r->headline = decode_record_string(r, text, strlen(text));
@@ -281,6 +277,12 @@ static bool asan_heading(struct decode_open *o, const char *t)
 	return true;
 }
 
+/* Does a row of shadow bytes belong to the report's address?  clang 16 and later print the address of the memory. */
+static bool near_address(const struct decode_record *r, uint64_t row)
+{
+	return r->have_addr && (row - (r->addr >> 3) - 0x7fff8000 + 0x80 <= 0x100 || row - r->addr + 0x400 <= 0x800);
+}
+
 /* "=>0x0c047fff8000: fa fa[fd]fd …": shadow bytes, with the address of the shadow. */
 static bool asan_shadow(struct decode_open *o, const char *text)
 {
@@ -300,6 +302,9 @@ static bool asan_shadow(struct decode_open *o, const char *text)
 	}
 	if (starts(t, "Shadow byte legend"))
 		o->saw_memory = true;
+	if (o->section != SECTION_MEMORY && o->saw_summary && !o->saw_memory && starts(t, "0x") &&
+	    decode_hex(t, &addr) && near_address(o->record, addr))
+		o->section = SECTION_MEMORY; /* the heading went to another process's report */
 	if (o->section != SECTION_MEMORY)
 		return false;
 	if (!starts(t, "0x") || !(p = decode_hex(t, &addr)) || *p != ':')
@@ -356,6 +361,94 @@ static bool foreign_pid(const struct decode_record *r, const char *t)
 	return starts(t, "==") && number_decimal(t + 2, &pid) && r->have_pid && pid != r->pid;
 }
 
+bool decode_other_process(const struct decode_open *o, const char *text)
+{
+	bool ends = o->saw_summary && (o->saw_memory || strcmp(o->record->detector, "asan") != 0);
+
+	return o->form == FORM_ASAN && !ends && foreign_pid(o->record, text) && sanitizer_name(text);
+}
+
+/* Does a frame of the report lie where this one does?  Each process has its modules at other addresses.  The headline
+ * names the first one: "… at pc 0x55d9a2052212 bp …", "(pc 0x55d9a2052212 bp …". */
+static bool near_its_code(const struct decode_record *r, uint64_t pc)
+{
+	uint64_t first;
+
+	if (decode_hex_after(r->headline, "pc 0x", &first) && first >> 28 == pc >> 28)
+		return true;
+	for (size_t i = 0; i < r->nr_stacks; i++)
+		for (size_t k = 0; k < r->stacks[i].nr; k++)
+			if (r->stacks[i].frames[k].have_pc && r->stacks[i].frames[k].pc >> 28 == pc >> 28)
+				return true;
+	return false;
+}
+
+/* A frame follows its predecessor. */
+static int fit_of_frame(const struct decode_open *o, const char *t)
+{
+	const struct decode_record *r = o->record;
+	uint64_t number, pc;
+	const char *p = number_decimal(t + 1, &number);
+	bool follows = o->stack && number == o->stack->nr;
+
+	if (p && decode_hex_after(p, " 0x", &pc) && near_its_code(r, pc))
+		return follows ? 4 : 1;
+	return !follows ? -1 : number ? 2 : 3;
+}
+
+#define ASAN_ROWS 11 /* of shadow bytes */
+
+/* Each part of a report comes once, in its order. */
+static int fit_of_part(const struct decode_open *o, const char *t)
+{
+	const struct decode_record *r = o->record;
+	uint64_t addr;
+	bool freed = decode_record_role(r, "free") != NULL, allocated = decode_record_role(r, "alloc") != NULL;
+
+	if (starts(t, "READ of size ") || starts(t, "WRITE of size ")) {
+		if (r->access || !o->stack || o->stack->nr)
+			return -1;
+		return r->have_addr && decode_hex_after(t, " at 0x", &addr) && addr != r->addr ? -1 : 3;
+	}
+	if (starts(t, "freed by ") || starts(t, "freed "))
+		return freed || !r->object.present || !strstr(r->kind, "free") ? -1 : 3;
+	if (starts(t, "previously allocated "))
+		return freed && !allocated ? 3 : -1;
+	if (starts(t, "allocated by ") || starts(t, "allocated "))
+		return allocated || strstr(r->kind, "use-after-free") ? -1 : 2;
+	if (strstr(t, " is located "))
+		return r->place || r->object.present || o->section != SECTION_TRACE ? -1
+		       : r->have_addr && decode_hex(t, &addr) && addr == r->addr    ? 3
+		                                                                    : 1;
+	if (starts(t, "SUMMARY: "))
+		return o->saw_summary ? -1 : strstr(t, r->kind) ? 3 : 1;
+	/* the rows that follow have addresses */
+	if (starts(t, "Shadow bytes around") || starts(t, "Memory tags around"))
+		return o->section == SECTION_MEMORY || !o->saw_summary ? -1 : 0;
+	if (starts(t, "Shadow byte legend"))
+		return o->saw_memory || r->nr_rows < ASAN_ROWS ? -1 : 0;
+	return 0;
+}
+
+int decode_fit_asan(const struct decode_open *o, const char *text)
+{
+	const struct decode_record *r = o->record;
+	const char *t = text + strspn(text, " \t=>");
+	uint64_t addr;
+
+	if (starts(text, "==") && r->have_pid)
+		return foreign_pid(r, text) ? -1 : 9;
+	if (*t == '#')
+		return fit_of_frame(o, t);
+	if (starts(t, "0x") && decode_hex(t, &addr) && strchr(t, ':') == t + strspn(t, "0123456789abcdefx")) {
+		const struct decode_row *last = r->nr_rows ? &r->rows[r->nr_rows - 1] : NULL;
+		if (!o->saw_summary || o->saw_memory || !near_address(r, addr))
+			return -1;
+		return !last ? 1 : addr == last->addr + 16 || addr == last->addr + 128 ? 3 : -1;
+	}
+	return fit_of_part(o, t);
+}
+
 enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
@@ -372,7 +465,7 @@ enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 		return LINE_TAKEN;
 	}
 	if (starts(t, "==") && foreign_pid(r, t)) {
-		o->mixed = true;
+		o->mixed |= !strstr(t, "==ABORTING");
 		return LINE_FOREIGN;
 	}
 	if (starts(t, "==") && strstr(t, "==ABORTING"))

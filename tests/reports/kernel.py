@@ -696,6 +696,11 @@ add("kfence-lock", stamped(RULE + "BUG: KFENCE: use-after-free read in do_raw_sp
                            + frames("thing_make thing_open") + "\nfreed by task 4712 on cpu 1 at 32.919330s:\n"
                            + frames("thing_drop") + "\n" + cpu() + RULE), "kfence use-after-free-read thing_poll")
 
+# A copy that was inlined into a module: it acts for its caller, as everywhere.
+add("kasan-module-copy", stamped(kasan("slab-out-of-bounds", "memcpy", "thing_fill thing_open do_dentry_open", "Write",
+                                       1).replace("memcpy+0x12d/0x1e0", "memcpy+0xac/0xc3 [thing]")),
+    "kasan slab-out-of-bounds thing_fill")
+
 # ---- whole or not ---------------------------------------------------------------------------------------
 
 WHOLE = kasan("use-after-free", "thing_read", "thing_read vfs_read ksys_read")

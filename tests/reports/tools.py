@@ -290,11 +290,87 @@ add("asan-path-with-blanks", ONE.replace("/src/bugs.c", "/my src/bugs.c"), "asan
 # ---- nothing is lost silently -------------------------------------------------------------------------
 
 # Of a tool that is not known, of a version that is not known, without a headline, in broken JSON: said, not taken.
+def process(pid, code, heap, kind, access, bug):
+    """A report of AddressSanitizer's, of a process whose code and heap lie at these addresses."""
+    freed = kind.endswith("use-after-free")
+    shadow = (heap >> 3) + 0x7fff8000 & ~0xf
+    parts = [f"=================================================================\n"
+             f"=={pid}==ERROR: AddressSanitizer: {kind} on address {heap:#x} at pc {code + 0x1212:#x} bp {code:#x} sp "
+             f"{code:#x}\n{access} of size 1 at {heap:#x} thread T0\n", "\n{heap} is located 3 bytes inside of 20-byte "
+             "region [{low},{high})\n"]
+    stacks = [[bug, "caller_1", "caller_2", "main"]]
+    if freed:
+        parts.append("freed by thread T0 here:\n")
+        stacks.append(["__interceptor_free", "drop", "main"])
+    parts.append("previously allocated by thread T0 here:\n" if freed else "allocated by thread T0 here:\n")
+    stacks.append(["__interceptor_malloc", "make", "main"])
+    text = parts[0]
+    for number, names in enumerate(stacks):
+        if number:
+            text += parts[number + 1] if number > 1 or freed else parts[2]
+        text += "".join(f"    #{i} {code + 0x1211 + 0x100 * number + 0x20 * i:#x} in {name} /src/{bug}.c:{10 + i}\n"
+                        for i, name in enumerate(names)) + ("" if number else parts[1].format(
+                            heap=hex(heap), low=hex(heap - 3), high=hex(heap + 17))) + ("\n" if number else "")
+    text += f"SUMMARY: AddressSanitizer: {kind} /src/{bug}.c:10 in {bug}\nShadow bytes around the buggy address:\n"
+    text += "".join(f"{'=>' if row == 5 else '  '}{shadow - 0x50 + 0x10 * row:#014x}: fa fa fa fa fa fa fa fa fa"
+                    f"{'[fd]' if row == 5 else ' fa '}fd fa fa fa fa fa\n" for row in range(11))
+    return (text + "Shadow byte legend (one shadow byte represents 8 application bytes):\n"
+            f"  Addressable:           00\n  Heap left redzone:       fa\n=={pid}==ABORTING\n").splitlines(True)
+
+
+def alternating(one, other, take):
+    """Lines of two processes on one stream: `take` of one, then as many of the other."""
+    one, other = list(one), list(other)
+    out = []
+    while one or other:
+        out += one[:take] + other[:take]
+        one, other = one[take:], other[take:]
+    return "".join(out)
+
+
+READER = process(4711, 0x55d9a2052000, 0x603000000043, "heap-use-after-free", "READ", "read_late")
+WRITER = process(4713, 0x560b1c7d1000, 0x606000004058, "heap-buffer-overflow", "WRITE", "write_far")
+TWIN = process(4714, 0x55d9a2052000, 0x603000000043, "heap-use-after-free", "READ", "read_late")
+# In the order in which they end.
+BOTH = ["asan heap-use-after-free read_late", "asan heap-buffer-overflow write_far"]
+for count in (1, 2, 3, 7, 20):
+    add(f"two-processes-{count}", alternating(READER, WRITER, count), *(BOTH if count == 20 else reversed(BOTH)))
+# Nothing in the lines tells these two apart.
+add("two-alike", alternating(READER, TWIN, 1), "asan heap-use-after-free * !", "asan heap-use-after-free * !")
 add("unread-go", "==================\nWARNING: DATA RACE\nRead at 0x00c0000b4010 by goroutine 7:\n  "
     "main.main.func1()\n      "
     "/src/main.go:12 +0x3c\n==================\n")
 add("unread-kernel-bug", "[   12.345678] BUG: object caught fire at ffff88801d3b5a40\n")
 add("unread-summary", "SUMMARY: AddressSanitizer: heap-use-after-free /src/bugs.c:31 in use_freed\n")
+for number, line in enumerate((
+        "Slab corruption (Tainted: G): size-64 start=ffff880012345678, len=64", "kernel BUG at mm/huge_memory.c:2123!",
+        "page dumped because: VM_BUG_ON_PAGE(page_ref_count(page) == 0)",
+        "WARNING: CPU: 1 PID: 12 at mm/vmalloc.c:2743 __vunmap+0x1f/0x2e0",
+        "WARNING: mm/slab_common.c:1024 at kmem_cache_destroy+0x11/0x22, CPU#1: x/12",
+        "Trying to vfree() bad address (00000000deadbeef)", "kmemleak: Freeing unknown object at 0xffff888012345678",
+        "DMA-API: e1000e 0000:00:19.0: device driver frees DMA memory with different size",
+        "Thread overran stack, or stack corrupted",
+        "CFI failure at thing_call+0x1b/0x40 (target: thing_other+0x0/0x10)",
+        "call_rcu(): Double-freed CB 00000000aa55aa55: thing_free+0x0/0x10()!!!   slab kmalloc-64",
+        "BUG UNIX (Not tainted): kasan: bad access detected")):
+    add(f"unread-kernel-{number}", f"[   12.345678] {line}\n")
+for number, line in enumerate((
+        "0x602000000013 is located 3 bytes inside of 10-byte region [0x602000000010,0x60200000001a)",
+        "freed by thread T0 here:", "READ of size 1 at 0x603000000043 thread T0", "AddressSanitizer:DEADLYSIGNAL",
+        "SUMMARY: AddressSanitizer: 40 byte(s) leaked in 1 allocation(s).",
+        "==12==LeakSanitizer has encountered a fatal error.", "==12== ERROR SUMMARY: 3 errors from 3 contexts",
+        "~~Dr.M~~ Error #2: LEAK 40 direct bytes", "error: Undefined Behavior: memory access failed",
+        "fatal error: found bad pointer in Go heap (incorrect use of unsafe or cgo?)",
+        "mimalloc: error: double free detected of block 0x1 with size 32", "fatal allocator error: double free",
+        "prog(123) in free(): error: chunk is already free 0x7f10",
+        "prog(123,0x7fff) malloc: *** error for object 0x7f: pointer being freed was not allocated")):
+    add(f"unread-tool-{number}", f"{line}\n")
+# They look alike, and are no reports.
+add("quiet-kernel", "[   12.345678] page dumped because: migration failure\n[   12.345679] DMA-API: preallocated 65536 "
+    "debug entries\n[   12.345680] WARNING: CPU: 1 PID: 12 at kernel/sched/core.c:12 foo+0x1/0x2\n"
+    "[   12.345681] kmemleak: Kernel memory leak detector initialized (mem pool available: 15868)\n")
+add("quiet-tools", "panic: runtime error: invalid memory address or nil pointer dereference\n==12== ERROR SUMMARY: 0 "
+    "errors from 0 contexts\n==12==    definitely lost: 40 bytes in 1 blocks\nmimalloc: warning: thread is slow\n")
 add("unread-json", '{"schema":"memsan-report/1","kind":"use-after-fr\n')
 add("unread-valgrind", "==12== Some error of a later version\n==12==    at 0x109168: main (bugs.c:5)\n==12== \n")
 add("unread-oops", "[   12.345678] Oops: 0002 [#1] SMP\n[   12.345679] CPU: 1 PID: 1 Comm: init Not tainted 6.6.30 "

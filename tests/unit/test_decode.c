@@ -91,6 +91,79 @@ static void test_pieces(void **state)
 	}
 }
 
+/* The first of some words in a text, compared with a search that is simple. */
+static const char *first_word(const char *start, const char *end)
+{
+	static const char *const words[] = { "==",
+		                             "BUG: ",
+		                             "BUG ",
+		                             "unreferenced object 0x",
+		                             "Unable to handle kernel ",
+		                             "list_add ",
+		                             "list_del ",
+		                             "refcount_t: ",
+		                             "UBSAN: ",
+		                             "usercopy: Kernel ",
+		                             "WARNING: ThreadSanitizer: ",
+		                             "runtime error: ",
+		                             "*** ",
+		                             "(): ",
+		                             "Scudo ERROR: ",
+		                             "memsan-report/" };
+
+	for (const char *p = start; p < end; p++)
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+			if ((size_t)(end - p) >= strlen(words[i]) && memcmp(p, words[i], strlen(words[i])) == 0)
+				return p;
+	return NULL;
+}
+
+/* Words stand anywhere in blocks of any length and at any address; nothing is read behind the end. */
+static void test_marks(void **state)
+{
+	static const char pieces[][28] = { "==",
+		                           "BUG: ",
+		                           "BUG kmalloc",
+		                           "unreferenced object 0x12",
+		                           "Unable to handle kernel p",
+		                           "list_add d",
+		                           "refcount_t: u",
+		                           "UBSAN: ",
+		                           "usercopy: Kernel m",
+		                           "WARNING: ThreadSanitizer: ",
+		                           "a.c:1: runtime error: ",
+		                           "*** ",
+		                           "free(): ",
+		                           "Scudo ERROR: ",
+		                           "memsan-report/1",
+		                           "=B*(GnrURtpu:-_y" };
+	unsigned seed = 3;
+
+	(void)state;
+	for (int round = 0; round < 20000; round++) {
+		size_t len = (size_t)rand_r(&seed) % 150, n;
+		char *block = malloc(len + 1); /* so that a sanitizer sees reads behind it */
+		const char *piece = pieces[(size_t)rand_r(&seed) % ARRAY_SIZE(pieces)], *plain, *quick, *model;
+
+		for (size_t i = 0; i < len; i++)
+			block[i] = "nrUBt_py=G: Ru*()-abcKo"[rand_r(&seed) % 23];
+		n = MIN(strlen(piece), len);
+		if (len && round % 3)
+			memcpy(block + (size_t)rand_r(&seed) % (len - n + 1), piece, n);
+		model = first_word(block, block + len);
+		plain = decode_mark_find_plain(block, block + len);
+		quick = decode_mark_find(block, block + len);
+		/* a block of places is searched letter by letter, so a later mark may be found first */
+		assert_int_equal(model != NULL, plain != NULL);
+		assert_int_equal(model != NULL, quick != NULL);
+		if (quick)
+			assert_ptr_equal(first_word(quick, block + len), quick);
+		if (plain)
+			assert_ptr_equal(first_word(plain, block + len), plain);
+		free(block);
+	}
+}
+
 /* A prefix that no known logger writes may contain a NUL byte; the reader must remember all of it. */
 static void test_prefix_with_nul(void **state)
 {
@@ -359,10 +432,11 @@ static void test_merge_examples(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pieces), cmocka_unit_test(test_prefix_with_nul),
-		cmocka_unit_test(test_damage), cmocka_unit_test(test_prefixes),
-		cmocka_unit_test(test_times),  cmocka_unit_test(test_plumbing),
-		cmocka_unit_test(test_merge),  cmocka_unit_test(test_merge_examples),
+		cmocka_unit_test(test_pieces),          cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_prefix_with_nul), cmocka_unit_test(test_damage),
+		cmocka_unit_test(test_prefixes),        cmocka_unit_test(test_times),
+		cmocka_unit_test(test_plumbing),        cmocka_unit_test(test_merge),
+		cmocka_unit_test(test_merge_examples),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
