@@ -55,6 +55,9 @@ struct copy_request {
 	/* Further entries, whose 5 bytes the caller has overwritten as those at `start`. */
 	const uintptr_t *entries;
 	size_t nr_entries;
+	/* Addresses at which control arrives in the copy only: the jumps that led there were changed. */
+	const uintptr_t *labels;
+	size_t nr_labels;
 	/* All text of the module (an entry of a jump table leads there), and its readable data (where tables are). */
 	struct copy_range module_text;
 	const struct copy_range *data;

@@ -60,9 +60,20 @@ static bool make_writable(const struct watch_module *m)
 	return true;
 }
 
+static uint8_t *stub_of(const struct watch_module *m, const struct watch_entry *e)
+{
+	return m->stubs + (size_t)(e - m->entries) * STUB_SIZE;
+}
+
+static void retarget(const struct watch_module *m, const struct watch_entry *e)
+{
+	stub_write(stub_of(m, e), m->enter_thunk);
+	module_retarget(m, e->at, (uintptr_t)stub_of(m, e));
+}
+
 static void place(struct watch_module *m, struct watch_entry *e)
 {
-	uint8_t *stub = m->stubs + (size_t)(e - m->entries) * STUB_SIZE, jump[STUB_JUMP];
+	uint8_t *stub = stub_of(m, e), jump[STUB_JUMP];
 	uint8_t *code = (uint8_t *)m->start + e->at;
 
 	stub_write(stub, m->enter_thunk);
@@ -89,9 +100,14 @@ const char *entry_place(struct watch_module *m)
 	copy_write_thunk((uint8_t *)m->slow_thunk);
 	m->stubs = (uint8_t *)m->near_start + NEAR_HEAD;
 	m->near_next = (char *)m->stubs + (size_t)m->nr_entries * STUB_SIZE;
+	/* Jumps that are changed may lie where an entry's own jump goes: they come first. */
 	for (uint32_t i = 0; i < m->nr_entries; i++)
-		if (m->functions[m->entries[i].function].state == FUNCTION_WAITS)
+		if (m->entries[i].retargeted && m->functions[m->entries[i].function].state == FUNCTION_WAITS)
+			retarget(m, &m->entries[i]);
+	for (uint32_t i = 0; i < m->nr_entries; i++)
+		if (!m->entries[i].retargeted && m->functions[m->entries[i].function].state == FUNCTION_WAITS)
 			place(m, &m->entries[i]);
+	ways_release(m);
 	return NULL;
 }
 
@@ -120,26 +136,22 @@ static void original_bytes(const struct watch_module *m, const struct watch_func
 
 	mem_copy(into, (const uint8_t *)m->start + f->at, f->padding_end - f->at);
 	for (unsigned i = 0; i < f->nr_entries; i++)
-		mem_copy(into + (e[i].at - f->at), e[i].bytes, STUB_JUMP);
+		if (e[i].placed)
+			mem_copy(into + (e[i].at - f->at), e[i].bytes, STUB_JUMP);
 }
 
-static size_t collect_targets(const uintptr_t *sorted, uint32_t nr, uintptr_t start, uintptr_t end, uintptr_t *into)
+/* The places to which pointers in data lead; the others are entries. */
+static size_t targets_of(const struct watch_module *m, uintptr_t start, uintptr_t end, uintptr_t *into)
 {
+	const uintptr_t *sorted = m->targets + m->nr_jumps;
 	size_t n = 0;
 
-	for (uint32_t i = target_above(sorted, nr, start); i < nr && sorted[i] < end; i++) {
+	for (uint32_t i = target_above(sorted, m->nr_pointers, start); i < m->nr_pointers && sorted[i] < end; i++) {
 		if (into)
 			into[n] = sorted[i];
 		n++;
 	}
 	return n;
-}
-
-static size_t targets_of(const struct watch_module *m, uintptr_t start, uintptr_t end, uintptr_t *into)
-{
-	size_t n = collect_targets(m->targets, m->nr_jumps, start, end, into);
-
-	return n + collect_targets(m->targets + m->nr_jumps, m->nr_pointers, start, end, into ? into + n : NULL);
 }
 
 /* Fills the request; what it points to lies in the scratch memory. False: there is not enough. */
@@ -148,7 +160,8 @@ static bool request_fill(struct watch_module *m, const struct watch_function *f,
 	uintptr_t start = m->start + f->at, end = start + f->size;
 	size_t text = ALIGN_UP((size_t)(f->padding_end - f->at), 16), nr = targets_of(m, start, end, NULL);
 	size_t targets = ALIGN_UP((nr + f->nr_entries) * sizeof(uintptr_t), 16), work = copy_work_size(f->size, nr);
-	uintptr_t *entries;
+	size_t nr_entries = 0, nr_labels = 0;
+	uintptr_t *entries, *labels;
 
 	if (!stepped_reserve_reach(&scratch, text + targets + work))
 		return false;
@@ -156,7 +169,12 @@ static bool request_fill(struct watch_module *m, const struct watch_function *f,
 	targets_of(m, start, end, (uintptr_t *)(scratch.base + text));
 	entries = (uintptr_t *)(scratch.base + text) + nr;
 	for (unsigned i = 1; i < f->nr_entries; i++)
-		entries[i - 1] = m->start + first_entry(m, f)[i].at;
+		if (!first_entry(m, f)[i].retargeted)
+			entries[nr_entries++] = m->start + first_entry(m, f)[i].at;
+	labels = entries + nr_entries;
+	for (unsigned i = 1; i < f->nr_entries; i++)
+		if (first_entry(m, f)[i].retargeted)
+			labels[nr_labels++] = m->start + first_entry(m, f)[i].at;
 	m->near_next = (char *)ALIGN_UP((uintptr_t)m->near_next, 16);
 	*r = (struct copy_request){
 		.start = start,
@@ -166,7 +184,9 @@ static bool request_fill(struct watch_module *m, const struct watch_function *f,
 		.targets = (const uintptr_t *)(scratch.base + text),
 		.nr_targets = nr,
 		.entries = entries,
-		.nr_entries = f->nr_entries - 1u,
+		.nr_entries = nr_entries,
+		.labels = labels,
+		.nr_labels = nr_labels,
 		.module_text = m->text,
 		.data = m->data,
 		.nr_data = m->nr_data,
@@ -301,10 +321,27 @@ static enum left_reason reason_of(enum copy_status status)
 	return LEFT_ROOM;
 }
 
+/* A debugger's breakpoint, or 0: what it stands for is not known, and it must be hit. Most functions hold no such
+ * byte. */
+static uintptr_t breakpoint_in(const uint8_t *text, uintptr_t start, size_t size)
+{
+	const uint8_t *byte = text;
+	struct insn x;
+
+	while (byte < text + size && *byte != INT3)
+		byte++;
+	if (byte == text + size)
+		return 0;
+	for (size_t at = 0; at < size && x86_decode(&x, text + at, size - at, start + at); at += x.length)
+		if (x.flow == INSN_STOP && x.opcode == INT3 && x.map == INSN_MAP_1)
+			return start + at;
+	return 0;
+}
+
 /* Under watch_lock. */
 static void copy_it(struct watch_module *m, struct watch_function *f)
 {
-	uintptr_t start = m->start + f->at;
+	uintptr_t start = m->start + f->at, stop;
 	struct copy_request request;
 	struct copy_result result;
 
@@ -313,7 +350,10 @@ static void copy_it(struct watch_module *m, struct watch_function *f)
 		leave(m, f, LEFT_ROOM, start);
 		return;
 	}
-	if (copy_function(&request, &result) != COPY_DONE)
+	stop = breakpoint_in(request.text, start, f->size);
+	if (stop)
+		leave(m, f, LEFT_UNMOVABLE, stop);
+	else if (copy_function(&request, &result) != COPY_DONE)
 		leave(m, f, reason_of(result.status), result.where ? result.where : start);
 	else if (!result_fits(m, f, &result))
 		leave(m, f, LEFT_ENTRY, start);

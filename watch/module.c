@@ -102,7 +102,7 @@ static const uint8_t *padding_end(const uint8_t *p, const uint8_t *end)
 	struct insn x;
 
 	while (p < end && x86_decode(&x, p, (size_t)(end - p), (uintptr_t)p)) {
-		bool nop = (x.map == INSN_MAP_1 && (x.opcode == 0x90 || x.opcode == 0xcc) && !x.rep) ||
+		bool nop = (x.map == INSN_MAP_1 && (x.opcode == 0x90 || x.opcode == INT3) && !x.rep) ||
 		           (x.map == INSN_MAP_0F && x.opcode == 0x1f);
 
 		if (!nop || x.encoding != INSN_LEGACY)
@@ -182,6 +182,8 @@ static bool bytes_may_go(const struct watch_module *m, const struct watch_functi
 		if (!x86_decode(&x, (const uint8_t *)m->start + pos, end - pos, m->start + pos))
 			return false;
 		pos += x.length;
+		if (x.flow == INSN_STOP && x.opcode == INT3) /* a debugger's breakpoint: it will put the byte back */
+			return false;
 		switch (x.flow) {
 		case INSN_PLAIN:
 		case INSN_JCC:
@@ -204,22 +206,83 @@ static bool bytes_may_go(const struct watch_module *m, const struct watch_functi
 	return true;
 }
 
-/* Is there a target in (pc, pc + STUB_JUMP)? */
-static bool target_follows(const uintptr_t *sorted, uint32_t nr, uintptr_t pc)
-{
-	uint32_t next = target_above(sorted, nr, pc);
+/* How does a way lead to its target? */
+enum way { WAY_JUMP, WAY_NONE /* its bytes are no jump */, WAY_UNKNOWN };
 
-	return next < nr && sorted[next] < pc + STUB_JUMP;
+/* Functions are read from their start on: so what the bytes at `from` are is known for certain. */
+static enum way way_kind(const struct watch_module *m, uint64_t way)
+{
+	uintptr_t from = m->start + way_from(way), pc, end;
+	int32_t i = way_from(way) == WAY_SYMBOL ? -1 : module_function_at(m, from);
+	struct insn x;
+
+	if (i < 0)
+		return WAY_UNKNOWN;
+	pc = m->start + m->functions[i].at;
+	end = pc + m->functions[i].size;
+	for (; pc <= from; pc += x.length) {
+		if (!x86_decode(&x, (const uint8_t *)pc, end - pc, pc))
+			return WAY_UNKNOWN;
+		/* The opcode byte is at `from`, the displacement behind it. */
+		if (pc + x.opcode_offset == from && (x.flow == INSN_JMP || x.flow == INSN_JCC) && x.imm_size == 4 &&
+		    x.target == m->start + way_to(way))
+			return pc + x.length == from + STUB_JUMP ? WAY_JUMP : WAY_UNKNOWN;
+	}
+	return WAY_NONE;
+}
+
+/* Can all ways that lead to this target be changed? */
+static bool ways_known(const struct watch_module *m, uint32_t to)
+{
+	for (size_t i = ways_to(m, to); i < m->nr_ways && way_to(m->ways[i]) == to; i++)
+		if (way_kind(m, m->ways[i]) == WAY_UNKNOWN)
+			return false;
+	return true;
+}
+
+void module_retarget(const struct watch_module *m, uint32_t to, uintptr_t new_target)
+{
+	for (size_t i = ways_to(m, to); i < m->nr_ways && way_to(m->ways[i]) == to; i++) {
+		uint8_t *from = (uint8_t *)m->start + way_from(m->ways[i]);
+		uint32_t distance = (uint32_t)(new_target - (uintptr_t)(from + STUB_JUMP));
+
+		if (way_kind(m, m->ways[i]) == WAY_JUMP)
+			mem_copy(from + 1, &distance, sizeof(distance));
+	}
+}
+
+/* Is there a target in (pc, pc + STUB_JUMP) to which control may come in the original text? */
+static bool target_follows(const struct watch_module *m, uintptr_t pc)
+{
+	const uintptr_t *pointers = m->targets + m->nr_jumps;
+	uint32_t next = target_above(pointers, m->nr_pointers, pc);
+
+	if (next < m->nr_pointers && pointers[next] < pc + STUB_JUMP)
+		return true;
+	for (next = target_above(m->targets, m->nr_jumps, pc); next < m->nr_jumps && m->targets[next] < pc + STUB_JUMP;
+	     next++)
+		if (!ways_known(m, (uint32_t)(m->targets[next] - m->start)))
+			return true;
+	return false;
 }
 
 static bool entry_add(struct watch_module *m, struct watch_function *f, uint32_t at)
 {
-	uintptr_t pc = m->start + at;
-
-	if (target_follows(m->targets, m->nr_jumps, pc) ||
-	    target_follows(m->targets + m->nr_jumps, m->nr_pointers, pc) || !bytes_may_go(m, f, at))
+	if (target_follows(m, m->start + at) || !bytes_may_go(m, f, at))
 		return false;
 	m->entries[m->nr_entries++] = (struct watch_entry){ .at = at, .function = (uint32_t)(f - m->functions) };
+	f->nr_entries++;
+	return true;
+}
+
+/* An entry without a jump of its own, where there is no room for one: the jumps that lead there are changed. */
+static bool entry_add_retargeted(struct watch_module *m, struct watch_function *f, uint32_t at)
+{
+	if (!ways_known(m, at))
+		return false;
+	m->entries[m->nr_entries++] = (struct watch_entry){ .at = at,
+		                                            .function = (uint32_t)(f - m->functions),
+		                                            .retargeted = true };
 	f->nr_entries++;
 	return true;
 }
@@ -228,17 +291,23 @@ static bool entry_add(struct watch_module *m, struct watch_function *f, uint32_t
  * instruction; it counts if it leads to where an instruction begins. */
 static enum left_reason middle_enter(struct watch_module *m, struct watch_function *f, uint32_t first, uintptr_t *where)
 {
-	uintptr_t pc = m->start + f->at, end = pc + f->size;
+	uintptr_t pc = m->start + f->at, end = pc + f->size, taken = pc + STUB_JUMP;
 	struct insn x;
 
 	for (uint32_t i = first; i < m->nr_jumps && m->targets[i] < end; pc += x.length) {
+		uint32_t at = (uint32_t)(pc - m->start);
+
 		*where = pc;
 		for (; i < m->nr_jumps && m->targets[i] < pc; i++)
 			;
 		if (pc >= end)
 			break;
-		if (i < m->nr_jumps && m->targets[i] == pc && !entry_add(m, f, (uint32_t)(pc - m->start)))
-			return LEFT_MIDDLE;
+		if (i < m->nr_jumps && m->targets[i] == pc) {
+			if (pc >= taken && entry_add(m, f, at))
+				taken = pc + STUB_JUMP;
+			else if (!entry_add_retargeted(m, f, at))
+				return LEFT_MIDDLE;
+		}
 		if (!x86_decode(&x, (const uint8_t *)pc, end - pc, pc))
 			return LEFT_UNKNOWN;
 	}
@@ -337,6 +406,7 @@ void module_release(struct watch_module *m)
 {
 	release(m->tables, m->tables_size);
 	release(m->targets, m->targets_size);
+	ways_release(m);
 	if (m->near_start)
 		os_release(m->near_start, (size_t)(m->near_end - m->near_start));
 	m->tables = m->near_start = NULL;

@@ -24,7 +24,7 @@ struct search {
 	struct watch_module *m;
 	uint8_t *starts; /* a bit for each byte of text: a function starts there */
 	uintptr_t *found;
-	size_t nr, room, reserved;
+	size_t nr, room;
 	bool full;
 };
 
@@ -52,7 +52,7 @@ static void found_at(struct search *s, uintptr_t pc)
 {
 	if (!is_inside(s, pc))
 		return;
-	if (s->nr == s->room) {
+	if (s->nr == 2 * s->room) {
 		s->full = true;
 		return;
 	}
@@ -188,12 +188,22 @@ static bool start_between(const struct search *s, uintptr_t from, uintptr_t to)
 	return false;
 }
 
+static void found_way(struct search *s, uint32_t from, uintptr_t to)
+{
+	if (!is_inside(s, to))
+		return;
+	if (s->m->nr_ways == s->room)
+		s->full = true;
+	else
+		s->m->ways[s->m->nr_ways++] = (uint64_t)(to - s->m->start) << 32 | from;
+}
+
 static void found_jump(void *ctx, uintptr_t from, uintptr_t to)
 {
 	struct search *s = ctx;
 
 	if (is_inside(s, to) && start_between(s, MIN(from, to), MAX(from, to)))
-		found_at(s, to);
+		found_way(s, (uint32_t)(from - s->m->start), to);
 }
 
 static void search_jumps(struct search *s, const struct dynamic *d)
@@ -207,7 +217,7 @@ static void search_jumps(struct search *s, const struct dynamic *d)
 		unsigned type = ELF64_ST_TYPE(d->symbols[i].st_info);
 
 		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && d->symbols[i].st_shndx != SHN_UNDEF)
-			found_at(s, s->m->bias + d->symbols[i].st_value);
+			found_way(s, WAY_SYMBOL, s->m->bias + d->symbols[i].st_value);
 	}
 }
 
@@ -251,6 +261,33 @@ static size_t sort_unique(uintptr_t *a, size_t n)
 	return kept;
 }
 
+/* ---- jumps, later ---------------------------------------------------------------------------- */
+
+size_t ways_to(const struct watch_module *m, uint32_t to)
+{
+	size_t lo = 0, hi = m->nr_ways;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (way_to(m->ways[mid]) < to)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+void ways_release(struct watch_module *m)
+{
+	if (!m->ways)
+		return;
+	os_release(m->ways, m->ways_size);
+	meta_account(COST_WATCH, -(int64_t)m->ways_size);
+	m->ways = NULL;
+	m->nr_ways = 0;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 /* Room for so many addresses; more means that the module stays unwatched. */
@@ -262,7 +299,7 @@ static size_t room_for(const struct watch_module *m)
 const char *targets_find(struct watch_module *m, const void *hdr, const struct copy_range *hdr_in, const void *dynamic)
 {
 	size_t text = m->text.end - m->text.start, bits = ALIGN_UP(text / 8 + 1, PAGE_SIZE);
-	size_t room = room_for(m), size = ALIGN_UP(room * sizeof(uintptr_t), PAGE_SIZE);
+	size_t room = room_for(m), size = ALIGN_UP(2 * room * sizeof(uintptr_t), PAGE_SIZE);
 	struct search s = { .m = m, .room = room };
 	struct dynamic d;
 	char *p;
@@ -276,9 +313,22 @@ const char *targets_find(struct watch_module *m, const void *hdr, const struct c
 	s.found = m->targets = (uintptr_t *)p;
 	s.starts = (uint8_t *)p + size;
 	m->targets_size = size;
+	p = os_reserve(size, PAGE_SIZE);
+	if (!p || !os_commit(p, size, false)) {
+		os_release(m->targets, size + bits);
+		m->targets = NULL;
+		return "there is no memory for its tables";
+	}
+	m->ways = (uint64_t *)p;
+	m->ways_size = size;
+	meta_account(COST_WATCH, (int64_t)size);
 	cfi_each_function(hdr, hdr_in->start, hdr_in->end, note_start, &s);
 	search_jumps(&s, &d);
-	s.nr = m->nr_jumps = (uint32_t)sort_unique(s.found, s.nr);
+	m->nr_ways = sort_unique(m->ways, m->nr_ways);
+	for (size_t i = 0; i < m->nr_ways; i++)
+		if (!i || way_to(m->ways[i]) != way_to(m->ways[i - 1]))
+			s.found[s.nr++] = m->start + way_to(m->ways[i]);
+	m->nr_jumps = (uint32_t)s.nr;
 	if (m->bias)
 		search_relocations(&s, &d);
 	else

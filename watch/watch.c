@@ -185,6 +185,7 @@ static void look(void *unused)
 	for (unsigned i = 0; i < SEEN_MODULES; i++)
 		if (seen[i].start && !seen[i].here)
 			module_went(&seen[i]);
+	near_close_gaps();
 	if (!mine)
 		lock_release(&watch_lock);
 }

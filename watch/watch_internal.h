@@ -47,6 +47,8 @@ struct watch_entry {
 	uint32_t at, function;
 	uint8_t bytes[STUB_JUMP]; /* the original ones */
 	bool placed;
+	/* No jump is placed there; the jumps that lead there are made to lead to its stub. */
+	bool retargeted;
 };
 /* A springboard: the original bytes are kept. */
 struct watch_spring {
@@ -72,7 +74,10 @@ struct watch_module {
 	uintptr_t *targets;
 	struct watch_copy *copies; /* in order of the copy's address */
 	uint32_t nr_functions, nr_entries, nr_jumps, nr_pointers;
-	size_t targets_size;
+	/* Each jump out of another function: `to` in the upper half, `from` in the lower one, both from the module's start.
+	 * In order; only until the module's entries are placed. */
+	uint64_t *ways;
+	size_t targets_size, nr_ways, ways_size;
 	uint32_t nr_copies; /* grows under watch_lock; read without it */
 	/* Reserves: tables; scratch memory of the copier; near the module: stubs and copies. */
 	char *tables, *near_start, *near_end, *near_next;
@@ -92,11 +97,27 @@ const char *module_read(struct watch_module *m, const void *phdr, unsigned nr_ph
 void module_release(struct watch_module *m);
 /* The index of the function that holds this address, or -1. */
 int32_t module_function_at(const struct watch_module *m, uintptr_t pc);
+/* Makes the jumps of other functions that lead to `to`, counted from the module's start, lead elsewhere. */
+void module_retarget(const struct watch_module *m, uint32_t to, uintptr_t new_target);
 void module_leave(struct watch_module *m, struct watch_function *f, enum left_reason reason, uintptr_t where);
 
 /* ---- targets.c: the places in the middle of functions to which control may come from elsewhere ---- */
 
-/* Fills m->targets. hdr: .eh_frame_hdr, inside of a readable range. In words: what is wrong; NULL: nothing. */
+#define WAY_SYMBOL 0xffffffffu /* as `from`: a symbol leads there, and so does who knows what */
+static inline uint32_t way_to(uint64_t way)
+{
+	return (uint32_t)(way >> 32);
+}
+
+static inline uint32_t way_from(uint64_t way)
+{
+	return (uint32_t)way;
+}
+
+/* The index of the first way that leads to `to`. */
+size_t ways_to(const struct watch_module *m, uint32_t to);
+void ways_release(struct watch_module *m);
+/* Fills m->targets and m->ways. hdr: .eh_frame_hdr, inside of a readable range. In words: what is wrong; NULL: nothing. */
 const char *targets_find(struct watch_module *m, const void *hdr, const struct copy_range *hdr_in, const void *dynamic);
 /* The first of the sorted addresses that is above pc. */
 static inline uint32_t target_above(const uintptr_t *sorted, uint32_t nr, uintptr_t pc)
@@ -133,6 +154,8 @@ struct watch_module *watch_module_of_copy(uintptr_t pc);
 /* ---- near.c: address space within 2 GB of a module ------------------------------------------- */
 
 void *near_reserve(const struct watch_module *m, size_t size);
+/* From now on the kernel puts nothing where no room for copies is within reach. Under watch_lock. */
+void near_close_gaps(void);
 
 /* ---- origin.c: from places in copies back to the original ------------------------------------ */
 

@@ -20,6 +20,16 @@ static bool is_nop(const struct insn *x)
 	return x->map == INSN_MAP_0F && x->encoding == INSN_LEGACY && x->opcode == 0x1f;
 }
 
+/* movaps, movapd, movdqa, movntdqa and their VEX and EVEX forms, from memory. */
+static bool is_aligned_load(const struct insn *x)
+{
+	if (x->nr_mem != 1 || x->mem[0].access != INSN_READ || x->mem[0].size < 16)
+		return false;
+	if (x->map == INSN_MAP_0F38)
+		return x->opcode == 0x2a;
+	return x->map == INSN_MAP_0F && (x->opcode == 0x28 || (x->opcode == 0x6f && x->operand16));
+}
+
 /* Which access of the instruction a check can be made for. */
 static void choose_access(struct job *job, struct node *n, const struct insn *x)
 {
@@ -50,6 +60,7 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 		n->size = m->size;
 		n->access |= m->access;
 		n->string = x->string;
+		n->aligned = is_aligned_load(x);
 	}
 }
 
@@ -112,6 +123,7 @@ static bool has_target(const struct node *n)
 
 static bool find_targets(struct job *job)
 {
+	const struct copy_request *request = job->request;
 	struct insn x;
 
 	for (uint32_t i = 0; i < job->nr_nodes; i++) {
@@ -127,6 +139,13 @@ static bool find_targets(struct job *job)
 		if (n->target == NO_NODE) /* into the middle of an instruction */
 			return refuse(job, COPY_UNMOVABLE, n->offset);
 		job->nodes[n->target].is_target = true;
+	}
+	for (size_t i = 0; i < request->nr_labels; i++) {
+		uintptr_t offset = request->labels[i] - request->start;
+
+		if (offset >= job->size || job->node_at[offset] == NO_NODE)
+			return refuse(job, COPY_UNMOVABLE, (uint32_t)offset);
+		job->nodes[job->node_at[offset]].is_target = true;
 	}
 	return true;
 }

@@ -43,6 +43,7 @@ struct node {
 	bool seen : 1;            /* copy_spring.c */
 	bool table_target : 1;    /* of an indirect jump, or of a pointer in data */
 	bool sprung : 1;          /* a springboard starts here, or none is needed */
+	bool aligned : 1;         /* a vector load that faults unless its address is aligned */
 	bool string : 1;          /* movs, cmps, stos, lods, scas */
 	bool nop : 1;             /* left out of the copy */
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
@@ -92,10 +93,11 @@ enum slow_string {
 	SLOW_COMPARE_REPE, /* up to rcx elements: scas, cmps */
 	SLOW_COMPARE_REPNE
 };
-#define SLOW_OFFSET_BITS 23
+#define SLOW_OFFSET_BITS 22
 struct slow_member {
 	int32_t disp;                       /* of strings: the register */
 	uint32_t offset : SLOW_OFFSET_BITS; /* of the original instruction, in the function */
+	uint32_t aligned : 1;
 	uint32_t size : 7;
 	uint32_t access : 2;
 } __attribute__((packed));

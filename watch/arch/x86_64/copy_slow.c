@@ -254,6 +254,24 @@ GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const str
 	return b;
 }
 
+/* Is the access bad?  Hand-written code reads whole vectors at aligned addresses, over an object's end and its start:
+ * such a load stays in one page, and the code ignores what it should not know (liblzma's CRC, string functions).  As
+ * Valgrind does, it may be made when some of its bytes are addressable. */
+GENERAL_ONLY static bool is_bad(const struct thunk_frame *f, const struct slow *s, const struct slow_member *m,
+                                uint64_t count)
+{
+	struct bytes b = accessed(f, s, m, count);
+
+	if (!m->access || !first_bad(b))
+		return false;
+	if (!m->aligned || b.first % b.size)
+		return true;
+	for (size_t i = 0; i < b.size; i++)
+		if (!first_bad((struct bytes){ b.first + i, 1 }))
+			return false;
+	return true;
+}
+
 /* Is there a bad access?  `count` gets how many elements a repeated instruction accesses. */
 GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow *s, uint64_t *count)
 {
@@ -261,13 +279,13 @@ GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow 
 
 	*count = f->gpr[INSN_RCX];
 	for (unsigned i = 0; i < s->nr_members && !bad; i++)
-		bad = s->members[i].access && first_bad(accessed(f, s, &s->members[i], *count));
+		bad = is_bad(f, s, &s->members[i], *count);
 	if (bad && s->string >= SLOW_COMPARE_REPE)
 		*count = compared(f, s);
 	else
 		return bad;
 	for (unsigned i = 0; i < s->nr_members; i++)
-		if (s->members[i].access && first_bad(accessed(f, s, &s->members[i], *count)))
+		if (is_bad(f, s, &s->members[i], *count))
 			return true;
 	return false;
 }
@@ -308,7 +326,7 @@ void slow_report(struct thunk_frame *frame)
 		struct bytes b = accessed(frame, s, m, count);
 		struct copy_access access = { function + m->offset, b.first, b.size, m->access & INSN_WRITE, &regs };
 
-		if (!m->access || !first_bad(b) || !handler)
+		if (!handler || !is_bad(frame, s, m, count))
 			continue;
 		regs.rip = access.pc;
 		handler(&access);

@@ -5,6 +5,7 @@
 
 #include "lib/lib.h"
 
+#define INT3 0xcc
 #define STUB_JUMP 5 /* bytes of the jump that an entry gets */
 #define STUB_SIZE 32
 #define STUB_SLOT 24     /* where a stub keeps the address that it leads to */

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/watch/edges.c - code that is hard to watch, each way by its name:
+ *
+ *     cold       a function's cold part jumps back into its middle, where a jump has no room; behind that a bad read
+ *     aligned    a vector is read at its aligned address, over the object's end: allowed
+ *     unaligned  the same with an instruction that takes any address: a bug
+ *     gap        has memsan closed a small gap between large mappings?  0: yes */
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define LARGE ((size_t)4 << 30)
+#define SMALL ((size_t)64 << 12)
+
+int read_behind(const char *p, int way, void (*between)(void));
+
+__asm__(".pushsection .text\n"
+        ".globl read_behind\n"
+        ".type read_behind, @function\n"
+        "read_behind:\n"
+        ".cfi_startproc\n"
+        "	pushq %rbx\n"
+        "	.cfi_adjust_cfa_offset 8\n"
+        "	.cfi_offset %rbx, -16\n"
+        "	movq %rdi, %rbx\n"
+        "	testl %esi, %esi\n"
+        "	.byte 0x0f, 0x84\n" /* je read_cold, with 32 bits */
+        "	.long read_cold - . - 4\n"
+        "	call *%rdx\n"
+        "1:	movl %esi, %eax\n"
+        "	call *%rdx\n"
+        "	movsbl 10(%rbx), %eax\n"
+        "	popq %rbx\n"
+        "	.cfi_adjust_cfa_offset -8\n"
+        "	ret\n"
+        ".cfi_endproc\n"
+        ".size read_behind, . - read_behind\n"
+        "	.fill 256, 1, 0x90\n"
+        ".type read_cold, @function\n"
+        "read_cold:\n"
+        ".cfi_startproc\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset %rbx, -16\n"
+        "	leaq -1(%rsi), %rsi\n"
+        "	.byte 0xe9\n"
+        "	.long 1b - . - 4\n"
+        ".cfi_endproc\n"
+        ".size read_cold, . - read_cold\n"
+        ".popsection\n");
+
+static void between(void)
+{
+}
+
+static int is_closed(void)
+{
+	char *p = mmap(NULL, 2 * LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED || munmap(p + LARGE, SMALL) != 0)
+		return 0;
+	dlopen("libm.so.6", RTLD_NOW);
+	return mmap(p + LARGE, SMALL, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) != p + LARGE;
+}
+
+int main(int argc, char **argv)
+{
+	char *p = malloc(10);
+	const char *way = argc > 1 ? argv[1] : "";
+
+	memset(p, 0, 10);
+	if (strcmp(way, "cold") == 0)
+		read_behind(p, argc - 2, between);
+	else if (strcmp(way, "aligned") == 0)
+		__asm__ volatile("movdqa (%0), %%xmm0" : : "r"((uintptr_t)p & ~15ul) : "xmm0", "memory");
+	else if (strcmp(way, "unaligned") == 0)
+		__asm__ volatile("movdqu (%0), %%xmm0" : : "r"(p) : "xmm0", "memory");
+	else
+		return !is_closed();
+	return 0;
+}
