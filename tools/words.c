@@ -278,7 +278,7 @@ static void put_actions(const struct cursor *c, const char *command)
 	if (strcmp(command, "report") == 0 && c->at == 1)
 		put_choices(c, "", "merge|diff|top");
 	else if (strcmp(command, "kernel") == 0 && c->at == 1)
-		put_choices(c, "", "list|build|run|shell|test");
+		put_choices(c, "", "list|build|run|shell|test|cache");
 	else if (strcmp(command, "kernel") == 0 && strcmp(c->word[1], "run") == 0)
 		for (size_t i = 0; (bug = kernel_bug_at(i, &what)) != NULL; i++)
 			put_word(c, bug, what);

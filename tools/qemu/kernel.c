@@ -10,7 +10,7 @@
 
 #define KERNEL_SUBSYSTEMS "net, bpf, ext4, loop, namespaces, usb"
 
-static const char *const actions[] = { "list", "build", "run", "shell", "test" };
+static const char *const actions[] = { "list", "build", "run", "shell", "test", "cache" };
 enum { NR_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
 
 /* ---- list and build -------------------------------------------------------------------------- */
@@ -91,6 +91,23 @@ static int set_timeout(struct kernel_options *o, const char *text)
 	if (!tool_number(text, 1, 86400, &n))
 		return tool_usage_error("kernel", "--timeout wants seconds, not '%s'", text);
 	o->timeout = (unsigned)n;
+	return 0;
+}
+
+/* "500M" or "3G". */
+static int set_limit(struct kernel_options *o, const char *text)
+{
+	size_t len = strlen(text);
+	char *digits = tool_format("%.*s", len ? (int)len - 1 : 0, text);
+	bool giga = len && text[len - 1] == 'G', ok;
+	uint64_t n = 0;
+
+	ok = len && (giga || text[len - 1] == 'M') && tool_number(digits, 0, giga ? 1000 : 1000000, &n);
+	free(digits);
+	if (!ok)
+		return tool_usage_error("kernel", "--limit wants a size such as 500M or 3G, not '%s'", text);
+	o->limit = (unsigned)(giga ? n * 1024 : n);
+	o->limit_given = true;
 	return 0;
 }
 
@@ -178,6 +195,8 @@ static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
 		return add_subsystems(o, value);
 	if ((value = tool_option_value("--file", argv, argc, i)))
 		return add_file(o, value);
+	if ((value = tool_option_value("--limit", argv, argc, i)))
+		return set_limit(o, value);
 	if ((value = tool_option_value("--tries", argv, argc, i)))
 		return set_tries(o, value);
 	if ((value = tool_option_value("--expect", argv, argc, i)))
@@ -260,6 +279,8 @@ static int act(const char *action, struct kernel_options *o)
 		return run_main(o);
 	if (o->nr_bugs)
 		return tool_usage_error("kernel", "%s takes no bugs", action);
+	if (strcmp(action, "cache") == 0)
+		return kernel_show_cache(o);
 	if (strcmp(action, "shell") == 0)
 		return kernel_run_shell(o);
 	return o->kunit ? kernel_test_kunit(o) : kernel_test_matrix(o);
@@ -280,7 +301,7 @@ static int kernel_main(int argc, char **argv)
 		if (nearest >= 0)
 			return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action,
 			                        actions[nearest]);
-		return tool_usage_error("kernel", "say what to do: list, build, run, shell or test");
+		return tool_usage_error("kernel", "say what to do: list, build, run, shell, test or cache");
 	}
 	o.bugs = tool_alloc((kernel_nr_bugs + (size_t)argc) * sizeof(*o.bugs));
 	for (int i = 2; i < argc && !status; i++) {
@@ -312,6 +333,7 @@ const struct tool_command command_kernel = {
 		"       memsan kernel run --module=MODULE… [--script=SCRIPT] [--fail-each]\n"
 		"       memsan kernel shell\n"
 		"       memsan kernel test [--kunit]\n"
+		"       memsan kernel cache [--limit=SIZE]\n"
 		"\n"
 		"Boots a small Linux in QEMU, makes known memory bugs happen there or runs your own module,\n"
 		"script and reproducer, and shows what KASAN, KFENCE, SLUB's checks and kmemleak report.\n"
@@ -335,6 +357,7 @@ const struct tool_command command_kernel = {
 		"  --kernel-source=DIR  source of another kernel: a folder or a tarball\n"
 		"  --config=FRAGMENT    file with more kernel options; may be repeated\n"
 		"  --subsystem=LIST     more parts of the kernel: net, bpf, ext4, loop, namespaces, usb\n"
+		"  --limit=SIZE         of the cache: remove what was not used for longest\n"
 		"  --append=WORDS       more words for the kernel's command line\n"
 		"  --smp=N, --mem=SIZE  CPUs (1) and memory (1G) of the guest\n"
 		"  --kvm                use the processor's own virtualization if it works\n"

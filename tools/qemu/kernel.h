@@ -88,6 +88,8 @@ struct kernel_options {
 	const char *script, *repro, *expect, *append, *mem, *smp;
 	unsigned timeout; /* seconds for a whole guest; 0: a guest ends only when it is silent */
 	unsigned tries;   /* 0: not given */
+	unsigned limit;   /* of the cache, in megabytes */
+	bool limit_given;
 	enum kernel_format format;
 	const struct kernel_bug **bugs;
 	size_t nr_bugs;
@@ -115,6 +117,8 @@ bool kernel_config_has(const struct kernel_built *k, const char *option);
 bool kernel_programs_there(enum kernel_profile p);
 /* Finds the kernel of a profile, and builds it if need be.  False: a line was printed. */
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k);
+/* Prints what the cache holds, after it was cut down to --limit.  Returns the exit status. */
+int kernel_show_cache(const struct kernel_options *o);
 /* Builds a folder with a module's source for this kernel.  NULL: a line was printed.  The caller frees the path. */
 char *kernel_get_module(const struct kernel_built *k, const char *source);
 /* The folder of memsan_fail.ko, which lets allocations fail.  NULL: a line was printed.  The caller frees the path. */

@@ -7,7 +7,8 @@
  *     its dynamic loader            at the path that the program names
  *     its libraries                 /memsan/lib, which is LD_LIBRARY_PATH there
  *
- * The dynamic loader of this machine tells the libraries, as ldd does.  It runs nothing of the program.  Only a loader that lies in one of the system's folders is asked. */
+ * The dynamic loader of this machine tells the libraries, as ldd does.  It runs nothing of the program.  Only a loader
+ * that lies in one of the system's folders is asked. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"

@@ -116,6 +116,26 @@ static char *build_thing(const char **words)
 	return dir;
 }
 
+int kernel_show_cache(const struct kernel_options *o)
+{
+	const char *data = kernel_data_dir();
+	char *script = tool_format("%s/build", data ? data : ""), *limit = tool_format("%u", o->limit);
+	char *const argv[] = { script, (char *)"cache", (char *)(o->limit_given ? "--limit" : NULL), limit, NULL };
+	pid_t pid = data ? spawn_program(argv, -1, -1) : -1;
+	int status = -1;
+
+	if (pid > 0) {
+		build_group = pid;
+		status = spawn_wait(pid);
+		build_group = 0;
+	}
+	free(script);
+	free(limit);
+	if (kernel_signal)
+		return 128 + kernel_signal;
+	return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EXIT_USAGE;
+}
+
 static char *read_release(const char *dir)
 {
 	char *path = tool_format("%s/include/config/kernel.release", dir), line[256] = "";

@@ -161,7 +161,7 @@ static void names_add(struct names *n, long failing, const char *text, const cha
 	n->all[n->nr++] = name;
 }
 
-/* Writes the name of the address; another address of a function that is known is named after it.  False: it has none. */
+/* Writes the name of the address; another address of a known function is named after it.  False: it has none. */
 static bool names_write(FILE *out, const struct names *n, long failing, uint64_t at)
 {
 	for (size_t i = 0; i < n->nr; i++) {

@@ -4,8 +4,8 @@
  *
  *   PARAM     CVE-2022-0185, legacy_parse_param(): "len > PAGE_SIZE - 2 - size" wraps when size is near a page, so the
  *             text is written behind its page
- *   ADD, PUT  CVE-2017-2636, n_hdlc: two threads that flush take the same buffer from a list without a lock, and free it
- *             twice
+ *   ADD, PUT  CVE-2017-2636, n_hdlc: two threads that flush take the same buffer from a list without a lock, and free
+ *             it twice
  *   FORGET    CVE-2019-19062, crypto_report(): an error path forgets to free what it has allocated
  *   GET, DROP CVE-2016-4558, bpf: a reference that is taken without a check, and given back once too often
  *   ASK       CVE-2018-1000204, sg: a request without data leads to a null pointer
