@@ -61,6 +61,8 @@
 /* ---- declared with variable arguments, under other names, or not at all ----------------------- */
 
 #undef strerror_r
+/* <search.h> has a type ENTRY. */
+void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
 long ptrace(int request, pid_t pid, void *address, void *data);
 int prctl(int option, void *a, unsigned long b, unsigned long c, unsigned long d);
 int ioctl(int fd, unsigned long request, void *data);

@@ -22,6 +22,7 @@
 #include <pwd.h>
 #include <regex.h>
 #include <sched.h>
+#include <search.h>
 #include <semaphore.h>
 #include <shadow.h>
 #include <signal.h>
@@ -244,6 +245,19 @@ static const sigset_t *a_pending_signal(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	raise(SIGUSR1);
 	return &set;
+}
+
+static void *nothing(void *p)
+{
+	return p;
+}
+
+static pthread_t a_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, nothing, NULL);
+	return thread;
 }
 
 static pthread_attr_t *an_attribute(void)
