@@ -30,6 +30,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "reports/reports_internal.h"
 
@@ -44,6 +45,7 @@ static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out, nr_suppressed;
 static uint32_t nr_leaks_suppressed; /* of these; told with the scan */
+static uint32_t nr_printed;          /* reports of memory that can be reached too; under the report lock */
 /* The access of the latest report.  Atomic words; a thread uses them only when last_tid is its own. */
 static uint64_t last_addr, last_size;
 static uint32_t last_tid, last_fault;
@@ -235,7 +237,7 @@ struct report_record *report_begin(enum report_kind kind, const char *component)
 	}
 	saved_mask = mask;
 	record_clear(&record);
-	record.sequence = nr_reports + 1;
+	record.sequence = nr_printed + 1;
 	record.kind = kind;
 	record.component = report_string(&record, component);
 	record_set_process(&record);
@@ -319,6 +321,36 @@ static void view_fill(const struct report_record *r, size_t len)
 			                                     .frames = r->stacks[i].frames };
 }
 
+/* Threads that run functions of the program's for a report.  A futex word. */
+static uint32_t nr_telling;
+
+static void told_over(void)
+{
+	__atomic_sub_fetch(&nr_telling, 1, __ATOMIC_SEQ_CST);
+	arch_syscall6(SYS_futex, (long)&nr_telling, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
+}
+
+/* This thread is about to end the process.  With the report lock held, which is given back until the functions of other
+ * threads' reports have returned.  They may want something that this thread holds, so the wait has a limit. */
+static void told_wait(void)
+{
+	uint64_t until = clock_coarse_ms() + options.symbolizer_timeout, now;
+	uint32_t nr;
+
+	if (!process_is_this())
+		return;
+	if (telling) /* a bug in such a function: nobody needs to wait for its end */
+		told_over();
+	while ((nr = __atomic_load_n(&nr_telling, __ATOMIC_SEQ_CST)) != 0 && (now = clock_coarse_ms()) < until) {
+		struct timespec left = { (time_t)((until - now) / 1000), (long)((until - now) % 1000 * 1000000) };
+
+		lock_release(&report_lock);
+		arch_syscall6(SYS_futex, (long)&nr_telling, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)nr, (long)&left, 0,
+		              0);
+		lock_acquire(&report_lock);
+	}
+}
+
 /* With the report lock held, which is given back while functions of the program's run. A child that shares this memory
  * ends with its parent's functions untouched. */
 static void told_tell(struct told *t)
@@ -328,11 +360,13 @@ static void told_tell(struct told *t)
 	if (t->printed && hooks.tell && process_is_this()) {
 		hooks.show(&view);
 		telling = true;
+		__atomic_fetch_add(&nr_telling, 1, __ATOMIC_SEQ_CST);
 		lock_release(&report_lock);
 		if (!foreign_thread && !inner)
 			hooks.tell(t->memory && t->text ? t->memory : NULL,
 			           t->memory && t->json ? t->memory + REPORT_TEXT_MAX : NULL,
 			           __atomic_load_n(&callback, __ATOMIC_ACQUIRE));
+		told_over();
 		lock_acquire(&report_lock);
 		telling = inner;
 	}
@@ -367,6 +401,7 @@ static size_t report_render(struct report_record *r)
 
 static void report_print(struct report_record *r, size_t len, struct told *t)
 {
+	nr_printed++;
 	sink_write_report(report_text, len);
 	if (is_bug(r))
 		sink_notify();
@@ -495,6 +530,7 @@ void report_batch_end(void)
 	batch_panics = false;
 	if (panics) {
 		lock_acquire(&report_lock);
+		told_wait();
 		report_panic();
 	}
 	__atomic_store_n(&batch_tid, 0, __ATOMIC_RELEASE);
@@ -520,6 +556,7 @@ enum report_outcome report_end(struct report_record *r)
 		}
 		/* No other thread begins a report, which would be cut. But a child that shares this memory ends alone,
 		 * and its parent goes on. */
+		told_wait();
 		if (!process_is_this())
 			lock_release(&report_lock);
 		report_panic();
@@ -789,8 +826,9 @@ void reports_configure(void)
 /* The child has made no reports.  It prints a bug again that its parent has printed: the parent's log is another. */
 void reports_fork_child(void)
 {
-	nr_reports = nr_repeated = nr_left_out = nr_suppressed = nr_leaks_suppressed = 0;
+	nr_reports = nr_repeated = nr_left_out = nr_suppressed = nr_leaks_suppressed = nr_printed = 0;
 	batch_tid = batch_depth = 0;
+	nr_telling = telling;
 	batch_panics = false;
 	mem_set(&reported, 0, sizeof(reported));
 	mem_set(&suppressed, 0, sizeof(suppressed));

@@ -22,6 +22,28 @@ static bool shell_takes(char c)
 	       (c && str_char("_-./=:,+@%", c));
 }
 
+static bool is_control(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* With control characters, in the form $'…' of POSIX: a command is one line, and a terminal may show it. */
+static void put_escaped(struct fmt_buf *b, const char *p)
+{
+	fmt_printf(b, "$'");
+	for (; *p; p++) {
+		if (*p == '\n')
+			fmt_printf(b, "\\n");
+		else if (*p == '\t')
+			fmt_printf(b, "\\t");
+		else if (is_control(*p))
+			fmt_printf(b, "\\%03o", (unsigned char)*p);
+		else
+			fmt_printf(b, *p == '\'' || *p == '\\' ? "\\%c" : "%c", *p);
+	}
+	fmt_printf(b, "'");
+}
+
 /* An argument as the shell reads it. */
 static void put_argument(struct fmt_buf *b, const char *argument)
 {
@@ -31,6 +53,12 @@ static void put_argument(struct fmt_buf *b, const char *argument)
 		p++;
 	if (*argument && !*p) {
 		fmt_printf(b, "%s", argument);
+		return;
+	}
+	for (p = argument; *p; p++) {
+		if (!is_control(*p))
+			continue;
+		put_escaped(b, argument);
 		return;
 	}
 	fmt_printf(b, "'");
@@ -56,16 +84,17 @@ static size_t read_arguments(char *to, size_t size)
 
 static void put_program(struct fmt_buf *b, const struct report_record *r)
 {
-	size_t len = read_arguments(scratch_line, sizeof(scratch_line)), at;
+	size_t len = read_arguments(scratch_line, sizeof(scratch_line)), at, begin = b->len;
 
-	if (!len) {
-		put_argument(b, r->exe ? report_str(r, r->exe) : "PROGRAM");
-		fmt_printf(b, " ARGUMENTS");
-		return;
-	}
 	for (at = 0; at < len; at += str_length(scratch_line + at) + 1) {
 		fmt_printf(b, at ? " " : "");
 		put_argument(b, scratch_line + at);
+	}
+	/* Quotes may make it too long to repeat. */
+	if (!len || b->len - begin > COMMAND_MAX) {
+		report_rewind(b, begin);
+		put_argument(b, r->exe ? report_str(r, r->exe) : "PROGRAM");
+		fmt_printf(b, " ARGUMENTS");
 	}
 }
 

@@ -138,6 +138,20 @@ const char *tool_option_value(const char *name, char **argv, int argc, int *i)
 	return NULL;
 }
 
+bool tool_first_line(const char *path, char *line, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	bool have = f && fgets(line, (int)size, f) != NULL;
+
+	if (have)
+		line[strcspn(line, "\n")] = '\0';
+	else
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+	return have;
+}
+
 bool tool_have_program(const char *name)
 {
 	const char *path = getenv("PATH");

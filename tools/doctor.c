@@ -94,24 +94,11 @@ static void tell(const struct doctor *d, const char *what, enum state state, con
 
 /* ---- small files ----------------------------------------------------------------------------- */
 
-/* The first line of a file; false: it cannot be read. */
-static bool first_line(const char *path, char *line, size_t size)
-{
-	FILE *in = fopen(path, "re");
-	bool got = in && fgets(line, (int)size, in);
-
-	if (in)
-		fclose(in);
-	if (got)
-		line[strcspn(line, "\n")] = '\0';
-	return got;
-}
-
 static long number_in(const char *path, long otherwise)
 {
 	char line[64];
 
-	return first_line(path, line, sizeof(line)) ? strtol(line, NULL, 10) : otherwise;
+	return tool_first_line(path, line, sizeof(line)) ? strtol(line, NULL, 10) : otherwise;
 }
 
 /* ---- memsan itself --------------------------------------------------------------------------- */
@@ -234,7 +221,7 @@ static void check_preload(const struct doctor *d)
 		     "SELinux is enforcing: programs that change their domain drop LD_PRELOAD");
 	else if (preload && *preload)
 		tell(d, "preloading", STATE_OK, NULL, "LD_PRELOAD holds %s; memsan comes before it", preload);
-	else if (first_line("/etc/ld.so.preload", line, sizeof(line)) && *line)
+	else if (tool_first_line("/etc/ld.so.preload", line, sizeof(line)) && *line)
 		tell(d, "preloading", STATE_OK, NULL, "/etc/ld.so.preload names %s; memsan comes before it", line);
 	else
 		tell(d, "preloading", STATE_OK, NULL,
@@ -268,7 +255,7 @@ static void check_cores(const struct doctor *d)
 	char pattern[400] = "core";
 	struct rlimit core = { 0, 0 };
 
-	first_line("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern));
+	tool_first_line("/proc/sys/kernel/core_pattern", pattern, sizeof(pattern));
 	getrlimit(RLIMIT_CORE, &core);
 	if (pattern[0] == '|' && strstr(pattern, "systemd-coredump"))
 		tell(d, "core files", STATE_OK, NULL, "systemd-coredump keeps them: coredumpctl dump -o core PID");

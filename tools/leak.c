@@ -492,8 +492,10 @@ static int command(struct leak_job *j)
 static int leak_main(int argc, char **argv)
 {
 	static struct leak_job job = { .classes = 1u << LEAK_DIRECT };
-	int status = image_arguments("leak", &argc, argv, &job.choice);
+	int status;
 
+	job.choice.bare = true;
+	status = image_arguments("leak", &argc, argv, &job.choice);
 	if (status)
 		return status;
 	for (int i = 1; i < argc; i++)

@@ -15,14 +15,16 @@
 
 #define MAPPING_MAX ((uint64_t)64 << 20)
 
-static const char help[] = "Usage: memsan stat PID\n"
+static const char help[] = "Usage: memsan stat --pid PID [--format=text|json]\n"
 			   "\n"
 			   "Shows the counters of a process that runs with memsan: reports, allocations and frees,\n"
 			   "and how many objects are and were fenced.\n"
 			   "\n"
-			   "  -h, --help     show this help\n"
+			   "  --pid PID             the process; PID alone means the same\n"
+			   "  --format=text|json    lines for people (the default), or one JSON object\n"
+			   "  -h, --help            show this help\n"
 			   "\n"
-			   "Example: memsan stat $(pidof server)\n"
+			   "Example: memsan stat --pid $(pidof server)\n"
 			   "Exit status: 0; 1 the process cannot be read or does not run with memsan; 2 usage.\n"
 			   "Manual pages: memsan-stat(1), memsan-options(7)\n";
 
@@ -97,7 +99,17 @@ static void print_counters(const struct live_counters *c, uint64_t allocs, uint6
 	printf("skipped, pool full           %" PRIu64 "\n", c->fence_skipped_capacity);
 }
 
-static int stat_process(long pid)
+static void print_json(const struct live_counters *c, uint64_t allocs, uint64_t frees, long pid)
+{
+	printf("{\"pid\":%ld,\"reports\":%" PRIu64 ",\"suppressed\":%" PRIu64 ",\"allocations\":%" PRIu64
+	       ",\"frees\":%" PRIu64 ",\"fence\":{\"slots\":%" PRIu64 ",\"live\":%" PRIu64 ",\"allocations\":%" PRIu64
+	       ",\"frees\":%" PRIu64 ",\"bugs\":%" PRIu64 ",\"skipped_covered\":%" PRIu64 ",\"skipped_full\":%" PRIu64
+	       "}}\n",
+	       pid, c->reports, c->suppressed, allocs, frees, c->fence_slots, c->fence_live, c->fence_allocs,
+	       c->fence_frees, c->fence_bugs, c->fence_skipped_covered, c->fence_skipped_capacity);
+}
+
+static int stat_process(long pid, bool json)
 {
 	struct live_counters counters;
 	uint64_t allocs = 0, frees = 0;
@@ -129,19 +141,40 @@ static int stat_process(long pid)
 		tool_say("process %ld does not run with memsan (or with another version of it)", pid);
 		return 1;
 	}
-	print_counters(&counters, allocs, frees);
+	if (json)
+		print_json(&counters, allocs, frees, pid);
+	else
+		print_counters(&counters, allocs, frees);
 	return tool_finish_output(0);
 }
 
 static int stat_main(int argc, char **argv)
 {
-	uint64_t pid;
+	const char *value, *pid = NULL;
+	bool json = false;
+	uint64_t n;
 
-	if (argc != 2)
-		return tool_usage_error("stat", argc < 2 ? "PID is missing" : "only one process at a time");
-	if (!tool_number(argv[1], 1, TOOL_PID_MAX, &pid))
-		return tool_usage_error("stat", "'%s' is not a process id", argv[1]);
-	return stat_process((long)pid);
+	for (int i = 1; i < argc; i++) {
+		if ((value = tool_option_value("--format", argv, argc, &i)) != NULL) {
+			json = strcmp(value, "json") == 0;
+			if (!json && strcmp(value, "text") != 0)
+				return tool_usage_error("stat", "'%s' is no format: text or json", value);
+			continue;
+		}
+		value = tool_option_value("--pid", argv, argc, &i);
+		if (!value && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
+			return tool_usage_error("stat", "unknown argument '%s'", argv[i]);
+		if (!value && strcmp(argv[i], "--") == 0)
+			continue;
+		if (pid)
+			return tool_usage_error("stat", "only one process at a time");
+		pid = value ? value : argv[i];
+	}
+	if (!pid)
+		return tool_usage_error("stat", "--pid PID is missing");
+	if (!tool_number(pid, 1, TOOL_PID_MAX, &n))
+		return tool_usage_error("stat", "'%s' is not a process id", pid);
+	return stat_process((long)n, json);
 }
 
 const struct tool_command command_stat = {

@@ -87,6 +87,8 @@ int tool_nearest(const char *word, const char *const *names, size_t nr);
 void *tool_alloc(size_t size);
 /* The value of "--name=value" or "--name value" at argv[*i]; NULL: argv[*i] is something else. */
 const char *tool_option_value(const char *name, char **argv, int argc, int *i);
+/* The first line of a file, without its end. False: it cannot be read, and the line is "". */
+bool tool_first_line(const char *path, char *line, size_t size);
 /* Is the program in PATH? */
 bool tool_have_program(const char *name);
 /* A number on the command line: decimal digits only, from min to max.  False: the text is something else. */

@@ -216,7 +216,7 @@ static struct shown shown; /* static, because it has some tens of kilobytes */
 
 static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show *s))
 {
-	struct image_choice choice = { .json = &as_json };
+	struct image_choice choice = { .json = &as_json, .bare = true };
 	int status = image_arguments(argv[0], &argc, argv, &choice);
 
 	if (status)
@@ -504,7 +504,7 @@ static int top_arguments(int argc, char **argv, struct image_choice *choice, str
 static int slabinfo_main(int argc, char **argv)
 {
 	static struct top_row rows[SLAB_VIEW_CACHES];
-	struct image_choice choice = { .json = &as_json };
+	struct image_choice choice = { .json = &as_json, .bare = true };
 	int status = image_arguments("slabinfo", &argc, argv, &choice);
 	struct slab_show_cache areas;
 	char key = 0;

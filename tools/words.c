@@ -76,6 +76,22 @@ static void put_choices(const struct cursor *c, const char *before, const char *
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
+static bool runs_with_memsan(const char *pid)
+{
+	char path[300], buffer[8192];
+	struct maps_reader maps;
+	struct maps_line m;
+	bool runs = false;
+
+	snprintf(path, sizeof(path), "/proc/%s/maps", pid);
+	if (maps_open(&maps, path, buffer, sizeof(buffer)) < 0)
+		return false;
+	while (!runs && maps_next(&maps, &m))
+		runs = strstr(m.path, "/libmemsan.so") != NULL;
+	maps_close(&maps);
+	return runs;
+}
+
 /* Processes that run with memsan. */
 static void put_processes(const struct cursor *c)
 {
@@ -83,26 +99,12 @@ static void put_processes(const struct cursor *c)
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir)) != NULL) {
-		char path[300], line[600], name[64] = "";
-		FILE *maps, *comm;
-		bool runs = false;
+		char path[300], name[64];
 
-		if (!isdigit((unsigned char)e->d_name[0]))
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/maps", e->d_name);
-		maps = fopen(path, "re");
-		while (maps && !runs && fgets(line, sizeof(line), maps))
-			runs = strstr(line, "/libmemsan.so") != NULL;
-		if (maps)
-			fclose(maps);
-		if (!runs)
+		if (!isdigit((unsigned char)e->d_name[0]) || !runs_with_memsan(e->d_name))
 			continue;
 		snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
-		comm = fopen(path, "re");
-		if (comm && fgets(name, sizeof(name), comm))
-			name[strcspn(name, "\n")] = '\0';
-		if (comm)
-			fclose(comm);
+		tool_first_line(path, name, sizeof(name));
 		put_word(c, e->d_name, name);
 	}
 	if (dir)

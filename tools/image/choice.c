@@ -39,6 +39,14 @@ int image_arguments(const char *command, int *argc, char **argv, struct image_ch
 			argv[left++] = argv[i];
 		}
 	}
+	if (choice->bare && !choice->pid && !choice->core && left == 2 && argv[1][0] != '-') {
+		uint64_t n;
+
+		if (!tool_number(argv[1], 1, TOOL_PID_MAX, &n))
+			return tool_usage_error(command, "'%s' is not a process id", argv[1]);
+		choice->pid = (int)n;
+		left = 1;
+	}
 	*argc = left;
 	if ((choice->pid != 0) == (choice->core != NULL))
 		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other"

@@ -197,14 +197,9 @@ static void read_proc_auxv(struct image *im)
 static void read_proc_comm(struct image *im)
 {
 	char path[64];
-	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/comm", im->pid);
-	f = fopen(path, "r");
-	if (f && fgets(im->comm, sizeof(im->comm), f))
-		im->comm[strcspn(im->comm, "\n")] = 0;
-	if (f)
-		fclose(f);
+	tool_first_line(path, im->comm, sizeof(im->comm));
 }
 
 static const char *open_process(struct image *im, int pid)

@@ -109,6 +109,7 @@ struct image_choice {
 	int pid;
 	const char *core, *exe, *earlier;
 	bool external;
+	bool bare; /* the command has no operands, so that PID alone means --pid PID */
 };
 int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
 /* One line or two, when a core file is not whole. */

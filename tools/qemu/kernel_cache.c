@@ -138,14 +138,10 @@ int kernel_show_cache(const struct kernel_options *o)
 
 static char *read_release(const char *dir)
 {
-	char *path = tool_format("%s/include/config/kernel.release", dir), line[256] = "";
-	FILE *in = fopen(path, "r");
+	char *path = tool_format("%s/include/config/kernel.release", dir), line[256];
 
+	tool_first_line(path, line, sizeof(line));
 	free(path);
-	if (in && fgets(line, sizeof(line), in))
-		line[strcspn(line, "\n")] = '\0';
-	if (in)
-		fclose(in);
 	return tool_format("%s", line);
 }
 
