@@ -105,7 +105,7 @@ void decode_github_put(struct decode_writer *w, const struct decode_record *r)
 	const struct decode_frame *f = decode_record_location(r);
 	const struct decode_stack *alloc = decode_record_role(r, "alloc");
 
-	fprintf(w->out, "::%s ", decode_is_reachable(r) ? "notice" : r->leak.class ? "warning" : "error");
+	fprintf(w->out, "::%s ", decode_is_reachable(r) ? "notice" : decode_record_severity(r));
 	if (f) {
 		fputs("file=", w->out);
 		put_command(w->out, decode_relative(f->file), true);

@@ -28,10 +28,12 @@
  *   blame.c, skip.def   the guilty function, the title; functions that are never guilty
  *   name.c          the part of a function's name on which all compilers and tools agree
  *   signature.c     the signature by which a bug is known again
+ *   kind.c          what a kind of report means, how severe it is
  *   symbols.c       frames get functions, files and lines
  *   files.c         which file is the module of that name?
  *   merge.c         each bug once, in bounded memory
  *   suppressed.c    does a suppression rule fit a record?
+ *   seen.c          when and in which builds a bug was seen
  *
  * From records to text:
  *
@@ -39,7 +41,12 @@
  *   source.c        lines of source code around a place
  *   json_write.c    memsan-report/1
  *   document.c      the forms that are one document: head, records, tail
- *   sarif.c, ci.c, html.c   SARIF; JUnit, GitHub, GitLab; the page
+ *   sarif.c, ci.c   SARIF; JUnit, GitHub, GitLab
+ *   page.c          the HTML page: reports by bug
+ *   page_table.c    … what stands in the page once
+ *   page_json.c     … a report as data for page.js
+ *   html.c          … the page itself
+ *   legend.c        what the bytes in rows of memory mean
  *   writer.c        shared by the writers: strings of JSON and XML, rule names, paths
  *   decode_internal.h   shared by the files of decode/
  *
@@ -114,6 +121,26 @@ struct decode_extra {
 	const char *key, *json;
 };
 
+/* When a bug was seen, and how often.  seen.c */
+#define TREND_BUCKETS 16
+/* Counts: bucket i is of the times from (base + i) << shift on. */
+struct decode_trend {
+	int64_t base;
+	uint32_t shift;
+	bool used;
+	uint64_t count[TREND_BUCKETS];
+};
+struct decode_seen {
+	struct decode_trend trend; /* not used: no report had a date */
+	int64_t first, last;       /* seconds since 1970 */
+};
+/* Of the reports that became one record. */
+struct decode_history {
+	struct decode_seen seen;
+	const char **builds;
+	size_t nr_builds;
+};
+
 struct decode_record {
 	struct alloc_region region; /* holds everything below */
 	/* "kasan", "kfence", "slub", "kmemleak", "memsan", "asan", "valgrind", … */
@@ -165,6 +192,8 @@ struct decode_record {
 	size_t nr_lines, room_lines;
 	uint64_t signature; /* a hash of what is the same in all runs and builds */
 	uint64_t count;     /* memsan report merge: how often the report came; else 1 */
+	/* memsan report merge: when it came, and in which builds; NULL: it is one report */
+	const struct decode_history *history;
 };
 
 struct decode_record *decode_record_new(void); /* NULL: out of memory */
@@ -189,8 +218,6 @@ const struct decode_frame *decode_record_location(const struct decode_record *r)
 bool decode_function_is_plumbing(const char *detector, const char *function);
 /* The same for a frame: code of the C++ and Rust libraries (std::…) acts for its caller, too. */
 bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f);
-/* A sentence about the kind of bug. */
-const char *decode_record_sentence(const struct decode_record *r);
 /* Memory that the program can still reach: no leak, in spite of Valgrind's list. */
 static inline bool decode_is_reachable(const struct decode_record *r)
 {
@@ -198,6 +225,16 @@ static inline bool decode_is_reachable(const struct decode_record *r)
 }
 /* Sets function, title and signature from the other fields.  To be called again after symbolizing. */
 void decode_record_name(struct decode_record *r);
+
+/* ---- kind.c ---------------------------------------------------------------------------------- */
+
+#define DECODE_SENTENCE_MAX 200
+/* A sentence about the kind of bug. */
+void decode_record_sentence(const struct decode_record *r, char *buf, size_t size);
+/* The address of a text about it. */
+const char *decode_record_help(const struct decode_record *r);
+/* "error", "warning" (a leak) or "note" (memory that is not lost) */
+const char *decode_record_severity(const struct decode_record *r);
 
 /* ---- reader.c -------------------------------------------------------------------------------- */
 
@@ -277,8 +314,11 @@ bool decode_record_suppressed(const struct decode_record *r, struct suppressions
 
 /* Records by signature, each bug once.  What does not fit into a fixed amount of memory goes to temporary files. */
 struct decode_merge;
+#define DECODE_BUILDS_MAX 8
 struct decode_bug {
 	uint64_t signature, count, example;
+	struct decode_seen seen;
+	uint32_t builds[DECODE_BUILDS_MAX], nr_builds; /* numbers of names, of the merge */
 };
 /* NULL: out of memory, or no temporary file (errno) */
 struct decode_merge *decode_merge_create(void);

@@ -209,6 +209,11 @@ size_t decode_plain_length(const char *function);
 /* Writes the name as people say it: templates shortened, and without what compilers add. */
 void decode_short_name(char *name, size_t size, const char *function);
 
+/* ---- signature.c ----------------------------------------------------------------------------- */
+
+/* One word for all tools' words for a bug: "heap", "use-after-free"; else the record's kind. */
+const char *decode_kind_of_bug(const struct decode_record *r);
+
 /* ---- name.c ---------------------------------------------------------------------------------- */
 
 /* The last part of a function's name, as all compilers and tools agree on it; returns its length.  *weak: many
@@ -406,17 +411,109 @@ void decode_files_add(struct decode_files *f, const char *folder);
 /* Candidate `i` for a module of that name ("my_mod" may be my-mod.ko); NULL: there are no more. */
 const char *decode_files_find(struct decode_files *f, const char *name, size_t i);
 
+/* ---- seen.c ---------------------------------------------------------------------------------- */
+
+void decode_trend_add(struct decode_trend *t, int64_t at, uint64_t count);
+void decode_trend_join(struct decode_trend *t, const struct decode_trend *more);
+void decode_seen_of(struct decode_seen *s, const struct decode_record *r);
+void decode_seen_add(struct decode_seen *s, const struct decode_seen *more);
+/* A logger's date in seconds since 1970; false: it has none, or counts from the machine's start. */
+bool decode_time_read(const char *text, int64_t *seconds);
+void decode_time_write(char *buf, size_t size, int64_t seconds);
+/* The kernel's release, or the guilty module and its build id; false: the report does not say. */
+#define DECODE_BUILD_MAX 200
+bool decode_record_build(const struct decode_record *r, char *buf, size_t size);
+
+/* ---- legend.c -------------------------------------------------------------------------------- */
+
+/* NULL: it has no meaning that is known. */
+const char *decode_byte_meaning(const struct decode_record *r, uint8_t value);
+/* Are the rows memory tags of 16 bytes each (sw_tags, hw_tags, HWASan)? */
+bool decode_rows_are_tags(const struct decode_record *r);
+
+/* ---- page.c, page_table.c, page_json.c ------------------------------------------------------- */
+
+#define PAGE_STRING_MAX 65536 /* a longer string out of a log helps nobody */
+#define PAGE_SOURCE_MAX 400   /* bytes of a line of source */
+#define PAGE_SET_MAX 16
+#define PAGE_KEPT_MAX 5   /* reports of one bug that are kept whole */
+#define PAGE_ROWS_MAX 200 /* … that are listed */
+#define PAGE_BARS 24
+#define PAGE_NONE SIZE_MAX
+
+/* Each text once, by number. */
+struct page_table {
+	char **text;
+	size_t nr, room;
+	uint32_t *slots;
+};
+struct page_set {
+	uint32_t id[PAGE_SET_MAX];
+	size_t nr;
+	bool more;
+};
+struct page_kept {
+	char *data, *text; /* members of an object of JSON; as decode_text_write has it */
+	uint64_t variant;
+};
+struct page_row {
+	uint32_t time, place, task, build; /* strings */
+	size_t kept;                       /* which of the kept ones has its stacks, or PAGE_NONE */
+};
+/* Numbers of strings where the type is uint32_t. */
+struct page_bug {
+	uint64_t signature, reports, bytes, objects;
+	struct decode_seen seen;
+	struct decode_trend order; /* by the order of all reports */
+	struct page_set detectors, builds;
+	uint32_t title, kind, sentence, help, file, line, first_place, last_place;
+	int severity; /* 0: error, 1: warning, 2: note */
+	bool corrupted, leaks;
+	struct page_kept kept[PAGE_KEPT_MAX];
+	size_t nr_kept, shown; /* shown: the list describes this one */
+	struct page_row *rows;
+	size_t nr_rows;
+};
+struct decode_page {
+	struct page_table strings, sources, frames, stacks, signatures;
+	struct page_bug **bugs;
+	size_t nr_bugs, room_bugs;
+	uint64_t reports;
+	bool dated;
+	int64_t first, last;
+};
+struct decode_page *decode_page_create(void); /* NULL: out of memory */
+void decode_page_destroy(struct decode_page *p);
+void decode_page_add(struct decode_page *p, const struct decode_record *r);
+/* The worst and most frequent bugs first; sets first and last. */
+void decode_page_sort(struct decode_page *p);
+/* How often the bug came over the page's time; a word for that, NULL: the page has no time. */
+const char *decode_page_trend(const struct decode_page *p, const struct page_bug *bug, uint64_t *bars);
+uint32_t page_table_add(struct page_table *t, const char *text); /* 0 also when out of memory */
+void page_table_free(struct page_table *t);
+uint32_t page_string(struct decode_page *p, const char *text);
+/* Equal for reports with the same detector and stacks. */
+uint64_t page_report_variant(struct decode_page *p, const struct decode_record *r);
+char *page_report_data(struct decode_page *p, const struct decode_record *r);
+void page_data_write(const struct decode_page *p, FILE *out);
+
 /* ---- document.c, writer.c, sarif.c, ci.c, html.c --------------------------------------------- */
 
+#define DECODE_RULE_MAX 300
+struct decode_rule {
+	char id[DECODE_RULE_MAX], sentence[DECODE_SENTENCE_MAX];
+	const char *severity, *help;
+};
 struct decode_writer {
 	FILE *out;
 	enum decode_document form;
 	uint64_t nr, failures; /* records so far; JUnit: those that are bugs */
 	uint64_t *seen;        /* GitLab: the signatures so far */
 	size_t nr_seen, room_seen;
-	char *rules; /* SARIF: the kinds so far, "kind\n" each, which are written behind the results */
-	size_t rules_len, rules_room;
-	FILE *body; /* JUnit: the cases, collected because the head counts them */
+	struct decode_rule *rules; /* SARIF: the rules so far, which are written behind the results */
+	size_t nr_rules, room_rules;
+	struct decode_page *page; /* HTML: all reports */
+	FILE *body;               /* JUnit: the cases, collected because the head counts them */
 	char *body_text;
 	size_t body_len;
 };
@@ -430,8 +527,6 @@ void decode_junit_put(struct decode_writer *w, const struct decode_record *r);
 void decode_junit_tail(struct decode_writer *w);
 void decode_github_put(struct decode_writer *w, const struct decode_record *r);
 void decode_gitlab_put(struct decode_writer *w, const struct decode_record *r);
-void decode_html_head(struct decode_writer *w);
-void decode_html_put(struct decode_writer *w, const struct decode_record *r);
 void decode_html_tail(struct decode_writer *w);
 /* s as text or attribute of XML and HTML; it may hold any bytes.  NULL: writes nothing. */
 void decode_put_xml(FILE *out, const char *s);

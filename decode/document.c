@@ -16,8 +16,10 @@ struct decode_writer *decode_writer_create(FILE *out, enum decode_document form)
 	w->form = form;
 	if (form == DECODE_SARIF)
 		decode_sarif_head(w);
-	if (form == DECODE_HTML)
-		decode_html_head(w);
+	if (form == DECODE_HTML && !(w->page = decode_page_create())) {
+		free(w);
+		return NULL;
+	}
 	if (form == DECODE_GITLAB)
 		putc('[', out);
 	return w;
@@ -33,7 +35,7 @@ void decode_writer_put(struct decode_writer *w, const struct decode_record *r)
 		decode_junit_put(w, r);
 		break;
 	case DECODE_HTML:
-		decode_html_put(w, r);
+		decode_page_add(w->page, r);
 		break;
 	case DECODE_GITHUB:
 		decode_github_put(w, r);
@@ -55,7 +57,7 @@ void decode_writer_finish(struct decode_writer *w)
 		decode_html_tail(w);
 	if (w->form == DECODE_GITLAB)
 		fputs(w->nr ? "\n]\n" : "]\n", w->out);
-	free(w->rules);
+	decode_page_destroy(w->page);
 	free(w->seen);
 	free(w);
 }

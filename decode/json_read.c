@@ -201,6 +201,53 @@ static void read_leak(struct decode_record *r, json_object *root)
 	get_number(o, "held_bytes", &r->leak.held_bytes);
 }
 
+static bool get_date(json_object *o, const char *name, int64_t *seconds)
+{
+	json_object *s = member(o, name, json_type_string);
+
+	return s && decode_time_read(json_object_get_string(s), seconds);
+}
+
+static bool read_trend(json_object *o, struct decode_trend *t)
+{
+	json_object *counts = member(o, "counts", json_type_array);
+	uint64_t seconds;
+	int64_t from;
+
+	if (!counts || !get_date(o, "from", &from) || !get_number(o, "seconds", &seconds) || !seconds)
+		return false;
+	t->shift = (uint32_t)__builtin_ctzll(seconds);
+	if (seconds != UINT64_C(1) << t->shift || t->shift > 40)
+		return false;
+	for (size_t i = 0; i < json_object_array_length(counts) && i < TREND_BUCKETS; i++) {
+		int64_t n = json_object_get_int64(json_object_array_get_idx(counts, i));
+		if (n > 0)
+			decode_trend_add(t, from + (int64_t)(i * seconds), (uint64_t)n);
+	}
+	return t->used;
+}
+
+/* The history of a record of memsan report merge. */
+static void read_history(struct decode_record *r, json_object *root)
+{
+	json_object *o = member(root, "history", json_type_object), *builds = member(o, "builds", json_type_array);
+	struct decode_history *h = o ? region_alloc(&r->region, sizeof(*h)) : NULL;
+	size_t nr = builds ? MIN(json_object_array_length(builds), (size_t)DECODE_BUILDS_MAX) : 0;
+
+	if (!h || !(h->builds = region_alloc(&r->region, (nr + 1) * sizeof(*h->builds))))
+		return;
+	for (size_t i = 0; i < nr; i++) {
+		json_object *name = json_object_array_get_idx(builds, i);
+		const char *text = json_object_is_type(name, json_type_string) ? json_object_get_string(name) : NULL;
+		if (text && (h->builds[h->nr_builds] = decode_record_string(r, text, strlen(text))) != NULL)
+			h->nr_builds++;
+	}
+	if (!get_date(o, "first", &h->seen.first) || !get_date(o, "last", &h->seen.last) ||
+	    !read_trend(member(o, "trend", json_type_object), &h->seen.trend))
+		memset(&h->seen, 0, sizeof(h->seen));
+	r->history = h;
+}
+
 static void read_process(struct decode_record *r, json_object *root)
 {
 	json_object *o = member(root, "process", json_type_object), *log = member(root, "log", json_type_object);
@@ -264,6 +311,7 @@ static struct decode_record *read_record(json_object *root, const char **why)
 	read_object(r, root);
 	read_memory(r, root);
 	read_leak(r, root);
+	read_history(r, root);
 	read_extras(r, root);
 	decode_record_name(r);
 	return r;

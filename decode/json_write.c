@@ -233,6 +233,45 @@ static void put_where(FILE *out, const struct decode_record *r)
 	putc('}', out);
 }
 
+/* A date in the form of RFC 3339. */
+static void put_date(FILE *out, const char *name, int64_t seconds)
+{
+	char text[60];
+
+	decode_time_write(text, sizeof(text), seconds);
+	if (strlen(text) > 10)
+		text[10] = 'T';
+	fprintf(out, "\"%s\":\"%sZ\"", name, text);
+}
+
+static void put_history(FILE *out, const struct decode_history *h)
+{
+	const struct decode_trend *t = &h->seen.trend;
+	int last = TREND_BUCKETS - 1;
+
+	fputs(",\"history\":{\"builds\":[", out);
+	for (size_t i = 0; i < h->nr_builds; i++) {
+		fputs(i ? "," : "", out);
+		decode_json_string(out, h->builds[i]);
+	}
+	putc(']', out);
+	if (t->used) {
+		putc(',', out);
+		put_date(out, "first", h->seen.first);
+		putc(',', out);
+		put_date(out, "last", h->seen.last);
+		fputs(",\"trend\":{", out);
+		put_date(out, "from", (int64_t)((uint64_t)t->base << t->shift));
+		fprintf(out, ",\"seconds\":%" PRIu64 ",\"counts\":[", UINT64_C(1) << t->shift);
+		while (last > 0 && !t->count[last])
+			last--;
+		for (int i = 0; i <= last; i++)
+			fprintf(out, "%s%" PRIu64, i ? "," : "", t->count[i]);
+		fputs("]}", out);
+	}
+	putc('}', out);
+}
+
 void decode_json_write(FILE *out, const struct decode_record *r)
 {
 	put_identity(out, r);
@@ -243,6 +282,8 @@ void decode_json_write(FILE *out, const struct decode_record *r)
 	put_string(out, "place", r->place);
 	put_memory(out, r);
 	put_leak(out, r);
+	if (r->history)
+		put_history(out, r->history);
 	for (size_t i = 0; i < r->nr_extras; i++)
 		fprintf(out, ",\"%s\":%s", r->extras[i].key, r->extras[i].json);
 	fputs("}\n", out);

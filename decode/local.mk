@@ -2,9 +2,10 @@
 # The reader of reports, for the tools and their tests; libFuzzer builds it too.
 decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/headline.c decode/lines.c \
 	decode/lines_access.c decode/lines_object.c decode/user.c decode/valgrind.c decode/runtime.c decode/unread.c \
-	decode/frame.c decode/blame.c decode/signature.c decode/json_read.c decode/json_write.c \
+	decode/frame.c decode/blame.c decode/signature.c decode/kind.c decode/json_read.c decode/json_write.c \
 	decode/symbols.c decode/files.c decode/merge.c decode/suppressed.c decode/writer.c \
-	decode/document.c decode/sarif.c decode/ci.c decode/html.c decode/text.c decode/source.c decode/envelope.c \
+	decode/document.c decode/sarif.c decode/ci.c decode/html.c decode/page.c decode/page_json.c \
+	decode/page_table.c decode/legend.c decode/seen.c decode/text.c decode/source.c decode/envelope.c \
 	decode/mark.c decode/shape.c decode/strings.c decode/bytes.c decode/name.c
 noinst_LTLIBRARIES += libdecode.la
 libdecode_la_SOURCES = $(decode_sources)

@@ -11,6 +11,8 @@
 
 #include "decode/decode_internal.h"
 
+#define SNIPPET_LINE_MAX 400
+#define LOG_LINES_MAX 40
 #define SCHEMA_URI "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 void decode_sarif_head(struct decode_writer *w)
@@ -35,25 +37,98 @@ static void put_uri(FILE *out, const char *path)
 	putc('"', out);
 }
 
-static void put_region(FILE *out, uint32_t line, uint32_t column)
+/* ,"snippet":{"text":…}, if text was collected; frees it */
+static void put_snippet(FILE *out, FILE *collected, char **text)
 {
-	fprintf(out, ",\"region\":{\"startLine\":%u", line);
-	if (column)
-		fprintf(out, ",\"startColumn\":%u", column);
+	fclose(collected);
+	if (*text && **text) {
+		fputs(",\"snippet\":{\"text\":", out);
+		decode_json_string(out, *text);
+		putc('}', out);
+	}
+	free(*text);
+}
+
+/* Lines of source code, where decode_source_line may read them; returns how many there are. */
+static uint32_t put_source(FILE *out, const struct decode_frame *f, uint32_t first, uint32_t last)
+{
+	uint32_t nr = 0;
+	size_t len, size;
+	const char *line;
+	char *text = NULL;
+	FILE *collected = open_memstream(&text, &size);
+
+	if (!collected)
+		return 0;
+	for (uint32_t at = first; at <= last && (line = decode_source_line(f->file, at, &len)) != NULL; at++, nr++)
+		fprintf(collected, "%.*s\n", (int)MIN(len, (size_t)SNIPPET_LINE_MAX), line);
+	put_snippet(out, collected, &text);
+	return nr;
+}
+
+/* The line, and the lines around it. */
+static void put_region(FILE *out, const struct decode_frame *f, bool source)
+{
+	uint32_t first = f->line > DECODE_SOURCE_AROUND ? f->line - DECODE_SOURCE_AROUND : 1, last = f->line;
+	size_t len;
+
+	fprintf(out, ",\"region\":{\"startLine\":%u", f->line);
+	if (f->column)
+		fprintf(out, ",\"startColumn\":%u", f->column);
+	source = source && f->line < INT32_MAX && put_source(out, f, f->line, f->line);
+	putc('}', out);
+	if (!source)
+		return;
+	while (last < f->line + DECODE_SOURCE_AROUND && decode_source_line(f->file, last + 1, &len))
+		last++;
+	fprintf(out, ",\"contextRegion\":{\"startLine\":%u,\"endLine\":%u", first, last);
+	put_source(out, f, first, last);
 	putc('}', out);
 }
 
-static void put_place(FILE *out, const struct decode_frame *f)
+static void put_artifact(FILE *out, const char *file)
 {
-	const char *path = decode_relative(f->file);
+	const char *path = decode_relative(file);
 
 	fputs("\"physicalLocation\":{\"artifactLocation\":{\"uri\":", out);
 	put_uri(out, path);
 	if (path[0] != '/')
 		fputs(",\"uriBaseId\":\"%SRCROOT%\"", out);
 	putc('}', out);
+}
+
+static void put_place(FILE *out, const struct decode_frame *f, bool source)
+{
+	put_artifact(out, f->file);
 	if (f->line)
-		put_region(out, f->line, f->column);
+		put_region(out, f, source);
+	putc('}', out);
+}
+
+/* The report's place in the log, with its first lines. */
+static void put_log_place(FILE *out, const struct decode_record *r)
+{
+	uint64_t first = MIN(r->first_line, (uint64_t)INT32_MAX), last = MIN(r->last_line, (uint64_t)INT32_MAX);
+	char *text = NULL;
+	size_t size, nr = MIN(r->nr_lines, (size_t)LOG_LINES_MAX);
+	FILE *collected = open_memstream(&text, &size);
+
+	put_artifact(out, r->file);
+	fprintf(out, ",\"region\":{\"startLine\":%" PRIu64, first);
+	if (collected) {
+		if (nr)
+			fputs(r->lines[0], collected);
+		put_snippet(out, collected, &text);
+	}
+	putc('}', out);
+	text = NULL;
+	if (nr > 1 && last > first && (collected = open_memstream(&text, &size)) != NULL) {
+		fprintf(out, ",\"contextRegion\":{\"startLine\":%" PRIu64 ",\"endLine\":%" PRIu64, first, last);
+		for (size_t i = 0; i < nr; i++)
+			fprintf(collected, "%s\n", r->lines[i]);
+		put_snippet(out, collected, &text);
+		putc('}', out);
+	}
 	putc('}', out);
 }
 
@@ -71,7 +146,7 @@ static void put_frame(FILE *out, const struct decode_frame *f)
 
 	fputs("{\"location\":{", out);
 	if (f->file) {
-		put_place(out, f);
+		put_place(out, f, false);
 		comma = ",";
 	}
 	if (f->function) {
@@ -174,7 +249,7 @@ static void put_related(FILE *out, const struct decode_record *r)
 		fprintf(out, "%s{\"id\":%u,", id ? "," : "", id + 1);
 		id++;
 		if (f->file) {
-			put_place(out, f);
+			put_place(out, f, true);
 			putc(',', out);
 		}
 		if (f->function) {
@@ -195,17 +270,15 @@ static void put_location(FILE *out, const struct decode_record *r)
 	fputs(",\"locations\":[", out);
 	if (f) {
 		putc('{', out);
-		put_place(out, f);
+		put_place(out, f, true);
 		if (f->function) {
 			putc(',', out);
 			put_logical(out, f);
 		}
 		putc('}', out);
 	} else if (r->file && r->first_line && strcmp(r->file, "-") != 0) {
-		struct decode_frame log = { .file = r->file,
-			                    .line = (uint32_t)MIN(r->first_line, (uint64_t)INT32_MAX) };
 		putc('{', out);
-		put_place(out, &log);
+		put_log_place(out, r);
 		if (r->function) {
 			putc(',', out);
 			put_logical(out, &named);
@@ -215,30 +288,28 @@ static void put_location(FILE *out, const struct decode_record *r)
 	putc(']', out);
 }
 
-static const char *level(const struct decode_record *r)
+/* Returns the rule's number; -1: out of memory. */
+static int64_t remember_rule(struct decode_writer *w, const struct decode_record *r, const char *id)
 {
-	return decode_is_reachable(r) ? "note" : r->leak.class ? "warning" : "error";
-}
+	struct decode_rule *rule;
 
-/* Rules are lines "RULE\tLEVEL\tSENTENCE\n".  Returns the rule's number; -1: out of memory. */
-static int64_t remember_rule(struct decode_writer *w, const struct decode_record *r, const char *rule)
-{
-	const char *sentence = decode_record_sentence(r);
-	size_t len = strlen(rule), more = len + strlen(sentence) + 16;
-	int64_t nr = 0;
-
-	for (const char *p = w->rules; p && p < w->rules + w->rules_len; p = strchr(p, '\n') + 1, nr++)
-		if (strncmp(p, rule, len) == 0 && p[len] == '\t')
-			return nr;
-	if (w->rules_len + more > w->rules_room) {
-		char *grown = realloc(w->rules, (w->rules_len + more) * 2);
+	for (size_t i = 0; i < w->nr_rules; i++)
+		if (strcmp(w->rules[i].id, id) == 0)
+			return (int64_t)i;
+	if (w->nr_rules == w->room_rules) {
+		size_t room = w->room_rules ? w->room_rules * 2 : 64;
+		struct decode_rule *grown = realloc(w->rules, room * sizeof(*grown));
 		if (!grown)
 			return -1;
 		w->rules = grown;
-		w->rules_room = (w->rules_len + more) * 2;
+		w->room_rules = room;
 	}
-	w->rules_len += (size_t)sprintf(w->rules + w->rules_len, "%s\t%s\t%s\n", rule, level(r), sentence);
-	return nr;
+	rule = &w->rules[w->nr_rules];
+	snprintf(rule->id, sizeof(rule->id), "%s", id);
+	decode_record_sentence(r, rule->sentence, sizeof(rule->sentence));
+	rule->severity = decode_record_severity(r);
+	rule->help = decode_record_help(r);
+	return (int64_t)w->nr_rules++;
 }
 
 /* Messages are sentences. */
@@ -253,7 +324,7 @@ static void put_sentence(FILE *out, const char *text)
 
 void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 {
-	char rule[300];
+	char rule[DECODE_RULE_MAX];
 	int64_t index;
 
 	decode_rule_name(rule, sizeof(rule), r);
@@ -262,7 +333,7 @@ void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 	decode_json_string(w->out, rule);
 	if (index >= 0)
 		fprintf(w->out, ",\"ruleIndex\":%" PRId64, index);
-	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":", level(r));
+	fprintf(w->out, ",\"level\":\"%s\",\"message\":{\"text\":", decode_record_severity(r));
 	put_sentence(w->out, r->title);
 	putc('}', w->out);
 	put_location(w->out, r);
@@ -279,58 +350,69 @@ void decode_sarif_put(struct decode_writer *w, const struct decode_record *r)
 }
 
 /* "kasan/slab-out-of-bounds" as one word: "KasanSlabOutOfBounds" */
-static void put_name(FILE *out, const char *rule, size_t len)
+static void put_name(FILE *out, const char *rule)
 {
 	bool upper = true;
 
 	putc('"', out);
-	for (size_t i = 0; i < len; i++) {
-		bool letter = (rule[i] >= 'a' && rule[i] <= 'z') || (rule[i] >= '0' && rule[i] <= '9');
+	for (; *rule; rule++) {
+		bool letter = (*rule >= 'a' && *rule <= 'z') || (*rule >= '0' && *rule <= '9');
 		if (letter)
-			putc(upper && rule[i] >= 'a' ? rule[i] - 'a' + 'A' : rule[i], out);
+			putc(upper && *rule >= 'a' ? *rule - 'a' + 'A' : *rule, out);
 		upper = !letter;
 	}
 	putc('"', out);
 }
 
-static void put_rule(FILE *out, const char *rule, size_t len, const char *level, size_t level_len, const char *sentence,
-                     size_t sentence_len)
+static void put_text(FILE *out, const char *name, const char *text)
 {
-	char text[600];
+	fprintf(out, ",\"%s\":{\"text\":", name);
+	put_sentence(out, text);
+	putc('}', out);
+}
 
-	snprintf(text, sizeof(text), "%.*s", (int)MIN(len, (size_t)300), rule);
+/* The tags by which GitHub shows the kind of weakness. */
+static void put_tags(FILE *out, const char *help)
+{
+	unsigned cwe;
+	const char *number = strstr(help, "cwe.mitre.org/data/definitions/");
+
+	fputs("\"tags\":[\"memory\",\"security\"", out);
+	if (number && sscanf(number, "cwe.mitre.org/data/definitions/%u", &cwe) == 1)
+		fprintf(out, ",\"external/cwe/cwe-%03u\"", cwe);
+	putc(']', out);
+}
+
+static void put_rule(FILE *out, const struct decode_rule *rule)
+{
+	char help[DECODE_SENTENCE_MAX + 300];
+
+	snprintf(help, sizeof(help),
+	         "%s The result's stacks show where; its related locations show where the memory was allocated and "
+	         "freed. memsan-reports(7) explains the kinds of report.",
+	         rule->sentence);
 	fputs("{\"id\":", out);
-	decode_json_string(out, text);
+	decode_json_string(out, rule->id);
 	fputs(",\"name\":", out);
-	put_name(out, rule, len);
-	snprintf(text, sizeof(text), "%.*s.", (int)MIN(len, (size_t)300), rule);
-	fputs(",\"shortDescription\":{\"text\":", out);
-	decode_json_string(out, text);
-	snprintf(text, sizeof(text), "%.*s", (int)MIN(sentence_len, sizeof(text) - 200), sentence);
-	fputs("},\"fullDescription\":{\"text\":", out);
-	decode_json_string(out, text);
-	snprintf(
-		text + strlen(text), 200,
-		" The result's stacks show where; its related locations show where the memory was allocated and freed. "
-		"memsan-reports(7) explains the kinds of report.");
-	fputs("},\"help\":{\"text\":", out);
-	decode_json_string(out, text);
-	fprintf(out, "},\"defaultConfiguration\":{\"level\":\"%.*s\"}", (int)level_len, level);
-	fputs(",\"properties\":{\"tags\":[\"memory\",\"security\"],\"precision\":\"very-high\"}}", out);
+	put_name(out, rule->id);
+	put_text(out, "shortDescription", rule->id);
+	put_text(out, "fullDescription", rule->sentence);
+	put_text(out, "help", help);
+	fputs(",\"helpUri\":", out);
+	decode_json_string(out, rule->help);
+	fprintf(out, ",\"defaultConfiguration\":{\"level\":\"%s\"},\"properties\":{", rule->severity);
+	put_tags(out, rule->help);
+	fputs(",\"precision\":\"very-high\"}}", out);
 }
 
 void decode_sarif_tail(struct decode_writer *w)
 {
-	const char *p = w->rules, *end;
-
 	fputs("],\"tool\":{\"driver\":{\"name\":\"memsan\",\"version\":\"" PACKAGE_VERSION "\",\"rules\":[", w->out);
-	for (; p && p < w->rules + w->rules_len; p = end + 1) {
-		const char *tab = strchr(p, '\t'), *second = strchr(tab + 1, '\t');
-		end = strchr(p, '\n');
-		if (p != w->rules)
+	for (size_t i = 0; i < w->nr_rules; i++) {
+		if (i)
 			putc(',', w->out);
-		put_rule(w->out, p, (size_t)(tab - p), tab + 1, (size_t)(second - tab - 1), second + 1,
-		         (size_t)(end - second - 1));
+		put_rule(w->out, &w->rules[i]);
 	}
 	fputs("]}}}]}\n", w->out);
+	free(w->rules);
 }

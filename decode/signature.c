@@ -101,7 +101,7 @@ static const char *kind_of_access(const struct decode_record *r)
 	return r->have_addr && r->addr < NULL_MAX ? "null" : "wild";
 }
 
-static const char *kind_of_bug(const struct decode_record *r)
+const char *decode_kind_of_bug(const struct decode_record *r)
 {
 	const char *kind = r->kind;
 
@@ -118,36 +118,6 @@ static const char *kind_of_bug(const struct decode_record *r)
 	    starts(r->object.state, "freed"))
 		kind = "double-free";
 	return kind;
-}
-
-const char *decode_record_sentence(const struct decode_record *r)
-{
-	static const char *const sentences[][2] = {
-		{ "heap", "The program accesses memory outside of the heap object that it means." },
-		{ "stack", "The program accesses memory outside of a variable on the stack." },
-		{ "global", "The program accesses memory outside of a global variable." },
-		{ "container", "The program accesses a part of a container that holds no element." },
-		{ "use-after-free", "The program accesses memory after it was freed." },
-		{ "use-after-scope", "The program accesses a local variable after its block or function ended." },
-		{ "poisoned", "The program accesses memory that it marked as not to be accessed." },
-		{ "double-free", "The program frees memory that it has already freed." },
-		{ "invalid-free", "The program frees a pointer that no allocation returned." },
-		{ "mismatch", "The program frees memory by a function that does not fit its allocation." },
-		{ "null", "The program follows a null pointer, or a pointer near to null." },
-		{ "wild", "The program follows a pointer to memory that is not there." },
-		{ "uninitialised", "The program uses memory that nothing was written to." },
-		{ "leak", "Nothing points to allocated memory any more, so it can never be freed." },
-		{ "reachable", "Memory was not freed when the program ended, though it could still be reached." },
-		{ "stack-overflow", "The stack is full; often a recursion without an end." },
-		{ "overlap", "A function whose buffers may not overlap gets buffers that do." },
-		{ "size", "A size is impossible, often because it is negative." },
-	};
-	const char *kind = kind_of_bug(r);
-
-	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++)
-		if (strcmp(kind, sentences[i][0]) == 0)
-			return sentences[i][1];
-	return "The program uses memory wrongly.";
 }
 
 /* Is reading another bug than writing? */
@@ -187,7 +157,7 @@ static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
 static void set_signature(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
-	const char *kind = kind_of_bug(r);
+	const char *kind = decode_kind_of_bug(r);
 	bool kernel = decode_in_kernel(r->detector), weak = false;
 	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel ? 2 : 1;
 	uint64_t h = hash_bytes(0xcbf29ce484222325u, kernel ? "kernel" : "program", 6);

@@ -3,14 +3,14 @@
 # Scripts that check the sources, the documentation and the built files.
 script_tests = tests/races tests/layers tests/docs tests/exports tests/command tests/completion \
 	tests/signals/run tests/stack/run tests/reentry/run tests/harden/run tests/torture/run tests/watch/run \
-	tests/published tests/decode tests/wording tests/readable tests/debugger tests/examples-caches \
+	tests/published tests/decode tests/page tests/wording tests/readable tests/debugger tests/examples-caches \
 	tests/kernel
 TESTS += $(script_tests)
 AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
 # Shared code, and the longer tests that scripts/test runs besides make check: victims, running processes, real
 # programs and kernels, damaged input.
-EXTRA_DIST += tests/lib/harness.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
+EXTRA_DIST += tests/lib/harness.py tests/lib/browser.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/program.c tests/reentry/program.c \
 	tests/harden/program.c tests/watch/signal_stack.c tests/watch/module.c tests/watch/loads.c \
 	tests/watch/edges.c \

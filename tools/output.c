@@ -96,6 +96,11 @@ bool output_begin(struct output *o)
 	return o->writer != NULL;
 }
 
+bool output_groups(const struct output *o)
+{
+	return o->format == OUT_HTML;
+}
+
 bool output_wanted(struct output *o, const struct decode_record *r)
 {
 	if (!o->rules || !decode_record_suppressed(r, o->rules))

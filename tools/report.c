@@ -18,14 +18,19 @@ struct report {
 	struct decode_merge *merge; /* collects the records */
 	uint64_t nr_unread;
 	uint64_t top;
+	bool direct; /* the output puts reports of one bug together itself */
 };
 
 static void take_record(void *ctx, struct decode_record *r)
 {
 	struct report *p = ctx;
 
-	if (output_wanted(&p->out, r))
-		decode_merge_add(p->merge, r);
+	if (output_wanted(&p->out, r)) {
+		if (p->direct)
+			output_put(&p->out, r);
+		else
+			decode_merge_add(p->merge, r);
+	}
 	decode_record_free(r);
 }
 
@@ -93,10 +98,14 @@ static int finish(struct report *p, int status)
 static int merge_main(struct report *p, char **names, size_t nr)
 {
 	bool bad = false;
-	struct decode_merge *m = gather(p, names, nr, &bad);
+	struct decode_merge *m;
 	struct decode_bug bug;
 
-	if (!m || !output_begin(&p->out))
+	p->direct = output_groups(&p->out);
+	if (p->direct && !output_begin(&p->out))
+		return EXIT_USAGE;
+	m = gather(p, names, nr, &bad);
+	if (!m || (!p->direct && !output_begin(&p->out)))
 		return EXIT_USAGE;
 	while (decode_merge_next(m, &bug))
 		put_bug(p, m, &bug);

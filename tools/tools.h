@@ -243,6 +243,7 @@ bool output_root(const char *folder);                   /* decode_root; prints w
 bool output_suppressions(struct output *o,
                          const char *path); /* false: the file cannot be read, and a line was printed */
 bool output_begin(struct output *o);        /* false: out of memory */
+bool output_groups(const struct output *o); /* does the form put the reports of one bug together? */
 bool output_wanted(struct output *o, const struct decode_record *r);
 void output_put(struct output *o, const struct decode_record *r);
 void output_finish(struct output *o);

@@ -27,6 +27,7 @@ RUNNERS = {
     "exports": ("exports", [], ""),
     "published": ("published", [], ""),
     "decode": ("decode", [], ""),
+    "page": ("page", [], ""),
     "wording": ("wording", [], ""),
     "prefixes": ("prefixes", [], ""),
     "signatures": ("signatures", [], ""),
