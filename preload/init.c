@@ -206,5 +206,4 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 		fault_init(sigaction);
 	if (runtime_state_now == RUNTIME_READY)
 		watch_start();
-	relay_start();
 }

@@ -33,6 +33,7 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fault_init(real_sigaction);
+	relay_start();
 	if (fault_installed) /* a static program may replace the handler */
 		os_probe_by_load();
 }

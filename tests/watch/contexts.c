@@ -231,7 +231,7 @@ static void preempt(void)
 	timer(ITIMER_REAL, 200);
 	work_on();
 	timer(ITIMER_REAL, 0);
-	printf("every signal went through: %d\n", switches == signals);
+	printf("every signal went through: %d\n", switches >= signals); /* it counts earlier ones too */
 }
 
 static sigjmp_buf back;
@@ -330,13 +330,20 @@ static void deaths(void)
 	free(p);
 }
 
+/* For a core file. */
+static void dies(void)
+{
+	divides(cells);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} cases[] = { { "profile", profile }, { "instructions", instructions }, { "preempt", preempt },
-		      { "jumps", jumps },     { "actions", actions },           { "deaths", deaths } };
+		      { "jumps", jumps },     { "actions", actions },           { "deaths", deaths },
+		      { "dies", dies } };
 
 	setvbuf(stdout, NULL, _IONBF, 0);
 	*(void **)cells = __builtin_return_address(0);
