@@ -494,7 +494,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 	fault_busy = false;
 	if (f.enter) {
 		if (f.copy_pc)
-			machine_frame_return_to(f.uc, machine_return_to_copy);
+			machine_frame_to_copy(f.uc);
 		/* The interrupted context keeps its own mask; this is the mask of the program's handler. */
 		kernel_mask(SIG_SETMASK, f.enter_mask);
 		machine_frame_enter(f.uc, f.sig, f.enter);

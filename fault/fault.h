@@ -4,6 +4,7 @@
  *
  *   stacks.c          a signal stack of memsan's own for every thread
  *   signals.c         the handlers, masks and signal stacks that the program thinks are installed
+ *   relay.c           handlers of other signals see original code, while functions run as copies
  *   pending.c         faults whose handler, one of the program's, has not returned yet
  *   diagnose.c        registers, trap number and mappings in; report kind and explanation out (pure)
  *   mappings.c        the mapping at an address
@@ -80,6 +81,13 @@ struct signals_exec {
 };
 void signals_exec_begin(struct signals_exec *e);
 void signals_exec_over(const struct signals_exec *e);
+/* ---- relay.c: other signals, while functions run as copies ----------------------------------- */
+
+bool relay_works(void);
+void relay_start(void);                     /* once, before any handler of the program's is set */
+bool relay_is_default(const void *handler); /* it stands for the default action */
+void relay_keep(int sig);                   /* the program has set the default action */
+
 /* Which of SIGSEGV and SIGBUS this thread asked to block. A new thread inherits this from its creator. */
 uint64_t signals_believed_mask(void);
 void signals_believe_mask(uint64_t mask);

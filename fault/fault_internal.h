@@ -126,6 +126,14 @@ void fault_explain(const struct fault_origin *origin, const ucontext_t *uc);
 void fault_explain_handled(const struct unwind_regs *regs);
 void fault_explain_interrupted(const ucontext_t *uc);
 
+/* ---- relay.c --------------------------------------------------------------------------------- */
+
+/* What the kernel gets in place of a handler of the program's, and back again. */
+uintptr_t relay_for(uintptr_t handler);
+uintptr_t relay_behind(uintptr_t handler);
+/* Called by machine_relays. */
+__attribute__((used)) _Noreturn void relay_enter(int sig, siginfo_t *info, void *context, unsigned number);
+
 /* ---- stacks.c -------------------------------------------------------------------------------- */
 
 struct fault_stack {
@@ -206,5 +214,6 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 #define SIGNAL_BIT(sig) (1ull << ((sig) - 1))
 /* clang-format on */
 #define SIGNALS_OURS (SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS))
+#define SIGNALS_RESTORER ((uint64_t)0x04000000u) /* SA_RESTORER */
 
 #endif

@@ -77,7 +77,6 @@ static bool program_has_stack; /* atomic: some thread has set a signal stack, or
 	((uint64_t)(unsigned)(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | \
 	                      SA_RESETHAND) |                                                                   \
 	 0x800u)
-#define FLAG_RESTORER ((uint64_t)0x04000000u)
 static bool program_uses_ours; /* atomic */
 
 bool signals_is_ours(int sig)
@@ -350,7 +349,7 @@ static void action_to_program(const struct program_action *a, struct sigaction *
 static void action_from_program(const struct sigaction *act, struct program_action *a)
 {
 	a->handler = (uintptr_t)act->sa_handler;
-	a->flags = ((uint64_t)(unsigned)act->sa_flags & FLAGS_KNOWN) | (libc_restorer ? FLAG_RESTORER : 0);
+	a->flags = ((uint64_t)(unsigned)act->sa_flags & FLAGS_KNOWN) | (libc_restorer ? SIGNALS_RESTORER : 0);
 	a->restorer = libc_restorer;
 	a->mask = mask_of(&act->sa_mask) & ~(SIGNAL_BIT(SIGKILL) | SIGNAL_BIT(SIGSTOP));
 }
@@ -417,6 +416,7 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	if (act) {
 		mem_copy(&changed, act, sizeof(changed));
 		held = hold_back(&changed);
+		changed.sa_handler = (void (*)(int))relay_for((uintptr_t)act->sa_handler);
 	}
 	ret = real_sigaction(sig, act ? &changed : NULL, old);
 	if (ret != 0) {
@@ -426,8 +426,10 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	}
 	if (act && known)
 		__atomic_store_n(&held_back[sig], held, __ATOMIC_RELAXED);
-	if (old)
+	if (old) {
 		give_back(old, held_before);
+		old->sa_handler = (void (*)(int))relay_behind((uintptr_t)old->sa_handler);
+	}
 	return 0;
 }
 
@@ -466,6 +468,7 @@ static int guest_sigaction(int sig, const struct sigaction *act, struct sigactio
 		action_to_program(&parents, &now);
 	} else if (old && sig < SIGNALS_MAX && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) {
 		give_back(&now, __atomic_load_n(&held_back[sig], __ATOMIC_RELAXED));
+		now.sa_handler = (void (*)(int))relay_behind((uintptr_t)now.sa_handler);
 	}
 	if (old)
 		mem_copy(old, &now, sizeof(*old));

@@ -759,6 +759,10 @@ struct code_copies {
 	uint64_t (*origin)(uint64_t *gregs, bool check);
 	/* A handler returns to this pc in an original: the pc to return to instead, or 0. */
 	uint64_t (*resume)(uint64_t pc);
+	/* Are these places in one function that has a copy? */
+	bool (*same_function)(uint64_t a, uint64_t b);
+	/* Somebody may run the original from this pc on, which a handler has seen: the function gets its own bytes. */
+	void (*run_original)(uint64_t pc);
 	/* Puts the function's own bytes in place of jumps in these bytes, which were read at pc in an original. */
 	void (*original_code)(uint64_t pc, uint8_t *bytes, size_t n);
 	/* The process is about to die at this pc of an original: puts the function's own bytes back. */

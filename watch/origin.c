@@ -5,8 +5,8 @@
  * from the original. Such a place is in a copied instruction, in its check (which has put registers aside), in a
  * stub, or in a thunk's far jump.
  *
- * A handler of the program's sees the original pc and registers. When it returns, the interrupted code goes on in
- * the copy: the original bytes at that pc may be under a springboard. */
+ * A handler of the program's sees the original pc and registers (fault/fault.c, fault/relay.c). When it returns, the
+ * interrupted code goes on in the copy: the original bytes at that pc may be under a springboard. */
 #include "watch/watch_internal.h"
 
 #include <ucontext.h>
@@ -158,6 +158,55 @@ static void original_code(uint64_t pc, uint8_t *bytes, size_t n)
 		put_over(bytes, pc, n, m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
 }
 
+static bool same_function(uint64_t a, uint64_t b)
+{
+	const struct watch_module *m = module_at(a);
+	const struct watch_copy *c = m ? copy_of(m, a) : NULL;
+
+	return c && b - c->copy.start < c->copy.end - c->copy.start;
+}
+
+static void take_away(uintptr_t at, const uint8_t *original, size_t length)
+{
+	uint8_t bytes[STUB_JUMP];
+
+	if (mem_compare((const void *)at, original, length) == 0)
+		return;
+	mem_copy(bytes, (const void *)at, STUB_JUMP);
+	mem_copy(bytes, original, length);
+	stub_replace((uint8_t *)at, bytes);
+}
+
+/* The long springs last: short ones lead to some of them. */
+static void take_springs_away(const struct watch_module *m, const struct watch_copy *c)
+{
+	for (int is_long = 0; is_long < 2; is_long++)
+		for (uint32_t k = 0; k < c->nr_springs; k++)
+			if ((c->springs[k].length == STUB_JUMP) == is_long)
+				take_away(m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
+}
+
+/* From here on the function runs unchecked, except in threads that are in its copy. A jump in its bytes is right only
+ * where control comes from elsewhere; who begins in the middle may come to any of them. */
+static void run_original(uint64_t pc)
+{
+	const struct watch_module *m = module_at(pc);
+	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
+	const struct watch_entry *e = c ? &m->entries[m->functions[c->function].entry] : NULL;
+	bool mine = lock_mine(&watch_lock);
+
+	if (!c)
+		return;
+	if (!mine)
+		lock_acquire(&watch_lock);
+	for (unsigned k = 0; k < m->functions[c->function].nr_entries; k++)
+		if (e[k].placed)
+			take_away(m->start + e[k].at, e[k].bytes, STUB_JUMP);
+	take_springs_away(m, c);
+	if (!mine)
+		lock_release(&watch_lock);
+}
+
 /* Another thread may be at these bytes, but the process is about to end. */
 static void show_original(uint64_t pc)
 {
@@ -173,6 +222,8 @@ static const struct code_copies copies = {
 	.unwind = unwind_origin,
 	.origin = context_origin,
 	.resume = resume_at,
+	.same_function = same_function,
+	.run_original = run_original,
 	.original_code = original_code,
 	.show_original = show_original,
 };

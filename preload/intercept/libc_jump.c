@@ -46,6 +46,8 @@ __attribute__((used)) void *jump_find_makecontext(const ucontext_t *made);
 void *jump_find_setcontext(const ucontext_t *to)
 {
 	shadow_stack_resume(ARCH_CONTEXT_SP(to));
+	if (unlikely(code_copies) && to->uc_flags) /* it is a signal's: getcontext sets none */
+		code_copies->run_original(ARCH_CONTEXT_PC(to));
 	return (void *)REAL(setcontext);
 }
 

@@ -33,6 +33,7 @@ __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
 	fault_init(real_sigaction);
+	relay_start();
 	if (fault_installed) /* a static program may replace the handler */
 		os_probe_by_load();
 }
@@ -41,7 +42,7 @@ __attribute__((constructor)) static void signals_constructor(void)
  * a handler. */
 static bool is_hidden(const void *handler)
 {
-	return leak_is_handler(handler) || exits_is_handler(handler);
+	return leak_is_handler(handler) || exits_is_handler(handler) || relay_is_default(handler);
 }
 
 static void stop_signal_set(int sig, const void *handler)
@@ -51,6 +52,7 @@ static void stop_signal_set(int sig, const void *handler)
 	if (handler == (const void *)SIG_DFL) {
 		leak_signal_keep(sig);
 		exits_keep(sig);
+		relay_keep(sig);
 	} else {
 		leak_signal_lost(sig);
 	}
@@ -102,17 +104,18 @@ MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigac
 
 /* ---- signal and its dialects ----------------------------------------------------------------- */
 
+/* libc's signal calls a sigaction of its own, which memsan does not see. */
 static bool is_ours(int sig)
 {
-	return fault_installed && (sig == SIGSEGV || sig == SIGBUS);
+	return fault_installed && (sig == SIGSEGV || sig == SIGBUS || (relay_works() && sig > 0 && sig < NSIG));
 }
 
 /* siginterrupt also applies to handlers that signal sets later. */
-static bool interrupting[2];
+static bool interrupting[NSIG];
 
 static bool *interrupts(int sig)
 {
-	return &interrupting[sig == SIGBUS];
+	return &interrupting[sig];
 }
 
 static sighandler_t set_handler(int sig, sighandler_t handler, int flags)

@@ -70,13 +70,15 @@ _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler)
 	siginfo_t *info = machine_frame_info(uc);
 	uintptr_t frame = machine_frame_start(uc);
 
+	/* Debuggers and profilers walk on by the interrupted code's frame pointer. */
 	__asm__ volatile("movq %[frame], %%rsp\n\t"
+	                 "movq %[fp], %%rbp\n\t"
 	                 "xorl %%eax, %%eax\n\t"
-	                 "xorl %%ebp, %%ebp\n\t"
 	                 "cld\n\t"
 	                 "jmpq *%[handler]"
 	                 :
-	                 : [frame] "r"(frame), [handler] "c"(handler), "D"((long)sig), "S"(info), "d"(uc)
+	                 : [frame] "r"(frame), [handler] "c"(handler), "D"((long)sig), "S"(info),
+	                   "d"(uc), [fp] "r"(uc->uc_mcontext.gregs[REG_RBP])
 	                 : "memory");
 	__builtin_unreachable();
 }
@@ -85,13 +87,27 @@ _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler)
 
 __attribute__((used)) void machine_back_to_copy(ucontext_t *uc);
 
-/* The handler may have changed the registers, the pc too. */
+extern const char machine_return_to_copy[] __attribute__((visibility("hidden")));
+/* A word of the context that the kernel does not use: the pc that the handler saw. */
+#define SEEN_PC 7
+
+void machine_frame_to_copy(ucontext_t *uc)
+{
+	uc->uc_mcontext.__reserved1[SEEN_PC] = (unsigned long long)uc->uc_mcontext.gregs[REG_RIP];
+	*(uintptr_t *)machine_frame_start(uc) = (uintptr_t)machine_return_to_copy;
+}
+
+/* The handler may have changed the registers, the pc too. If the new pc leads elsewhere, the handler may have kept the
+ * old one for later: a runtime that preempts lets the interrupted code be returned to. */
 void machine_back_to_copy(ucontext_t *uc)
 {
-	uint64_t pc = code_copies->resume((uint64_t)uc->uc_mcontext.gregs[REG_RIP]);
+	uint64_t seen = uc->uc_mcontext.__reserved1[SEEN_PC], pc = (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
+	uint64_t copy = code_copies->resume(pc);
 
-	if (pc)
-		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)pc;
+	if (pc != seen && !code_copies->same_function(seen, pc))
+		code_copies->run_original(seen);
+	if (copy)
+		uc->uc_mcontext.gregs[REG_RIP] = (greg_t)copy;
 }
 
 /* The handler's `ret` leaves the stack pointer at the context. Unwinders find the interrupted registers there, as they
@@ -116,3 +132,26 @@ __asm__(".pushsection .text\n"
                                     "syscall\n"
                                     ".cfi_endproc\n"
                                     ".popsection\n");
+
+/* ---- entries for the kernel ------------------------------------------------------------------ */
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+/* As the kernel enters a handler: sig, info and context are in their registers. */
+__asm__(".pushsection .text\n"
+        ".balign " TEXT(MACHINE_RELAY_SIZE) "\n"
+                                            ".hidden machine_relays\n"
+                                            ".globl machine_relays\n"
+                                            "machine_relays:\n"
+                                            ".set relay_number, 0\n"
+                                            ".rept " TEXT(
+						    MACHINE_RELAYS) "\n"
+                                                                    "endbr64\n"
+                                                                    "movl $relay_number, %ecx\n"
+                                                                    "jmp relay_enter\n"
+                                                                    ".balign " TEXT(
+									    MACHINE_RELAY_SIZE) "\n"
+                                                                                                ".set relay_number, "
+                                                                                                "relay_number + 1\n"
+                                                                                                ".endr\n"
+                                                                                                ".popsection\n");

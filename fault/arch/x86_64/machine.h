@@ -122,13 +122,13 @@ size_t machine_frame_room(const ucontext_t *uc);
 siginfo_t *machine_frame_info(ucontext_t *uc);
 /* Switches to the frame and enters the handler as the kernel does. Does not return. */
 _Noreturn void machine_frame_enter(ucontext_t *uc, int sig, uintptr_t handler);
-/* Replaces the code to which the handler returns, before the handler is entered. */
-static inline void machine_frame_return_to(const ucontext_t *uc, const char *code)
-{
-	*(uintptr_t *)machine_frame_start(uc) = (uintptr_t)code;
-}
-/* Such code: the interrupted function may run as a copy, and goes on in the copy (struct code_copies). */
-extern const char machine_return_to_copy[] __attribute__((visibility("hidden")));
+/* The interrupted function runs as a copy (struct code_copies), and the context has the original's registers. Before
+ * the handler is entered: when it returns, the function goes on in the copy. */
+void machine_frame_to_copy(ucontext_t *uc);
+/* Entries for the kernel; number N calls relay_enter with N (relay.c). */
+#define MACHINE_RELAYS 128
+#define MACHINE_RELAY_SIZE 16
+extern const char machine_relays[] __attribute__((visibility("hidden")));
 /* Bytes below the stack pointer that a function may use. */
 #define MACHINE_RED_ZONE 128
 
