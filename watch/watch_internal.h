@@ -74,8 +74,8 @@ struct watch_module {
 	uintptr_t *targets;
 	struct watch_copy *copies; /* in order of the copy's address */
 	uint32_t nr_functions, nr_entries, nr_jumps, nr_pointers;
-	/* Each jump out of another function: `to` in the upper half, `from` in the lower one, both from the module's start.
-	 * In order; only until the module's entries are placed. */
+	/* Each jump out of another function: `to` in the upper half, `from` in the lower one, both from the module's
+	 * start. In order; only until the module's entries are placed. */
 	uint64_t *ways;
 	size_t targets_size, nr_ways, ways_size;
 	uint32_t nr_copies; /* grows under watch_lock; read without it */
@@ -103,7 +103,7 @@ void module_leave(struct watch_module *m, struct watch_function *f, enum left_re
 
 /* ---- targets.c: the places in the middle of functions to which control may come from elsewhere ---- */
 
-#define WAY_SYMBOL 0xffffffffu /* as `from`: a symbol leads there, and so does who knows what */
+#define WAY_SYMBOL 0xffffffffu /* as `from`: a symbol leads there, so anybody may come */
 static inline uint32_t way_to(uint64_t way)
 {
 	return (uint32_t)(way >> 32);
@@ -117,7 +117,8 @@ static inline uint32_t way_from(uint64_t way)
 /* The index of the first way that leads to `to`. */
 size_t ways_to(const struct watch_module *m, uint32_t to);
 void ways_release(struct watch_module *m);
-/* Fills m->targets and m->ways. hdr: .eh_frame_hdr, inside of a readable range. In words: what is wrong; NULL: nothing. */
+/* Fills m->targets and m->ways. hdr: .eh_frame_hdr, inside of a readable range. In words: what is wrong; NULL:
+ * nothing. */
 const char *targets_find(struct watch_module *m, const void *hdr, const struct copy_range *hdr_in, const void *dynamic);
 /* The first of the sorted addresses that is above pc. */
 static inline uint32_t target_above(const uintptr_t *sorted, uint32_t nr, uintptr_t pc)

@@ -329,7 +329,11 @@ static void emit_description(struct job *job, struct code *c, const struct group
 	for (unsigned i = 0; i < slow.nr_members; i++) {
 		const struct node *n = at->string ? at : &job->nodes[job->members[g->first_member + i].node];
 
-		m = (struct slow_member){ .disp = n->disp, .offset = n->offset, .size = n->size, .access = n->access, .aligned = n->aligned };
+		m = (struct slow_member){ .disp = n->disp,
+			                  .offset = n->offset,
+			                  .size = n->size,
+			                  .access = n->access,
+			                  .aligned = n->aligned };
 		if (n->string) {
 			m.disp = x.mem[i].base;
 			m.access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
