@@ -141,6 +141,13 @@ static bool add_module(struct kernel_own *w, struct kernel_plan *plan, const cha
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 
+enum { REPRO_SECONDS = 60 };
+
+unsigned kernel_repro_limit(const struct kernel_options *o)
+{
+	return o->timeout ? o->timeout : REPRO_SECONDS;
+}
+
 static bool needs_shell(const struct kernel_options *o, const struct kernel_built *k)
 {
 	if (o->script || (o->repro && bring_kind(o->repro) == REPRO_SCRIPT))

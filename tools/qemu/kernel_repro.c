@@ -19,7 +19,7 @@
 
 enum { EXIT_LIMIT = 124 }; /* as timeout(1) */
 enum { EXIT_NOTHING = 3 };
-enum { REPRO_SECONDS = 60, GUEST_SECONDS = 300 };
+enum { GUEST_SECONDS = 300 };
 
 enum verdict { REPRODUCED, ANOTHER_BUG, NOTHING, NR_VERDICTS };
 static const char *const verdict_text[NR_VERDICTS] = { "reproduced", "another bug", "nothing" };
@@ -28,11 +28,6 @@ int kernel_interrupted(void)
 {
 	tool_say("interrupted");
 	return 128 + (kernel_signal ? kernel_signal : SIGINT);
-}
-
-unsigned kernel_repro_limit(const struct kernel_options *o)
-{
-	return o->timeout ? o->timeout : REPRO_SECONDS;
 }
 
 /* ---- a guest that ends with the expected report ---------------------------------------------- */
