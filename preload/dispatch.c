@@ -62,6 +62,8 @@ static void describe(struct report_record *r, const struct finding *f)
 		shadow_describe(r, f->addr, f->regs);
 }
 
+#define POISONED_POINTER 0x6b6b6b6b6b6b6b6bul
+
 static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
 {
 	if (f->kind == SLAB_WRONG_CACHE)
@@ -78,6 +80,8 @@ static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
 	else if (f->kind == SLAB_TAIL_PAGE)
 		fmt_printf(b, "tail page: page %llu of an allocation of order %llu", (unsigned long long)f->nr,
 		           (unsigned long long)f->nr_allocated);
+	else if (f->kind == SLAB_INVALID_FREE && f->addr == POISONED_POINTER)
+		fmt_printf(b, "The pointer was read from freed memory, which memsan fills with 0x6b.");
 }
 
 /* Was the damage reported when it was done? */
