@@ -48,8 +48,12 @@ static void make_usable(void)
 	runtime_leave();
 }
 
-static void note_strict(void)
+/* The kernel refuses strict mode with arguments, and after a filter. libseccomp asks in this way whether there is the
+ * system call. */
+static void note_strict(unsigned long flags, unsigned long arguments)
 {
+	if (flags || arguments || os_under_seccomp())
+		return;
 	make_usable();
 	note(NULL);
 	os_note_strict();
@@ -58,7 +62,7 @@ static void note_strict(void)
 static void note_prctl(unsigned long option, unsigned long mode, unsigned long filter)
 {
 	if ((int)option == PR_SET_SECCOMP && mode == SECCOMP_MODE_STRICT)
-		note_strict();
+		note_strict(0, 0);
 	else if ((int)option == PR_SET_SECCOMP && mode == SECCOMP_MODE_FILTER && filter)
 		note((const void *)filter);
 }
@@ -83,7 +87,7 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)
-		note_strict();
+		note_strict(b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER && c)
 		note((const void *)c);
 	if (!real)
