@@ -19,7 +19,6 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
-import harness
 from harness import Skipped, equal, require
 
 HERE = os.path.dirname(os.path.abspath(__file__))

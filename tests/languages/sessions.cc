@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 #include <vector>
-
+// clang-format off
 namespace app {
 
 template <typename T> class Scores {

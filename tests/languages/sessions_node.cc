@@ -5,12 +5,12 @@
 #include <node_api.h>
 #include <string>
 #include <vector>
-
+// clang-format off
 namespace addon {
 
 class Session {
     public:
-	explicit Session(const std::string &name) : name_(name), scores_(new int[8]()) {} // ALLOC overflow use-after-free
+	explicit Session(const std::string &n) : name_(n), scores_(new int[8]()) {} // ALLOC overflow use-after-free
 	~Session() { delete[] scores_; }
 	void fill()
 	{

@@ -2,7 +2,7 @@
 /* tests/languages/sessions_python.c - a Python extension: a type, a counted reference too many, a buffer too short. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-
+/* clang-format off */
 typedef struct {
 	PyObject_HEAD
 	PyObject *name;

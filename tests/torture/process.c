@@ -250,9 +250,9 @@ static void fork_in_handler_now(int sig)
 	forks_in_handler++;
 }
 
-/* A handler forks (as async-signal-safe _Fork may) whatever its thread does at that time. The timer counts the time that
- * the program runs: on a busy machine a fork takes longer than a timer of the clock's time waits, and nothing but the
- * handler would run. */
+/* A handler forks (as async-signal-safe _Fork may) whatever its thread does at that time. The timer counts the time
+ * that the program runs: on a busy machine a fork takes longer than a timer of the clock's time waits, and nothing but
+ * the handler would run. */
 static void fork_in_handler(void)
 {
 	struct itimerval every = { { 0, 3000 }, { 0, 3000 } }, none = { { 0, 0 }, { 0, 0 } };

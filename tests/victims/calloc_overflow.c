@@ -8,7 +8,7 @@
 int main(void)
 {
 	long *p = calloc(15, sizeof(long)); /* ALLOC */
-	p[15] = 1; /* WRITE */
-	free(p); /* BAD */
+	p[15] = 1;                          /* WRITE */
+	free(p);                            /* BAD */
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_rlimit_data_grow.c - under a limit of data (ulimit -d 100000) a buffer grows by realloc: when there
- * is no memory to move to, what memsan holds back goes back first
+/* tests/victims/clean_rlimit_data_grow.c - under a limit of data (ulimit -d 100000) a buffer grows by realloc: when
+ * there is no memory to move to, what memsan holds back goes back first
  *
  * expect: none
  * modes: check production

@@ -25,7 +25,7 @@ static int child(void *unused)
 {
 	(void)unused;
 	p = malloc(40); /* ALLOC */
-	p[41] = 1; /* WRITE */
+	p[41] = 1;      /* WRITE */
 	exit(0);
 }
 

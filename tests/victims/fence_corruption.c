@@ -11,7 +11,7 @@
 int main(void)
 {
 	char *volatile p = malloc(41); /* ALLOC */
-	p[42] = 1; /* WRITE */
-	free(p); /* BAD */
+	p[42] = 1;                     /* WRITE */
+	free(p);                       /* BAD */
 	return 0;
 }

@@ -13,6 +13,6 @@ char *volatile p;
 int main(void)
 {
 	p = malloc(41); /* ALLOC */
-	p[-3] = 1; /* WRITE */
+	p[-3] = 1;      /* WRITE */
 	return 0;
 }

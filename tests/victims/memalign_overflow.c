@@ -11,6 +11,6 @@ int main(void)
 	if (posix_memalign((void **)&p, 256, 100)) /* ALLOC */
 		return 1;
 	p[100] = 1; /* WRITE */
-	free(p); /* BAD */
+	free(p);    /* BAD */
 	return 0;
 }

@@ -11,6 +11,6 @@ int main(void)
 {
 	char *p = malloc(100001); /* ALLOC */
 	memset(p + 100001, 1, 4); /* WRITE */
-	free(p); /* BAD */
+	free(p);                  /* BAD */
 	return 0;
 }

@@ -7,8 +7,8 @@
 
 int main(void)
 {
-	int *p = malloc(64); /* ALLOC */
+	int *p = malloc(64);          /* ALLOC */
 	*(volatile int *)(p - 1) = 7; /* WRITE */
-	free(p); /* BAD */
+	free(p);                      /* BAD */
 	return 0;
 }

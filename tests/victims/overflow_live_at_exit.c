@@ -11,7 +11,7 @@ char *keep;
 
 int main(void)
 {
-	keep = malloc(24); /* ALLOC */
+	keep = malloc(24);     /* ALLOC */
 	memset(keep, 'x', 26); /* WRITE */
 	return 3;
 }

@@ -8,7 +8,7 @@
 int main(void)
 {
 	char *p = malloc(50); /* ALLOC */
-	p[50] = 1; /* WRITE */
+	p[50] = 1;            /* WRITE */
 	p = realloc(p, 5000); /* BAD */
 	free(p);
 	return 0;

@@ -7,8 +7,8 @@
 
 int main(void)
 {
-	char *p = malloc(37); /* ALLOC */
+	char *p = malloc(37);           /* ALLOC */
 	*(volatile char *)(p + 37) = 0; /* WRITE */
-	free(p); /* BAD */
+	free(p);                        /* BAD */
 	return 0;
 }

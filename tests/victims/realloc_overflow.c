@@ -9,7 +9,7 @@ int main(void)
 {
 	char *p = malloc(100);
 	p = realloc(p, 30); /* ALLOC */
-	p[30] = 1; /* WRITE */
-	free(p); /* BAD */
+	p[30] = 1;          /* WRITE */
+	free(p);            /* BAD */
 	return 0;
 }

@@ -21,7 +21,7 @@ int main(void)
 		return 1; /* the first step moves the buffer */
 	for (n++; n < 22 * PAGE - 5; n++)
 		p = realloc(p, n + 1);
-	p[n] = 1; /* WRITE */
+	p[n] = 1;              /* WRITE */
 	p = realloc(p, n + 1); /* expect: right-redzone-overwritten in=main object=90107 offset=90107 access=1 */
 	for (n++; n < 22 * PAGE; n++)
 		p = realloc(p, n + 1);

@@ -11,6 +11,6 @@ int main(void)
 {
 	char *p = strdup("hello");
 	strcat(p, "!!!"); /* WRITE */
-	free(p); /* BAD */
+	free(p);          /* BAD */
 	return 0;
 }
