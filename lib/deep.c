@@ -27,12 +27,6 @@ static uintptr_t stacks_lo; /* of the reserve; 0: none; atomic */
 static uint64_t stacks_busy, stacks_ready;
 static TLS_IE bool deep_now; /* this thread is on such a stack */
 
-void deep_start(void)
-{
-	if (!READ_ONCE(stacks_lo))
-		STORE_RELEASE(stacks_lo, (uintptr_t)os_reserve(STACKS * STACK_BYTES, PAGE_SIZE));
-}
-
 /* Blocks more signals and unblocks none: one of SYNCHRONOUS may be pending, held back for the program. */
 static uint64_t signals_block(void)
 {
@@ -58,6 +52,19 @@ static bool stack_prepare(uintptr_t lo, unsigned i)
 		return false;
 	__atomic_fetch_or(&stacks_ready, bit, __ATOMIC_RELEASE);
 	return true;
+}
+
+/* The first stack is usable from now on: it is needed when there is no memory. */
+void deep_start(void)
+{
+	uintptr_t lo;
+
+	if (READ_ONCE(stacks_lo))
+		return;
+	lo = (uintptr_t)os_reserve(STACKS * STACK_BYTES, PAGE_SIZE);
+	if (lo)
+		stack_prepare(lo, 0);
+	STORE_RELEASE(stacks_lo, lo);
 }
 
 /* The number of a stack that is this thread's now, or -1. The lowest one is taken, because its pages are warm. */
