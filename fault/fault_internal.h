@@ -131,6 +131,8 @@ void fault_explain_interrupted(const ucontext_t *uc);
 /* What the kernel gets in place of a handler of the program's, and back again. */
 uintptr_t relay_for(uintptr_t handler);
 uintptr_t relay_behind(uintptr_t handler);
+/* SIG_DFL or SIG_IGN for the kernel, whatever the program has set. */
+bool relay_give_up(int sig, void (*handler)(int));
 /* Called by machine_relays. */
 __attribute__((used)) _Noreturn void relay_enter(int sig, siginfo_t *info, void *context, unsigned number);
 

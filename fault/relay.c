@@ -19,6 +19,8 @@
 
 #include "fault/fault_internal.h"
 
+bool fault_installed;
+
 /* Atomic; a number is never given to another handler. */
 static uintptr_t handlers[MACHINE_RELAYS];
 
@@ -79,6 +81,20 @@ void relay_enter(int sig, siginfo_t *info, void *context, unsigned number)
 
 /* ---- signals without a handler --------------------------------------------------------------- */
 
+struct kernel_action {
+	uintptr_t handler;
+	uint64_t flags;
+	void (*restorer)(void);
+	uint64_t mask;
+};
+
+bool relay_give_up(int sig, void (*handler)(int))
+{
+	struct kernel_action act = { (uintptr_t)handler, 0, NULL, 0 };
+
+	return arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0) == 0;
+}
+
 static const uint8_t relayed_defaults[] = { SIGILL, SIGFPE, SIGTRAP };
 
 /* The signal comes again when the context is back, before the instruction there, and ends the process. */
@@ -88,7 +104,7 @@ static void on_default(int sig, siginfo_t *info, void *context)
 
 	if (see_original(sig, info, uc))
 		code_copies->show_original(ARCH_CONTEXT_PC(uc));
-	if (os_filter_set() || !signals_give_up(sig))
+	if (os_filter_set() || !relay_give_up(sig, SIG_DFL))
 		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
 	arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)info, 0, 0);
 }
@@ -100,12 +116,7 @@ bool relay_is_default(const void *handler)
 
 void relay_keep(int sig)
 {
-	struct {
-		uintptr_t handler;
-		uint64_t flags;
-		void (*restorer)(void);
-		uint64_t mask;
-	} act = { 0, 0, NULL, 0 };
+	struct kernel_action act = { 0, 0, NULL, 0 };
 
 	for (unsigned i = 0; relay_works() && i < ARRAY_SIZE(relayed_defaults); i++) {
 		if (relayed_defaults[i] != sig)

@@ -49,7 +49,6 @@ static struct ranked_lock actions_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static struct program_action actions[2];
 static uint32_t actions_version[2];
 
-bool fault_installed;
 static signals_sigaction_fn real_sigaction;
 static void (*our_handler)(int, siginfo_t *, void *);
 static void (*libc_restorer)(void); /* the sa_restorer that libc's sigaction returns */
@@ -285,15 +284,6 @@ static bool install_ours(int sig, const struct program_action *a)
 	return real_sigaction(sig, &act, NULL) == 0;
 }
 
-static bool install_kernels(int sig, void (*handler)(int))
-{
-	struct {
-		uint64_t handler, flags, restorer, mask;
-	} act = { (uintptr_t)handler, 0, 0, 0 };
-
-	return arch_syscall6(SYS_rt_sigaction, sig, (long)&act, 0, sizeof(act.mask), 0, 0) == 0;
-}
-
 static void mask_adopt(uint64_t mask);
 
 bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *, void *))
@@ -325,7 +315,7 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 
 bool signals_give_up(int sig)
 {
-	return install_kernels(sig, SIG_DFL);
+	return relay_give_up(sig, SIG_DFL);
 }
 
 /* ---- sigaction ------------------------------------------------------------------------------- */
@@ -334,7 +324,7 @@ bool signals_give_up(int sig)
 static void discard_pending(int sig)
 {
 	if (kernel_pending() & SIGNAL_BIT(sig))
-		install_kernels(sig, SIG_IGN);
+		relay_give_up(sig, SIG_IGN);
 }
 
 static void action_to_program(const struct program_action *a, struct sigaction *act)
@@ -634,7 +624,7 @@ static void ignore_keeping_pending(int sig)
 	bool pending = (kernel_pending() & set) && arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info,
 	                                                         (long)&now, sizeof(set), 0, 0) == sig;
 
-	install_kernels(sig, SIG_IGN);
+	relay_give_up(sig, SIG_IGN);
 	if (pending)
 		arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)&info, 0, 0);
 }

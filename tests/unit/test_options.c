@@ -327,7 +327,7 @@ static void shown_values_parse_back(void **state)
 {
 	static const char *const strings[] = { "", "/tmp/x", "a:b", " lead", "trail ", "'q'", "\"q", "it's", "it's:x" };
 	uint64_t seed = 21;
-	char text[OPTION_STRING_MAX + 64];
+	char text[4 * OPTION_STRING_MAX];
 	struct fmt_buf b;
 
 	(void)state;
