@@ -312,13 +312,13 @@ static bool is_library_source(const char *file)
 		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
 		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h",
 	};
-	const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+	const char *base = path_base(file);
 
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (strstr(file, folders[i]))
 			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (pattern_matches(names[i], base, strlen(base)) && (!slash || strstr(file, "/bits/")))
+		if (pattern_matches(names[i], base, strlen(base)) && (base == file || strstr(file, "/bits/")))
 			return true;
 	return false;
 }
@@ -330,7 +330,7 @@ static bool is_library_module(const char *module)
 		                             "libc++*",  "libgcc_s*",   "libasan*",     "libhwasan*",  "liblsan*",
 		                             "libtsan*", "libubsan*",   "libclang_rt*", "vgpreload*",  "libmemsan*",
 		                             "libm.so*", "linux-vdso*", "[vdso]",       "memcheck-*" };
-	const char *slash = strrchr(module, '/'), *base = slash ? slash + 1 : module;
+	const char *base = path_base(module);
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (pattern_matches(names[i], base, strlen(base)))

@@ -225,11 +225,9 @@ void decode_seen_of(struct decode_seen *s, const struct decode_record *r)
 
 static bool build_of(char *buf, size_t size, const char *name, const char *build_id)
 {
-	const char *slash = name ? strrchr(name, '/') : NULL;
-
 	if (!build_id || !*build_id)
 		return false;
-	snprintf(buf, size, "%.60s%s%.12s", slash ? slash + 1 : name ? name : "", name ? " " : "", build_id);
+	snprintf(buf, size, "%.60s%s%.12s", name ? path_base(name) : "", name ? " " : "", build_id);
 	return true;
 }
 

@@ -145,10 +145,10 @@ static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
 		return hash_bytes(h, core, len);
 	}
 	if (f->module) {
-		const char *slash = strrchr(f->module, '/');
+		const char *base = path_base(f->module);
 		/* Valgrind prints where the code lies in memory, which is a whole number of pages further */
 		uint64_t offset = f->have_offset ? f->offset : f->pc & 0xfff;
-		h = hash_bytes(h, slash ? slash + 1 : f->module, strlen(slash ? slash + 1 : f->module));
+		h = hash_bytes(h, base, strlen(base));
 		return hash_bytes(h, (const char *)&offset, sizeof(offset));
 	}
 	return h;

@@ -124,13 +124,6 @@ static void add_candidate(struct decode_symbols *s, struct sym_file *f, const ch
 	}
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool same(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);
@@ -157,7 +150,7 @@ static struct sym_file *sym_file(struct decode_symbols *s, const char *name, con
 	if (!f->name)
 		return NULL;
 	s->nr_known++;
-	for (size_t i = 0; (path = decode_files_find(s->files, base_name(f->name), i)) != NULL; i++)
+	for (size_t i = 0; (path = decode_files_find(s->files, path_base(f->name), i)) != NULL; i++)
 		add_candidate(s, f, path, id, id_len);
 	/* A file at the path that another machine's report names is the right one only by chance, unless the build
 	 * id says so. */
@@ -318,7 +311,7 @@ static size_t lookup(struct decode_symbols *s, const struct decode_record *r, co
 			nr = 0;
 	}
 	if (!nr && t.module >= 0 && symbolizer_note(s->symbolizer, t.module))
-		note(s, "%s: %s", f->module ? base_name(f->module) : "vmlinux",
+		note(s, "%s: %s", f->module ? path_base(f->module) : "vmlinux",
 		     symbolizer_note(s->symbolizer, t.module));
 	return nr;
 }

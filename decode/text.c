@@ -58,13 +58,6 @@ static void put_location(const struct text *t, const struct decode_frame *f)
 	fputs(colour(t, PLAIN), t->out);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* "func+0x1/0x2 [mod] at a.c:3", "func at a.c:3 (inlined)", "prog+0x12 (BuildId …)" */
 static void put_place(const struct text *t, const struct decode_frame *f)
 {
@@ -74,7 +67,7 @@ static void put_place(const struct text *t, const struct decode_frame *f)
 		fputs("? ", t->out);
 	if (!f->function) {
 		if (f->module && f->have_offset) {
-			put_text(t, base_name(f->module));
+			put_text(t, path_base(f->module));
 			fprintf(t->out, "+0x%" PRIx64, f->offset);
 		} else {
 			fprintf(t->out, "0x%" PRIx64, f->pc);
@@ -92,7 +85,7 @@ static void put_place(const struct text *t, const struct decode_frame *f)
 		}
 		if (f->module && !f->inlined && strcmp(f->module, "vmlinux") != 0) {
 			fputs(" [", t->out);
-			put_text(t, base_name(f->module));
+			put_text(t, path_base(f->module));
 			putc(']', t->out);
 		}
 	}
@@ -162,7 +155,7 @@ static void put_title_place(const struct text *t, const struct decode_stack *s)
 		put_function(&plain, f.function);
 		if (i < s->nr && s->frames[i].module) {
 			fputs(" [", t->out);
-			put_text(t, base_name(s->frames[i].module));
+			put_text(t, path_base(s->frames[i].module));
 			putc(']', t->out);
 		}
 	} else {
@@ -171,7 +164,7 @@ static void put_title_place(const struct text *t, const struct decode_stack *s)
 	}
 	if (s->frames[0].file && s->frames[0].line) {
 		fputs(" at ", t->out);
-		put_text(t, base_name(s->frames[0].file));
+		put_text(t, path_base(s->frames[0].file));
 		fprintf(t->out, ":%u", s->frames[0].line);
 	}
 }

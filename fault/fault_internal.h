@@ -132,7 +132,7 @@ void fault_explain_interrupted(const ucontext_t *uc);
 uintptr_t relay_for(uintptr_t handler);
 uintptr_t relay_behind(uintptr_t handler);
 /* SIG_DFL or SIG_IGN for the kernel, whatever the program has set. */
-bool relay_give_up(int sig, void (*handler)(int));
+bool relay_install_kernels(int sig, void (*handler)(int));
 /* Called by machine_relays. */
 __attribute__((used)) _Noreturn void relay_enter(int sig, siginfo_t *info, void *context, unsigned number);
 

@@ -88,7 +88,7 @@ struct kernel_action {
 	uint64_t mask;
 };
 
-bool relay_give_up(int sig, void (*handler)(int))
+bool relay_install_kernels(int sig, void (*handler)(int))
 {
 	struct kernel_action act = { (uintptr_t)handler, 0, NULL, 0 };
 
@@ -104,7 +104,7 @@ static void on_default(int sig, siginfo_t *info, void *context)
 
 	if (see_original(sig, info, uc))
 		code_copies->show_original(ARCH_CONTEXT_PC(uc));
-	if (os_filter_set() || !relay_give_up(sig, SIG_DFL))
+	if (os_filter_set() || !relay_install_kernels(sig, SIG_DFL))
 		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
 	arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)info, 0, 0);
 }

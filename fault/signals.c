@@ -315,7 +315,7 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 
 bool signals_give_up(int sig)
 {
-	return relay_give_up(sig, SIG_DFL);
+	return relay_install_kernels(sig, SIG_DFL);
 }
 
 /* ---- sigaction ------------------------------------------------------------------------------- */
@@ -324,7 +324,7 @@ bool signals_give_up(int sig)
 static void discard_pending(int sig)
 {
 	if (kernel_pending() & SIGNAL_BIT(sig))
-		relay_give_up(sig, SIG_IGN);
+		relay_install_kernels(sig, SIG_IGN);
 }
 
 static void action_to_program(const struct program_action *a, struct sigaction *act)
@@ -624,7 +624,7 @@ static void ignore_keeping_pending(int sig)
 	bool pending = (kernel_pending() & set) && arch_syscall6(SYS_rt_sigtimedwait, (long)&set, (long)&info,
 	                                                         (long)&now, sizeof(set), 0, 0) == sig;
 
-	relay_give_up(sig, SIG_IGN);
+	relay_install_kernels(sig, SIG_IGN);
 	if (pending)
 		arch_syscall6(SYS_rt_tgsigqueueinfo, os_getpid(), os_gettid(), sig, (long)&info, 0, 0);
 }

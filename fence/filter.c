@@ -115,7 +115,7 @@ static bool name_matches(char *name, const char *wanted)
 /* libc.so.6, libc without what follows, lib*, or all of the path. */
 static bool path_matches(const char *path, const char *wanted)
 {
-	const char *slash = str_last(path, '/'), *base = slash ? slash + 1 : path;
+	const char *base = path_base(path);
 
 	return str_equal(base, wanted) || str_equal(path, wanted) ||
 	       (str_starts(base, wanted) && base[str_length(wanted)] == '.') ||

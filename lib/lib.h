@@ -114,6 +114,7 @@ bool str_equal(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
 const char *str_char(const char *s, int c); /* first occurrence or NULL */
 const char *str_last(const char *s, int c); /* last occurrence or NULL */
+const char *path_base(const char *path);    /* what is behind the last slash */
 /* name_match.c. Does a shell pattern of '*' and '?' match all of `text`? */
 bool name_glob(const char *pattern, const char *text);
 bool name_is_glob(const char *s);

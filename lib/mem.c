@@ -260,6 +260,13 @@ const char *str_last(const char *s, int c)
 	}
 }
 
+const char *path_base(const char *path)
+{
+	const char *slash = str_last(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 size_t str_copy(char *dst, const char *src, size_t size)
 {
 	size_t n = 0;

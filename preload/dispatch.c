@@ -62,7 +62,7 @@ static void describe(struct report_record *r, const struct finding *f)
 		shadow_describe(r, f->addr, f->regs);
 }
 
-#define POISONED_POINTER 0x6b6b6b6b6b6b6b6bul
+#define POISONED_POINTER (POISON_FREE * 0x0101010101010101ul)
 
 static void put_detail(struct fmt_buf *b, const struct slab_finding *f)
 {

@@ -131,13 +131,6 @@ static void read_options(bool secure)
 
 /* ---- run.only and run.skip ------------------------------------------------------------------- */
 
-static const char *base_of(const char *path)
-{
-	const char *slash = str_last(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* A pattern with a slash is for the whole path, any other for the file's name. */
 static bool name_listed(const char *list, const char *path)
 {
@@ -149,7 +142,7 @@ static bool name_listed(const char *list, const char *path)
 		while (list[len] && list[len] != ',')
 			len++;
 		str_copy(pattern, list, MIN(len + 1, sizeof(pattern)));
-		if (len && name_glob(pattern, str_char(pattern, '/') ? path : base_of(path)))
+		if (len && name_glob(pattern, str_char(pattern, '/') ? path : path_base(path)))
 			return true;
 		list += len + (list[len] == ',');
 	}

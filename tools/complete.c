@@ -325,9 +325,7 @@ static void print_title(struct decoder *d, const char *title)
 			printf("%.*s", (int)(len - n), title);
 			tool_print("%s", place);
 			if (s[0].file && s[0].line)
-				tool_print(" at %s:%u",
-				           strrchr(s[0].file, '/') ? strrchr(s[0].file, '/') + 1 : s[0].file,
-				           s[0].line);
+				tool_print(" at %s:%u", path_base(s[0].file), s[0].line);
 			fputs(title + len, stdout);
 			free(place);
 			return;

@@ -312,7 +312,7 @@ static size_t parse_stack(const char *text, struct frame *frames, size_t max)
 
 static void print_frame(struct symbolizer *sym, const struct frame *f)
 {
-	const char *slash = strrchr(f->module, '/'), *base = slash ? slash + 1 : f->module;
+	const char *base = path_base(f->module);
 	size_t n = 0;
 	const struct report_symbol *s = symbolizer_lookup(sym, symbolizer_module(sym, f->module, NULL, 0),
 	                                                  f->offset - 1, &n);

@@ -133,8 +133,7 @@ static void put_frame(FILE *out, const struct image *im, uint64_t pc)
 	if (!m) {
 		snprintf(text, sizeof(text), "0x%" PRIx64, pc);
 	} else {
-		const char *slash = strrchr(m->path, '/');
-		n = snprintf(text, sizeof(text), "%.255s+0x%" PRIx64, slash ? slash + 1 : m->path, pc - m->bias);
+		n = snprintf(text, sizeof(text), "%.255s+0x%" PRIx64, path_base(m->path), pc - m->bias);
 		if (m->build_id_len)
 			n += snprintf(text + n, sizeof(text) - (size_t)n, " ");
 		for (unsigned i = 0; i < m->build_id_len && i < 8; i++)

@@ -173,7 +173,7 @@ static void put_place(void *ctx, uint64_t pc, struct fmt_buf *b)
 		fmt_printf(b, "0x%llx", (unsigned long long)pc);
 		return;
 	}
-	base = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
+	base = path_base(m->path);
 	found = s->sym ? symbolizer_lookup(s->sym, symbolizer_module(s->sym, m->path, m->build_id, m->build_id_len),
 	                                   pc - m->bias - 1, &n)
 	               : NULL;

@@ -16,16 +16,9 @@ static bool item_is(const char *item, size_t len, const char *word)
 	return str_length(word) == len && mem_compare(item, word, len) == 0;
 }
 
-static const char *base_of(const char *path)
-{
-	const char *slash = str_last(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool names_module(const char *item, size_t len, const char *path, bool program)
 {
-	const char *base = base_of(path);
+	const char *base = path_base(path);
 	char name[256];
 
 	if (program && item_is(item, len, "main"))
@@ -47,7 +40,7 @@ static bool is_excluded(const char *path)
 		                             "linux-vdso", "libasan.so", "libm.so.", "libmvec.so." };
 
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
-		if (str_starts(base_of(path), never[i]))
+		if (str_starts(path_base(path), never[i]))
 			return true;
 	return false;
 }

@@ -98,13 +98,6 @@ static const char *watch_module(struct watch_module *m, const struct dl_phdr_inf
 	return wrong;
 }
 
-static const char *base_of(const char *path)
-{
-	const char *slash = str_last(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static struct watch_module *module_came(const struct dl_phdr_info *info, bool program)
 {
 	static char path[MODULE_PATH_MAX]; /* under watch_lock */
@@ -126,7 +119,7 @@ static struct watch_module *module_came(const struct dl_phdr_info *info, bool pr
 	wrong = watch_module(m, info);
 	if (!wrong)
 		return m;
-	report_line("watch: %s is not watched: %s", base_of(path), wrong);
+	report_line("watch: %s is not watched: %s", path_base(path), wrong);
 	module_delete(m);
 	return NULL;
 }
@@ -270,7 +263,7 @@ static const char *const reason_words[LEFT_REASONS] = {
 static void explain_module(const struct watch_module *m)
 {
 	const struct copy_counts *c = &m->counts;
-	const char *name = base_of(m->path);
+	const char *name = path_base(m->path);
 
 	report_line("watch: %s: %u functions, %u were called, %u watched", name, m->nr_functions, m->nr_ran,
 	            m->nr_copies);

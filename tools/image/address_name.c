@@ -27,13 +27,6 @@
 
 /* ---- code ------------------------------------------------------------------------------------ */
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static const struct report_symbol *lookup(const struct image *im, struct symbolizer *sym, uint64_t pc, size_t *nr)
 {
 	const struct image_module *m = image_module_at(im, pc);
@@ -53,11 +46,11 @@ static void print_frame(const struct image *im, struct symbolizer *sym, const ch
 	if (!m)
 		tool_print("%s0x%" PRIx64 "\n", indent, pc);
 	else if (!n)
-		tool_print("%s%s+0x%" PRIx64 "\n", indent, base_name(m->path), pc - m->bias);
+		tool_print("%s%s+0x%" PRIx64 "\n", indent, path_base(m->path), pc - m->bias);
 	for (size_t i = 0; m && i < n; i++) {
 		tool_print("%s%s", indent, s[i].function ? s[i].function : "?");
 		if (!s[i].inlined)
-			tool_print("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, base_name(m->path));
+			tool_print("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, path_base(m->path));
 		if (s[i].file)
 			tool_print(" at %s:%u", s[i].file, s[i].line);
 		tool_print("%s\n", s[i].inlined ? " (inlined)" : "");
@@ -131,11 +124,11 @@ void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc
 	if (!m)
 		snprintf(name, size, "0x%" PRIx64, pc);
 	else if (!n || !s[0].function)
-		snprintf(name, size, "%s+0x%" PRIx64, base_name(m->path), pc - m->bias);
+		snprintf(name, size, "%s+0x%" PRIx64, path_base(m->path), pc - m->bias);
 	else if (s[0].file)
-		snprintf(name, size, "%s at %s:%u", s[0].function, base_name(s[0].file), s[0].line);
+		snprintf(name, size, "%s at %s:%u", s[0].function, path_base(s[0].file), s[0].line);
 	else
-		snprintf(name, size, "%s [%s]", s[0].function, base_name(m->path));
+		snprintf(name, size, "%s [%s]", s[0].function, path_base(m->path));
 }
 
 void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t handle, char *name, size_t size)
@@ -365,7 +358,7 @@ static bool name_tls(const struct image *im, const struct image_thread *t, uint6
 		own = tls_size(im, &im->modules[i], &align);
 		own = align ? (own + align - 1) / align * align : own;
 		if (own && t->tp - addr <= own && search_module(&im->modules[i], STT_TLS, addr - (t->tp - own), name))
-			snprintf(name->module, sizeof(name->module), "%.250s", base_name(im->modules[i].path));
+			snprintf(name->module, sizeof(name->module), "%.250s", path_base(im->modules[i].path));
 	}
 	return true;
 }
@@ -399,7 +392,7 @@ void image_name_root(const struct image *im, struct symbolizer *sym, uint64_t ad
 	memset(name, 0, sizeof(*name));
 	if (m) {
 		name->kind = ROOT_GLOBAL;
-		snprintf(name->module, sizeof(name->module), "%.250s", base_name(m->path));
+		snprintf(name->module, sizeof(name->module), "%.250s", path_base(m->path));
 		if (!search_module(m, STT_OBJECT, addr - m->bias, name))
 			name->offset = addr - m->bias;
 		return;
@@ -413,7 +406,7 @@ void image_name_root(const struct image *im, struct symbolizer *sym, uint64_t ad
 			continue;
 		name->offset = addr - p->start;
 		snprintf(name->module, sizeof(name->module), "%s",
-		         p->path         ? base_name(p->path)
+		         p->path         ? path_base(p->path)
 		         : p->main_stack ? "[stack]"
 		         : p->heap       ? "[heap]"
 		                         : "");

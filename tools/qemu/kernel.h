@@ -212,7 +212,6 @@ void guest_kill(struct guest *g);
 void guest_free(struct guest *g);
 /* For people: "panicked", "hung: nothing was heard for 60 s" and others. */
 const char *guest_end_text(enum guest_end end);
-double kernel_now(void); /* seconds */
 
 /* ---- kernel_log.c ---------------------------------------------------------------------------- */
 

@@ -35,14 +35,6 @@
 #define BASE_APPEND \
 	"panic=-1 nokaslr printk.devkmsg=on no_hash_pointers kasan_multi_shot kfence.sample_interval=10 kmemleak=on"
 
-double kernel_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 const char *guest_end_text(enum guest_end end)
 {
 	switch (end) {
@@ -183,7 +175,7 @@ static bool start(struct guest *g, const struct kernel_options *o, const struct 
 	close(script[1]);
 	g->log_fd = log[0];
 	g->script_fd = script[0];
-	g->started = g->last_heard = kernel_now();
+	g->started = g->last_heard = tool_clock();
 	if (shell)
 		g->silence_limit = 0;
 	if (g->pid < 0) {
@@ -266,7 +258,7 @@ static void heard(struct guest *g, const char *bytes, size_t len)
 		g->line_start = g->log_len;
 	}
 	g->log[g->log_len] = '\0';
-	g->last_heard = kernel_now();
+	g->last_heard = tool_clock();
 	if (g->reader)
 		decode_reader_feed(g->reader, bytes, len);
 }
@@ -282,7 +274,7 @@ static bool listen_to(struct guest *g, int fd)
 	if (fd == g->log_fd) {
 		heard(g, bytes, (size_t)n);
 	} else {
-		g->last_heard = kernel_now();
+		g->last_heard = tool_clock();
 		if (g->script_out && fwrite(bytes, 1, (size_t)n, g->script_out) == (size_t)n)
 			fflush(g->script_out);
 	}
@@ -306,7 +298,7 @@ static void guest_ended(struct guest *g, enum guest_end end)
 		decode_reader_destroy(g->reader);
 		g->reader = NULL;
 	}
-	g->ended = kernel_now();
+	g->ended = tool_clock();
 	g->end = end;
 }
 
@@ -325,7 +317,7 @@ void guest_free(struct guest *g)
 
 static enum guest_end limit_reached(struct guest *g)
 {
-	double now = kernel_now();
+	double now = tool_clock();
 
 	if (g->reader && !g->seen_at && now - g->last_heard > 2)
 		decode_reader_idle(g->reader);

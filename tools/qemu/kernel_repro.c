@@ -38,7 +38,7 @@ static void see_record(void *ctx, struct decode_record *r)
 
 	/* lines that follow a report may be worth reading, and need a moment */
 	if (!g->seen_at && kernel_expect_record(g->expect, r))
-		g->seen_at = kernel_now();
+		g->seen_at = tool_clock();
 	decode_record_free(r);
 }
 

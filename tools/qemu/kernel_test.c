@@ -125,7 +125,7 @@ int kernel_test_matrix(const struct kernel_options *o)
 	struct kernel_session s[NR_TABLE_PROFILES] = { { .profile = PROFILE_KASAN }, { .profile = PROFILE_LIGHT } };
 	size_t nr = NR_DEFAULT_PROFILES, good = 0, bad = 0;
 	struct kernel_options bugs_only = *o;
-	double began = kernel_now();
+	double began = tool_clock();
 	bool ok;
 
 	if (o->profile_given) {
@@ -167,7 +167,7 @@ int kernel_test_matrix(const struct kernel_options *o)
 		        s[i].built.release ? s[i].built.release : "", s[i].nr_boots, s[i].seconds);
 	}
 	if (o->format == KERNEL_TEXT && !kernel_signal)
-		printf("%zu passed, %zu failed (%.0f s)\n", good, bad, kernel_now() - began);
+		printf("%zu passed, %zu failed (%.0f s)\n", good, bad, tool_clock() - began);
 	for (size_t i = 0; i < nr; i++)
 		kernel_session_free(&s[i]);
 	free(bugs_only.bugs);
