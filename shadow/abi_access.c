@@ -11,10 +11,20 @@
  */
 #include "shadow/abi.h"
 
-static __cold_path void access_bad(uintptr_t addr, size_t size, enum report_access access, bool fatal)
+/* What the code of a check does after its report. */
+enum check_form { GOES_ON, ENDS, CANNOT_RETURN };
+
+static __cold_path void access_bad(uintptr_t addr, size_t size, enum report_access access, enum check_form form)
 {
 	struct unwind_regs regs;
-	struct shadow_access a = { .addr = addr, .size = size, .access = access, .fatal = fatal, .regs = &regs };
+	struct shadow_access a = {
+		.addr = addr,
+		.size = size,
+		.access = access,
+		.fatal = form != GOES_ON,
+		.noreturn = form == CANNOT_RETURN,
+		.regs = &regs,
+	};
 
 	UNWIND_HERE(&regs);
 	shadow_start_runtime();
@@ -50,22 +60,22 @@ __inline_hot bool access_good(uintptr_t addr, size_t size)
 	void __asan_load##n(uintptr_t addr)                           \
 	{                                                             \
 		if (unlikely(!access_good(addr, n)))                  \
-			access_bad(addr, n, ACCESS_READ, true);       \
+			access_bad(addr, n, ACCESS_READ, ENDS);       \
 	}                                                             \
 	void __asan_store##n(uintptr_t addr)                          \
 	{                                                             \
 		if (unlikely(!access_good(addr, n)))                  \
-			access_bad(addr, n, ACCESS_WRITE, true);      \
+			access_bad(addr, n, ACCESS_WRITE, ENDS);      \
 	}                                                             \
 	void __asan_load##n##_noabort(uintptr_t addr)                 \
 	{                                                             \
 		if (unlikely(!access_good(addr, n)))                  \
-			access_bad(addr, n, ACCESS_READ, false);      \
+			access_bad(addr, n, ACCESS_READ, GOES_ON);    \
 	}                                                             \
 	void __asan_store##n##_noabort(uintptr_t addr)                \
 	{                                                             \
 		if (unlikely(!access_good(addr, n)))                  \
-			access_bad(addr, n, ACCESS_WRITE, false);     \
+			access_bad(addr, n, ACCESS_WRITE, GOES_ON);   \
 	}                                                             \
 	void __asan_exp_load##n(uintptr_t addr, uint32_t exp)         \
 	{                                                             \
@@ -79,106 +89,106 @@ __inline_hot bool access_good(uintptr_t addr, size_t size)
 	}                                                             \
 	void __asan_report_load##n(uintptr_t addr)                    \
 	{                                                             \
-		access_bad(addr, n, ACCESS_READ, true);               \
+		access_bad(addr, n, ACCESS_READ, CANNOT_RETURN);      \
 	}                                                             \
 	void __asan_report_store##n(uintptr_t addr)                   \
 	{                                                             \
-		access_bad(addr, n, ACCESS_WRITE, true);              \
+		access_bad(addr, n, ACCESS_WRITE, CANNOT_RETURN);     \
 	}                                                             \
 	void __asan_report_load##n##_noabort(uintptr_t addr)          \
 	{                                                             \
-		access_bad(addr, n, ACCESS_READ, false);              \
+		access_bad(addr, n, ACCESS_READ, GOES_ON);            \
 	}                                                             \
 	void __asan_report_store##n##_noabort(uintptr_t addr)         \
 	{                                                             \
-		access_bad(addr, n, ACCESS_WRITE, false);             \
+		access_bad(addr, n, ACCESS_WRITE, GOES_ON);           \
 	}                                                             \
 	void __asan_report_exp_load##n(uintptr_t addr, uint32_t exp)  \
 	{                                                             \
 		(void)exp;                                            \
-		access_bad(addr, n, ACCESS_READ, true);               \
+		access_bad(addr, n, ACCESS_READ, CANNOT_RETURN);      \
 	}                                                             \
 	void __asan_report_exp_store##n(uintptr_t addr, uint32_t exp) \
 	{                                                             \
 		(void)exp;                                            \
-		access_bad(addr, n, ACCESS_WRITE, true);              \
+		access_bad(addr, n, ACCESS_WRITE, CANNOT_RETURN);     \
 	}
 ABI_SIZES(ACCESS_FUNCTIONS)
 
 /* ---- any size -------------------------------------------------------------------------------- */
 
-__inline_hot void access_range(uintptr_t addr, size_t size, enum report_access access, bool fatal)
+__inline_hot void access_range(uintptr_t addr, size_t size, enum report_access access, enum check_form form)
 {
 	if (likely(size == 0))
 		return;
 	/* shadow_find_bad looks at both ends first.  A short range with good ends is nearly always good in the middle,
 	 * but only the scan proves it. */
 	if (unlikely(shadow_find_bad((void *)addr, size)))
-		access_bad(addr, size, access, fatal);
+		access_bad(addr, size, access, form);
 }
 
 void __asan_loadN(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, ACCESS_READ, true);
+	access_range(addr, size, ACCESS_READ, ENDS);
 }
 
 void __asan_storeN(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, ACCESS_WRITE, true);
+	access_range(addr, size, ACCESS_WRITE, ENDS);
 }
 
 void __asan_loadN_noabort(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, ACCESS_READ, false);
+	access_range(addr, size, ACCESS_READ, GOES_ON);
 }
 
 void __asan_storeN_noabort(uintptr_t addr, size_t size)
 {
-	access_range(addr, size, ACCESS_WRITE, false);
+	access_range(addr, size, ACCESS_WRITE, GOES_ON);
 }
 
 void __asan_exp_loadN(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_range(addr, size, ACCESS_READ, true);
+	access_range(addr, size, ACCESS_READ, ENDS);
 }
 
 void __asan_exp_storeN(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_range(addr, size, ACCESS_WRITE, true);
+	access_range(addr, size, ACCESS_WRITE, ENDS);
 }
 
 void __asan_report_load_n(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, ACCESS_READ, true);
+	access_bad(addr, size, ACCESS_READ, CANNOT_RETURN);
 }
 
 void __asan_report_store_n(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, ACCESS_WRITE, true);
+	access_bad(addr, size, ACCESS_WRITE, CANNOT_RETURN);
 }
 
 void __asan_report_load_n_noabort(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, ACCESS_READ, false);
+	access_bad(addr, size, ACCESS_READ, GOES_ON);
 }
 
 void __asan_report_store_n_noabort(uintptr_t addr, size_t size)
 {
-	access_bad(addr, size, ACCESS_WRITE, false);
+	access_bad(addr, size, ACCESS_WRITE, GOES_ON);
 }
 
 void __asan_report_exp_load_n(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_bad(addr, size, ACCESS_READ, true);
+	access_bad(addr, size, ACCESS_READ, CANNOT_RETURN);
 }
 
 void __asan_report_exp_store_n(uintptr_t addr, size_t size, uint32_t exp)
 {
 	(void)exp;
-	access_bad(addr, size, ACCESS_WRITE, true);
+	access_bad(addr, size, ACCESS_WRITE, CANNOT_RETURN);
 }
 
 /* ---- the compilers' own mem functions -------------------------------------------------------- */

@@ -346,6 +346,17 @@ static uintptr_t find_next_bad(const struct shadow_access *a)
 	return done < a->size ? shadow_find_bad((void *)a->bad, a->size - done) : 0;
 }
 
+/* The program has a handler for the fault of this access, but the code of its check cannot go on to the access. */
+static void access_now(const struct shadow_access *a)
+{
+	volatile uint8_t *p = (volatile uint8_t *)a->bad;
+
+	if (a->access == ACCESS_WRITE)
+		*p = 0;
+	else
+		(void)*p;
+}
+
 void shadow_report(const struct shadow_access *a)
 {
 	struct shadow_access access = *a;
@@ -354,15 +365,19 @@ void shadow_report(const struct shadow_access *a)
 
 	if (!access.bad)
 		access.bad = shadow_find_bad((void *)access.addr, access.size);
-	while (access.bad && !access.fatal && stale_removed(access.bad, access.regs))
+	while (access.bad && !access.noreturn && stale_removed(access.bad, access.regs))
 		access.bad = find_next_bad(&access);
 	/* There is no bad byte to show: another thread has made the memory good since the check, or a race misled an
-	 * inline check. */
-	if (!access.bad)
+	 * inline check.  Or the address is 0: the access faults. */
+	if (!access.bad && !access.noreturn)
 		return;
+	access.bad = access.bad ? access.bad : access.addr;
 	/* The fault handler knows what to do when the program dies in its own handler. */
-	if (shadow_byte(access.bad) == SHADOW_NULL_PAGE && shadow_null_hook && shadow_null_hook())
-		return;
+	if (shadow_byte(access.bad) == SHADOW_NULL_PAGE && shadow_null_hook && shadow_null_hook()) {
+		if (!access.noreturn)
+			return;
+		access_now(&access);
+	}
 	/* In a signal handler that interrupted the runtime, a report would wait for locks of the interrupted code. */
 	while (!(told = !slab_is_inside() && may_report()) && panics && first_wait())
 		;
@@ -370,10 +385,10 @@ void shadow_report(const struct shadow_access *a)
 		outcome = tell(&access);
 		first_is_over(outcome == REPORT_SUPPRESSED);
 	}
-	if (access.fatal && outcome == REPORT_SUPPRESSED)
+	if (access.noreturn && outcome == REPORT_SUPPRESSED)
 		report_line("the code of a suppressed report cannot go on: it was compiled without "
 		            "-fsanitize-recover=address");
-	if (access.fatal || (panics && outcome != REPORT_SUPPRESSED))
+	if (access.noreturn || (panics && outcome != REPORT_SUPPRESSED))
 		die();
 	if (told)
 		open_guards(&access);

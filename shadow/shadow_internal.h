@@ -116,6 +116,7 @@ struct shadow_access {
 	uintptr_t bad;     /* first bad byte, or 0: look for it */
 	const char *entry; /* libc function, or NULL */
 	bool fatal;        /* the abort form: the program ends after the report */
+	bool noreturn;     /* an inline check of that form: its code has nothing behind the call */
 	const struct unwind_regs *regs;
 };
 void shadow_report(const struct shadow_access *a);

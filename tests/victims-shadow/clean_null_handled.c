@@ -4,7 +4,7 @@
  *
  * expect: none
  * ways: linked
- * output: 4 faults
+ * output: 6 faults
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -30,6 +30,17 @@ static void write_at(volatile char *p)
 	p[100] = 1;
 }
 
+/* Address 0 itself. */
+static int read_first(volatile int *p)
+{
+	return *p;
+}
+
+static void write_first(volatile long *p)
+{
+	*p = 1;
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_handler = handler };
@@ -38,7 +49,7 @@ int main(void)
 
 	__asm__("" : "+r"(nothing));
 	sigaction(SIGSEGV, &action, NULL);
-	for (round = 0; round < 4; round++)
+	for (round = 0; round < 6; round++)
 		if (!sigsetjmp(before, 1)) {
 			if (round == 0)
 				read_at((int *)nothing);
@@ -46,6 +57,10 @@ int main(void)
 				write_at(nothing);
 			else if (round == 2)
 				memcpy(nothing, room, sizeof(room));
+			else if (round == 3)
+				read_first((int *)nothing);
+			else if (round == 4)
+				write_first((long *)nothing);
 			else
 				printf("%zu\n", strlen(nothing));
 		}
