@@ -42,6 +42,12 @@ fail() {
 	exit 1
 }
 
+# For a wrong command line; as memsan's own commands do.
+fail_usage() {
+	printf "%s: %s\nTry 'scripts/%s --help'.\n" "${0##*/}" "$*" "${0##*/}" >&2
+	exit 2
+}
+
 # run_logged LOGFILE COMMAND… prints nothing, but when the command fails, the end of its output.
 run_logged() {
 	local log=$1

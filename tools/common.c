@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/common.c - shared by the commands: messages, "did you mean", values of options, whole files, memory. */
+/* tools/common.c - shared by the commands: messages, "did you mean", numbers, whole files, memory. */
 #include "lib/lib.h"
 #include "tools/tools.h"
 
@@ -123,19 +123,6 @@ char *tool_format(const char *format, ...)
 		exit(1);
 	}
 	return text;
-}
-
-const char *tool_option_value(const char *name, char **argv, int argc, int *i)
-{
-	size_t len = strlen(name);
-
-	if (strncmp(argv[*i], name, len) != 0)
-		return NULL;
-	if (argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	if (argv[*i][len] == '\0' && *i + 1 < argc)
-		return argv[++*i];
-	return NULL;
 }
 
 bool tool_first_line(const char *path, char *line, size_t size)

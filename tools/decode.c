@@ -134,55 +134,81 @@ static bool readable(const char *path, bool folder)
 	return true;
 }
 
-/* Returns EXIT_USAGE, 1 or 0.  Arguments that are not options move to the front of argv, *nr of them. */
-static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
-{
-	bool more = true;
+enum {
+	OPT_FORMAT = 256,
+	OPT_SHORT,
+	OPT_VMLINUX,
+	OPT_MODULES,
+	OPT_SOURCE,
+	OPT_SOURCE_ROOT,
+	OPT_ROOT,
+	OPT_STRIP,
+	OPT_SUPPRESSIONS,
+	OPT_CHECK,
+	OPT_UNREAD,
+	OPT_ALL
+};
+static const struct option decode_options[] = {
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "short", no_argument, NULL, OPT_SHORT },
+	{ "vmlinux", required_argument, NULL, OPT_VMLINUX },
+	{ "modules", required_argument, NULL, OPT_MODULES },
+	{ "source", no_argument, NULL, OPT_SOURCE },
+	{ "source-root", required_argument, NULL, OPT_SOURCE_ROOT },
+	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "strip", required_argument, NULL, OPT_STRIP },
+	{ "suppressions", required_argument, NULL, OPT_SUPPRESSIONS },
+	{ "follow", no_argument, NULL, 'f' },
+	{ "check", no_argument, NULL, OPT_CHECK },
+	{ "unread", no_argument, NULL, OPT_UNREAD },
+	{ "all", no_argument, NULL, OPT_ALL },
+	TOOL_OPTIONS_END,
+};
 
-	for (int i = 1; i < argc; i++) {
-		const char *value;
-		if (!more || argv[i][0] != '-' || !argv[i][1]) {
-			argv[(*nr)++] = argv[i];
-		} else if (!strcmp(argv[i], "--")) {
-			more = false;
-		} else if ((value = tool_option_value("--format", argv, argc, &i)) != NULL) {
-			if (!output_format(&d->out, value))
-				return tool_usage_error("decode", "unknown format '%s'", value);
-		} else if ((value = tool_option_value("--vmlinux", argv, argc, &i)) != NULL) {
-			if (!readable(value, false))
-				return 1;
-			decode_symbols_vmlinux(d->symbols, value);
-		} else if ((value = tool_option_value("--modules", argv, argc, &i)) != NULL) {
-			if (!readable(value, true))
-				return 1;
-			decode_symbols_folder(d->symbols, value);
-		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
-			if (!output_suppressions(&d->out, value))
-				return 1;
-		} else if ((value = tool_option_value("--source-root", argv, argc, &i)) != NULL) {
-			if (!output_source_root(value))
-				return 1;
-		} else if ((value = tool_option_value("--root", argv, argc, &i)) != NULL) {
-			if (!output_root(value))
-				return 1;
-		} else if ((value = tool_option_value("--strip", argv, argc, &i)) != NULL) {
-			if (!decode_strip(value))
-				return tool_usage_error("decode", "too many options --strip");
-		} else if (!strcmp(argv[i], "--short")) {
-			output_format(&d->out, "short");
-		} else if (!strcmp(argv[i], "--source")) {
-			d->out.source = true;
-		} else if (!strcmp(argv[i], "--check")) {
-			d->check = true;
-		} else if (!strcmp(argv[i], "--unread")) {
-			d->show_unread = true;
-		} else if (!strcmp(argv[i], "--all")) {
-			d->all = true;
-		} else if (!strcmp(argv[i], "-f") || !strcmp(argv[i], "--follow")) {
-			d->follow = true;
-		} else {
-			return tool_usage_error("decode", "unknown option '%s'", argv[i]);
-		}
+/* Returns EXIT_USAGE, 1 or 0. */
+static int take_option(struct decode *d, const struct arguments *a, int option)
+{
+	switch (option) {
+	case OPT_FORMAT:
+		return output_format_option(&d->out, a);
+	case OPT_SHORT:
+		output_format(&d->out, "short");
+		break;
+	case OPT_VMLINUX:
+		if (!readable(a->value, false))
+			return 1;
+		decode_symbols_vmlinux(d->symbols, a->value);
+		break;
+	case OPT_MODULES:
+		if (!readable(a->value, true))
+			return 1;
+		decode_symbols_folder(d->symbols, a->value);
+		break;
+	case OPT_SOURCE:
+		d->out.source = true;
+		break;
+	case OPT_SOURCE_ROOT:
+		return !output_source_root(a->value);
+	case OPT_ROOT:
+		return !output_root(a->value);
+	case OPT_STRIP:
+		return decode_strip(a->value) ? 0 : tool_usage_error("decode", "too many options --strip");
+	case OPT_SUPPRESSIONS:
+		return !output_suppressions(&d->out, a->value);
+	case 'f':
+		d->follow = true;
+		break;
+	case OPT_CHECK:
+		d->check = true;
+		break;
+	case OPT_UNREAD:
+		d->show_unread = true;
+		break;
+	case OPT_ALL:
+		d->all = true;
+		break;
+	default:
+		break;
 	}
 	return 0;
 }
@@ -190,17 +216,18 @@ static int parse_arguments(struct decode *d, int argc, char **argv, size_t *nr)
 static int decode_main(int argc, char **argv)
 {
 	struct decode d = { .symbols = decode_symbols_create() };
-	size_t nr = 0;
-	int status;
+	struct arguments a = { .command = &command_decode, .argc = argc, .argv = argv };
+	int option, status = 0;
 
 	if (!d.symbols) {
 		tool_say("out of memory");
 		return 1;
 	}
 	output_init(&d.out, "text");
-	status = parse_arguments(&d, argc, argv, &nr);
+	while (!status && (option = arguments_next(&a)) != -1)
+		status = take_option(&d, &a, option);
 	if (!status)
-		status = d.all ? complete_files(argv, nr) : decode_files(&d, argv, nr);
+		status = d.all ? complete_files(a.operands, a.nr) : decode_files(&d, a.operands, a.nr);
 	decode_symbols_destroy(d.symbols);
 	return status;
 }
@@ -246,5 +273,6 @@ const struct tool_command command_decode = {
 		"Exit status: 0; 1 a file could not be read or the output could not be written; 2 usage;\n"
 		"3 --check found something.\n"
 		"Manual pages: memsan-decode(1), memsan-report(5)\n",
+	.options = decode_options,
 	.main = decode_main,
 };

@@ -95,7 +95,7 @@ static void print_place(uint64_t addr, const struct slab_object *o, bool guard)
 	tool_print(" the object at 0x%" PRIxPTR "%s\n", o->addr, guard ? ", in a guard page" : "");
 }
 
-void describe_address(const struct image *im, uint64_t addr)
+static void describe_text(const struct image *im, uint64_t addr)
 {
 	struct symbolizer *sym = symbolizer_create(0);
 	struct described d;
@@ -193,44 +193,54 @@ static void describe_json(const struct image *im, uint64_t addr)
 	fputs("}\n", stdout);
 }
 
+void describe_address(const struct image *im, uint64_t addr, bool json)
+{
+	if (json)
+		describe_json(im, addr);
+	else
+		describe_text(im, addr);
+}
+
 static int describe_main(int argc, char **argv)
 {
 	static struct image im;
-	bool json = false;
-	struct image_choice choice = { .json = &json };
+	struct arguments a = { .command = &command_describe, .argc = argc, .argv = argv };
+	struct image_choice choice = { .pid = 0 };
+	int option, status = 0;
 	uint64_t addr;
-	int status = image_arguments("describe", &argc, argv, &choice);
 
+	while (!status && (option = arguments_next(&a)) != -1)
+		status = image_option(&a, option, &choice);
+	if (!status)
+		status = image_chosen(&a, &choice, false);
+	if (!status && !a.nr)
+		status = tool_usage_error("describe", "ADDR is missing");
+	for (size_t i = 0; i < a.nr && !status; i++)
+		if (!tool_address(a.operands[i], &addr))
+			status = tool_usage_error("describe", "'%s' is not an address", a.operands[i]);
 	if (status)
 		return status;
-	if (argc < 2)
-		return tool_usage_error("describe", "ADDR is missing");
-	for (int i = 1; i < argc; i++)
-		if (!tool_address(argv[i], &addr))
-			return tool_usage_error("describe", "'%s' is not an address", argv[i]);
 	if (!image_open_choice(&im, &choice))
 		return EXIT_USAGE;
 	image_find_outside(&im);
-	for (int i = 1; i < argc && tool_address(argv[i], &addr); i++)
-		json ? describe_json(&im, addr) : describe_address(&im, addr);
+	for (size_t i = 0; i < a.nr && tool_address(a.operands[i], &addr); i++)
+		describe_address(&im, addr, choice.json);
 	return tool_finish_output(0);
 }
+
+static const struct option describe_options[] = { IMAGE_OPTIONS, IMAGE_FORMAT_OPTION, TOOL_OPTIONS_END };
 
 const struct tool_command command_describe = {
 	.name = "describe",
 	.summary = "show which object an address of a process or a core file belongs to",
-	.help = "Usage: memsan describe (--pid PID | --core FILE [--exe FILE]) [--format=FORMAT] ADDR…\n"
+	.help = "Usage: memsan describe (--pid PID | --core FILE) [OPTIONS] ADDR…\n"
 		"\n"
 		"Shows which heap object each hexadecimal address belongs to: where in the object the\n"
 		"address lies, the object's state, size and cache, and who allocated and freed it.\n"
+		"\n" IMAGE_HELP IMAGE_FORMAT_HELP "  -h, --help           show this help\n"
 		"\n"
-		"  --pid PID    look into a running process\n"
-		"  --core FILE  look into a core file\n"
-		"  --exe FILE   where the program's file is now\n"
-		"  --format=text|json   for people, or one JSON object a line\n"
-		"  -h, --help   show this help\n"
-		"\n"
-		"Exit status: 0; 2 the process or file could not be read, or usage.\n"
+		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-describe(1)\n",
+	.options = describe_options,
 	.main = describe_main,
 };

@@ -392,21 +392,22 @@ static void check_qemu(const struct doctor *d)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+static const struct option doctor_options[] = { { "format", required_argument, NULL, 256 }, TOOL_OPTIONS_END };
+
 static int doctor_main(int argc, char **argv)
 {
+	struct arguments a = { .command = &command_doctor, .argc = argc, .argv = argv };
 	struct doctor d = { 0 };
+	int status = 0;
 
 	if (argc == 2 && strcmp(argv[1], BAD_PROGRAM) == 0)
 		return bad_program();
-	for (int i = 1; i < argc; i++) {
-		const char *format = tool_option_value("--format", argv, argc, &i);
-
-		if (!format)
-			return tool_usage_error("doctor", "unknown argument '%s'", argv[i]);
-		d.json = strcmp(format, "json") == 0;
-		if (!d.json && strcmp(format, "text") != 0)
-			return tool_usage_error("doctor", "unknown format '%s'", format);
-	}
+	while (!status && arguments_next(&a) != -1)
+		status = arguments_format(&a, &d.json);
+	if (!status)
+		status = arguments_no_operands(&a);
+	if (status)
+		return status;
 	check_report(&d);
 	check_preload(&d);
 	check_kernel(&d);
@@ -426,5 +427,6 @@ const struct tool_command command_doctor = {
 	.name = "doctor",
 	.summary = "what works on this machine, and what to do about the rest",
 	.help = help,
+	.options = doctor_options,
 	.main = doctor_main,
 };

@@ -446,33 +446,70 @@ static int why_alive(struct leak_job *j)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static bool take_option(struct leak_job *j, const char *arg)
+enum { OPT_COMMAND = 256, OPT_SHOW, OPT_SUPPRESSIONS, OPT_SUGGEST, OPT_WHY, OPT_GROWTH, OPT_SAVE, OPT_FORMAT };
+static const struct option leak_options[] = {
+	IMAGE_OPTIONS,
+	{ "command", required_argument, NULL, OPT_COMMAND },
+	{ "show", required_argument, NULL, OPT_SHOW },
+	{ "suppressions", required_argument, NULL, OPT_SUPPRESSIONS },
+	{ "suggest", no_argument, NULL, OPT_SUGGEST },
+	{ "why", required_argument, NULL, OPT_WHY },
+	{ "growth", optional_argument, NULL, OPT_GROWTH },
+	{ "save", required_argument, NULL, OPT_SAVE },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	TOOL_OPTIONS_END,
+};
+
+static int take_format(struct leak_job *j, const struct arguments *a)
+{
+	static const char *const formats[] = { "text", "json", "html" };
+	int format = arguments_choice(a, "format", formats, ARRAY_SIZE(formats));
+
+	j->format = format == 1 ? FORMAT_JSON : FORMAT_TEXT;
+	j->html = format == 2;
+	return format < 0 ? EXIT_USAGE : 0;
+}
+
+/* EXIT_USAGE or 0. */
+static int take_option(struct leak_job *j, struct arguments *a, int option)
 {
 	const char *bad;
 
-	if (strcmp(arg, "--suggest") == 0)
+	switch (option) {
+	case OPT_COMMAND:
+		if (ask_parse(a->value, &j->ask))
+			return 0;
+		return tool_usage_error("leak",
+		                        "unknown command '%s' (scan, scan=on, scan=off, scan=SECONDS, clear, "
+		                        "dump=ADDR, stack=on, stack=off)",
+		                        a->value);
+	case OPT_SHOW:
+		if (leak_parse_classes(a->value, &j->classes, &bad))
+			return 0;
+		return tool_usage_error("leak", "unknown class '%.*s' (direct, indirect, possible, reachable, all)",
+		                        (int)strcspn(bad, ","), bad);
+	case OPT_SUPPRESSIONS:
+		j->suppressions = a->value;
+		break;
+	case OPT_SUGGEST:
 		j->suggest = true;
-	else if (strncmp(arg, "--why=", 6) == 0)
-		j->why = arg + 6;
-	else if (strncmp(arg, "--growth=", 9) == 0)
-		j->growth = arg + 9;
-	else if (strncmp(arg, "--save=", 7) == 0)
-		j->save = arg + 7;
-	else if (strncmp(arg, "--command=", 10) == 0)
-		return ask_parse(arg + 10, &j->ask);
-	else if (strncmp(arg, "--show=", 7) == 0)
-		return leak_parse_classes(arg + 7, &j->classes, &bad);
-	else if (strncmp(arg, "--suppressions=", 15) == 0)
-		j->suppressions = arg + 15;
-	else if (strcmp(arg, "--format=json") == 0)
-		j->format = FORMAT_JSON;
-	else if (strcmp(arg, "--format=text") == 0)
-		j->format = FORMAT_TEXT;
-	else if (strcmp(arg, "--format=html") == 0)
-		j->html = true;
-	else
-		return false;
-	return true;
+		break;
+	case OPT_WHY:
+		j->why = a->value;
+		break;
+	case OPT_GROWTH:
+		j->asked_growth = true;
+		j->growth = a->value ? a->value : arguments_follower(a);
+		break;
+	case OPT_SAVE:
+		j->save = a->value;
+		break;
+	case OPT_FORMAT:
+		return take_format(j, a);
+	default:
+		return image_option(a, option, &j->choice);
+	}
+	return 0;
 }
 
 static int command(struct leak_job *j)
@@ -485,28 +522,24 @@ static int command(struct leak_job *j)
 	if (!j->ask.dump)
 		return ask_command(&j->image, &j->ask);
 	image_find_outside(&j->image);
-	describe_address(&j->image, j->ask.argument);
+	describe_address(&j->image, j->ask.argument, j->format == FORMAT_JSON);
 	return tool_finish_output(0);
 }
 
 static int leak_main(int argc, char **argv)
 {
 	static struct leak_job job = { .classes = 1u << LEAK_DIRECT };
-	int status;
+	struct arguments a = { .command = &command_leak, .argc = argc, .argv = argv };
+	int option, status = 0;
 
-	job.choice.bare = true;
-	status = image_arguments("leak", &argc, argv, &job.choice);
+	while (!status && (option = arguments_next(&a)) != -1)
+		status = take_option(&job, &a, option);
+	if (!status)
+		status = image_chosen(&a, &job.choice, true);
 	if (status)
 		return status;
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--why") == 0 && i + 1 < argc)
-			job.why = argv[++i];
-		else if (strcmp(argv[i], "--growth") == 0 && (job.asked_growth = true))
-			job.growth = i + 1 < argc && argv[i + 1][0] != '-' ? argv[++i]
-			             : job.choice.core                     ? job.choice.earlier
-			                                                   : GROWTH_SECONDS;
-		else if (!take_option(&job, argv[i]))
-			return tool_usage_error("leak", "unknown argument '%s'", argv[i]);
+	if (job.asked_growth && !job.growth)
+		job.growth = job.choice.core ? job.choice.earlier : GROWTH_SECONDS;
 	if (job.asked_growth && !job.growth)
 		return tool_usage_error("leak", "--growth needs an earlier core file, or a file that --save wrote");
 	if (job.choice.earlier && job.growth != job.choice.earlier)
@@ -566,5 +599,6 @@ const struct tool_command command_leak = {
 		"Exit status: 0 nothing lost; 1 something lost (--growth: something grew; --why: the\n"
 		"object is lost); 2 the process or file could not be read, or usage.\n"
 		"Manual page: memsan-leak(1)\n",
+	.options = leak_options,
 	.main = leak_main,
 };

@@ -6,7 +6,7 @@ libtool_half_la_LIBADD = $(DW_LIBS) $(ELF_LIBS) $(CAPSTONE_LIBS)
 
 bin_PROGRAMS += memsan
 memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools/pinpoint.c tools/supervise.c \
-	tools/filters.c tools/options.c tools/doctor.c tools/words.c \
+	tools/filters.c tools/arguments.c tools/options.c tools/doctor.c tools/words.c \
 	tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image/image.c \
 	tools/image/roots.c tools/image/address_name.c tools/image/choice.c tools/leak.c tools/why.c tools/growth.c \
 	tools/image/ask.c tools/describe.c tools/views.c tools/screen.c tools/spawn.c tools/common.c slab/flags.c

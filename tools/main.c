@@ -83,32 +83,38 @@ static int help_main(int argc, char **argv)
 	return tool_finish_output(0);
 }
 
+static const struct option own_options[] = { { "version", no_argument, NULL, 'V' }, TOOL_OPTIONS_END };
+
+/* memsan without a command, for the options before one. */
+static const struct tool_command memsan = {
+	.name = "",
+	.options = own_options,
+	.runs_program = true,
+};
+
 int main(int argc, char **argv)
 {
+	struct arguments a = { .command = &memsan, .argc = argc, .argv = argv };
 	const struct tool_command *command;
-	const char *name = argc > 1 ? argv[1] : NULL;
+	const char *name;
+	int option;
 
-	if (!name) {
+	if (argc > 1 && strcmp(argv[1], "__complete") == 0)
+		return tool_complete(argc - 1, argv + 1, commands, NR_COMMANDS);
+	while ((option = arguments_next(&a)) != -1) {
+		if (option == 'V')
+			puts("memsan " PACKAGE_VERSION);
+		else
+			print_help(stdout);
+		return tool_finish_output(0);
+	}
+	if (!a.nr) {
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(name, "__complete"))
-		return tool_complete(argc - 1, argv + 1, commands, NR_COMMANDS);
-	if (!strcmp(name, "-h") || !strcmp(name, "--help") || !strcmp(name, "help"))
-		return help_main(argc - 1, argv + 1);
-	if (!strcmp(name, "-V") || !strcmp(name, "--version")) {
-		puts("memsan " PACKAGE_VERSION);
-		return tool_finish_output(0);
-	}
-	if (name[0] == '-')
-		return tool_usage_error("", "unknown option '%s'", name);
+	name = a.operands[0];
+	if (strcmp(name, "help") == 0)
+		return help_main((int)a.nr, a.operands);
 	command = find_command(name);
-	if (!command)
-		return unknown_command(name);
-	/* --help works the same in every command, whatever arguments the command takes. */
-	if (argc > 2 && (!strcmp(argv[2], "--help") || !strcmp(argv[2], "-h"))) {
-		fputs(command->help, stdout);
-		return tool_finish_output(0);
-	}
-	return command->main(argc - 1, argv + 1);
+	return command ? command->main((int)a.nr, a.operands) : unknown_command(name);
 }

@@ -90,18 +90,32 @@ void options_print_json(FILE *out, bool all)
 	fputs("\n]}\n", out);
 }
 
+enum { OPT_FORMAT = 256, OPT_JSON, OPT_ALL };
+static const struct option listing_options[] = {
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "all", no_argument, NULL, OPT_ALL },
+	TOOL_OPTIONS_END,
+};
+
 static int options_main(int argc, char **argv)
 {
+	struct arguments a = { .command = &command_options, .argc = argc, .argv = argv };
 	bool json = false, all = false;
+	int option, status = 0;
 
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
+	while (!status && (option = arguments_next(&a)) != -1) {
+		if (option == OPT_FORMAT)
+			status = arguments_format(&a, &json);
+		else if (option == OPT_JSON)
 			json = true;
-		else if (strcmp(argv[i], "--all") == 0)
-			all = true;
 		else
-			return tool_usage_error("options", "unexpected argument '%s'", argv[i]);
+			all = true;
 	}
+	if (!status)
+		status = arguments_no_operands(&a);
+	if (status)
+		return status;
 	if (json)
 		options_print_json(stdout, all);
 	else
@@ -112,14 +126,16 @@ static int options_main(int argc, char **argv)
 const struct tool_command command_options = {
 	.name = "options",
 	.summary = "list every option with default, range and meaning",
-	.help = "Usage: memsan options [--json] [--all]\n"
+	.help = "Usage: memsan options [--format=FORMAT] [--all]\n"
 		"\n"
 		"Lists every option of MEMSAN_OPTIONS and memsan run -o, with default, range and meaning.\n"
 		"\n"
-		"  --json      print one JSON object (schema memsan-options/1)\n"
-		"  --all       also the options that the memsan command sets for itself\n"
-		"  -h, --help  show this help\n"
+		"  --format=text|json  text (the default), or one JSON object (schema memsan-options/1)\n"
+		"  --json              the same as --format=json\n"
+		"  --all               also the options that the memsan command sets for itself\n"
+		"  -h, --help          show this help\n"
 		"\n"
 		"Manual page: memsan-options(7)\n",
+	.options = listing_options,
 	.main = options_main,
 };

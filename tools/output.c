@@ -26,14 +26,20 @@ void output_init(struct output *o, const char *format)
 	output_format(o, format);
 }
 
-bool output_format(struct output *o, const char *name)
+void output_format(struct output *o, const char *name)
 {
 	for (int i = 0; i < OUT_NR; i++)
-		if (strcmp(name, format_names[i]) == 0) {
+		if (strcmp(name, format_names[i]) == 0)
 			o->format = i;
-			return true;
-		}
-	return false;
+}
+
+int output_format_option(struct output *o, const struct arguments *a)
+{
+	int format = arguments_choice(a, "format", format_names, OUT_NR);
+
+	if (format >= 0)
+		o->format = format;
+	return format < 0 ? EXIT_USAGE : 0;
 }
 
 const char *output_format_name(size_t i)

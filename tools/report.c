@@ -18,6 +18,7 @@ struct report {
 	struct decode_merge *merge; /* collects the records */
 	uint64_t nr_unread;
 	uint64_t top;
+	bool format_given;
 	bool direct; /* the output puts reports of one bug together itself */
 };
 
@@ -209,39 +210,37 @@ static int top_main(struct report *p, char **names, size_t nr)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static int parse_arguments(struct report *p, int argc, char **argv, size_t *nr)
-{
-	bool more = true;
+enum { OPT_FORMAT = 256, OPT_SUPPRESSIONS, OPT_SOURCE_ROOT, OPT_ROOT, OPT_STRIP };
+static const struct option report_options[] = {
+	{ "limit", required_argument, NULL, 'n' },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "suppressions", required_argument, NULL, OPT_SUPPRESSIONS },
+	{ "source-root", required_argument, NULL, OPT_SOURCE_ROOT },
+	{ "root", required_argument, NULL, OPT_ROOT },
+	{ "strip", required_argument, NULL, OPT_STRIP },
+	TOOL_OPTIONS_END,
+};
 
-	for (int i = 2; i < argc; i++) {
-		const char *value;
-		if (!more || argv[i][0] != '-' || !argv[i][1]) {
-			argv[(*nr)++] = argv[i];
-		} else if (!strcmp(argv[i], "--")) {
-			more = false;
-		} else if ((value = tool_option_value("--format", argv, argc, &i)) != NULL) {
-			if (!output_format(&p->out, value))
-				return tool_usage_error("report", "unknown format '%s'", value);
-		} else if ((value = tool_option_value("--suppressions", argv, argc, &i)) != NULL) {
-			if (!output_suppressions(&p->out, value))
-				return EXIT_USAGE;
-		} else if ((value = tool_option_value("--source-root", argv, argc, &i)) != NULL) {
-			if (!output_source_root(value))
-				return EXIT_USAGE;
-		} else if ((value = tool_option_value("--root", argv, argc, &i)) != NULL) {
-			if (!output_root(value))
-				return EXIT_USAGE;
-		} else if ((value = tool_option_value("--strip", argv, argc, &i)) != NULL) {
-			if (!decode_strip(value))
-				return tool_usage_error("report", "too many options --strip");
-		} else if ((value = tool_option_value("-n", argv, argc, &i)) != NULL) {
-			if (!tool_number(value, 1, TOP_MAX, &p->top))
-				return tool_usage_error("report", "'%s' is not a number of reports", value);
-		} else {
-			return tool_usage_error("report", "unknown option '%s'", argv[i]);
-		}
+/* EXIT_USAGE or 0. */
+static int take_option(struct report *p, const struct arguments *a, int option)
+{
+	switch (option) {
+	case OPT_FORMAT:
+		p->format_given = true;
+		return output_format_option(&p->out, a);
+	case OPT_SUPPRESSIONS:
+		return output_suppressions(&p->out, a->value) ? 0 : EXIT_USAGE;
+	case OPT_SOURCE_ROOT:
+		return output_source_root(a->value) ? 0 : EXIT_USAGE;
+	case OPT_ROOT:
+		return output_root(a->value) ? 0 : EXIT_USAGE;
+	case OPT_STRIP:
+		return decode_strip(a->value) ? 0 : tool_usage_error("report", "too many options --strip");
+	default:
+		if (tool_number(a->value, 1, TOP_MAX, &p->top))
+			return 0;
+		return tool_usage_error("report", "'%s' is not a number of reports", a->value);
 	}
-	return 0;
 }
 
 static int report_main(int argc, char **argv)
@@ -254,19 +253,24 @@ static int report_main(int argc, char **argv)
 		{ "diff", "short", diff_main },
 		{ "top", "short", top_main },
 	};
+	struct arguments a = { .command = &command_report, .argc = argc, .argv = argv };
 	struct report p = { .top = 10 };
-	size_t nr = 0;
-	int status;
+	int option, status = 0;
 
-	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (strcmp(argv[1], verbs[i].name) != 0)
+	output_init(&p.out, "short");
+	while (!status && (option = arguments_next(&a)) != -1)
+		status = take_option(&p, &a, option);
+	if (status)
+		return status;
+	for (size_t i = 0; a.nr && i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (strcmp(a.operands[0], verbs[i].name) != 0)
 			continue;
-		output_init(&p.out, verbs[i].format);
-		status = parse_arguments(&p, argc, argv, &nr);
-		return status ? status : verbs[i].main(&p, argv, nr);
+		if (!p.format_given)
+			output_format(&p.out, verbs[i].format);
+		return verbs[i].main(&p, a.operands + 1, a.nr - 1);
 	}
-	if (argc > 1)
-		return tool_usage_error("report", "unknown action '%s'", argv[1]);
+	if (a.nr)
+		return tool_usage_error("report", "unknown action '%s' (merge, diff, top)", a.operands[0]);
 	return tool_usage_error("report", "merge, diff or top is missing");
 }
 
@@ -284,14 +288,17 @@ const struct tool_command command_report = {
 		"  diff  prints the bugs that BASELINE does not have.\n"
 		"  top   prints the N (10) bugs that were reported most often.\n"
 		"\n"
+		"  -n, --limit N        so many bugs, at most (top)\n"
 		"  --format=FORMAT      as for memsan decode; default: merge json, the others short\n"
 		"  --suppressions=FILE  leave out the reports that the rules in FILE name\n"
 		"  --source-root=DIR    with html: show lines of files below DIR too; may be repeated\n"
-		"  --root=DIR, --strip=DIR  as for memsan decode\n"
+		"  --root=DIR           as for memsan decode\n"
+		"  --strip=DIR          as for memsan decode; may be repeated\n"
 		"  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 diff found something new; 2 a file could not be read, the output could\n"
 		"not be written, or usage.\n"
 		"Manual pages: memsan-report(1), memsan-report(5)\n",
+	.options = report_options,
 	.main = report_main,
 };

@@ -13,7 +13,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -140,7 +139,7 @@ static void plan_set_pair(struct run_plan *plan, const char *pair)
 /* ---- the command line ------------------------------------------------------------------------ */
 
 enum { OPT_MODE = 256, OPT_REPORT, OPT_FORMAT, OPT_HELP_OPTIONS, OPT_FAIL_EACH, OPT_WATCH, OPT_PINPOINT };
-static const struct option long_options[] = {
+static const struct option run_options[] = {
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "option", required_argument, NULL, 'o' },
 	{ "report", required_argument, NULL, OPT_REPORT },
@@ -149,54 +148,27 @@ static const struct option long_options[] = {
 	{ "watch", optional_argument, NULL, OPT_WATCH },
 	{ "pinpoint", no_argument, NULL, OPT_PINPOINT },
 	{ "help-options", no_argument, NULL, OPT_HELP_OPTIONS },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	TOOL_OPTIONS_END,
 };
 
-static int unknown_option(const char *arg)
+static void plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 {
-	const char *names[sizeof(long_options) / sizeof(long_options[0])];
-	size_t nr = 0;
-	int nearest = -1;
+	struct arguments a = { .command = &command_run, .argc = argc, .argv = argv };
+	int option;
 
-	for (; long_options[nr].name; nr++)
-		names[nr] = long_options[nr].name;
-	if (strncmp(arg, "--", 2) == 0) {
-		char *word = tool_format("%.*s", (int)strcspn(arg + 2, "="), arg + 2);
-
-		nearest = tool_nearest(word, names, nr);
-		free(word);
-	}
-	if (nearest >= 0)
-		return tool_usage_error("run", "unknown option '%s'; did you mean '--%s'?", arg, names[nearest]);
-	return tool_usage_error("run", "unknown option '%s'", arg);
-}
-
-/* Returns 0, or the exit status of a usage error. */
-static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
-{
-	int c;
-
-	opterr = 0;
-	for (;;) {
-		int before = optind;
-
-		c = getopt_long(argc, argv, "+:o:h", long_options, NULL);
-		switch (c) {
-		case -1:
-			plan->program = argv + optind;
-			return 0;
+	while ((option = arguments_next(&a)) != -1)
+		switch (option) {
 		case OPT_MODE:
-			plan_set(plan, "mode", strlen("mode"), optarg);
+			plan_set(plan, "mode", strlen("mode"), a.value);
 			break;
 		case OPT_FORMAT:
-			plan_set(plan, "format", strlen("format"), optarg);
+			plan_set(plan, "format", strlen("format"), a.value);
 			break;
 		case OPT_REPORT:
-			plan->report = optarg;
+			plan->report = a.value;
 			break;
 		case OPT_WATCH:
-			plan_set(plan, "watch", strlen("watch"), optarg ? optarg : "on");
+			plan_set(plan, "watch", strlen("watch"), a.value ? a.value : "on");
 			break;
 		case OPT_HELP_OPTIONS:
 			plan->list_options = true;
@@ -207,18 +179,11 @@ static int plan_read_arguments(struct run_plan *plan, int argc, char **argv)
 		case OPT_PINPOINT:
 			plan->pinpoint = true;
 			break;
-		case 'o':
-			plan_set_pair(plan, optarg);
-			break;
-		case 'h':
-			fputs(command_run.help, stdout);
-			exit(tool_finish_output(0));
-		case ':':
-			return tool_usage_error("run", "option '%s' needs a value", argv[before]);
 		default:
-			return unknown_option(argv[before]);
+			plan_set_pair(plan, a.value);
+			break;
 		}
-	}
+	plan->program = a.operands;
 }
 
 /* A FIFO without a reader is no mistake: its reader may come later. */
@@ -424,23 +389,23 @@ static int plan_execute(struct run_plan *plan)
 static int run_main(int argc, char **argv)
 {
 	static struct run_plan plan; /* static, because the options take some kilobytes */
-	int status;
+	int status = 0;
 
 	options_set_defaults(&plan.set);
 	plan.report_fd = -1;
 	plan.text = tool_format("%s", "");
 	plan_take_environment(&plan);
-	status = plan_read_arguments(&plan, argc, argv);
-	if (!status && plan.list_options) {
+	plan_read_arguments(&plan, argc, argv);
+	if (plan.list_options) {
 		options_print_text(stdout, false);
 		status = tool_finish_output(0);
-	} else if (!status && !plan.program[0]) {
+	} else if (!plan.program[0]) {
 		status = tool_usage_error("run", "PROG is missing. Usage: memsan run [OPTIONS] [--] PROG [ARGS…]");
-	} else if (!status && plan.fail_each && plan.pinpoint) {
+	} else if (plan.fail_each && plan.pinpoint) {
 		status = tool_usage_error("run", "--fail-each and --pinpoint cannot be used together");
-	} else if (!status && plan.report && !plan_make_report_file(&plan)) {
+	} else if (plan.report && !plan_make_report_file(&plan)) {
 		status = EXIT_USAGE;
-	} else if (!status) {
+	} else {
 		status = plan_execute(&plan);
 	}
 	free(plan.text);
@@ -481,5 +446,7 @@ const struct tool_command command_run = {
 		"  memsan run --report=bugs.txt -o fault=panic -- ./prog -x\n"
 		"\n"
 		"Manual pages: memsan-run(1), memsan-options(7), memsan-reports(7)\n",
+	.options = run_options,
+	.runs_program = true,
 	.main = run_main,
 };

@@ -148,30 +148,37 @@ static int stat_process(long pid, bool json)
 	return tool_finish_output(0);
 }
 
+enum { OPT_PID = 256, OPT_FORMAT };
+static const struct option stat_options[] = {
+	{ "pid", required_argument, NULL, OPT_PID },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	TOOL_OPTIONS_END,
+};
+
 static int stat_main(int argc, char **argv)
 {
-	const char *value, *pid = NULL;
+	struct arguments a = { .command = &command_stat, .argc = argc, .argv = argv };
+	const char *pid = NULL;
 	bool json = false;
+	int option, status = 0;
 	uint64_t n;
 
-	for (int i = 1; i < argc; i++) {
-		if ((value = tool_option_value("--format", argv, argc, &i)) != NULL) {
-			json = strcmp(value, "json") == 0;
-			if (!json && strcmp(value, "text") != 0)
-				return tool_usage_error("stat", "'%s' is no format: text or json", value);
-			continue;
-		}
-		value = tool_option_value("--pid", argv, argc, &i);
-		if (!value && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
-			return tool_usage_error("stat", "unknown argument '%s'", argv[i]);
-		if (!value && strcmp(argv[i], "--") == 0)
-			continue;
-		if (pid)
-			return tool_usage_error("stat", "only one process at a time");
-		pid = value ? value : argv[i];
+	while (!status && (option = arguments_next(&a)) != -1) {
+		if (option == OPT_FORMAT)
+			status = arguments_format(&a, &json);
+		else if (pid)
+			status = tool_usage_error("stat", "only one process at a time");
+		else
+			pid = a.value;
 	}
-	if (!pid)
+	if (status)
+		return status;
+	if (a.nr > (pid ? 0 : 1))
+		return tool_usage_error("stat", "only one process at a time");
+	if (!pid && !a.nr)
 		return tool_usage_error("stat", "--pid PID is missing");
+	if (!pid)
+		pid = a.operands[0];
 	if (!tool_number(pid, 1, TOOL_PID_MAX, &n))
 		return tool_usage_error("stat", "'%s' is not a process id", pid);
 	return stat_process((long)n, json);
@@ -181,5 +188,6 @@ const struct tool_command command_stat = {
 	.name = "stat",
 	.summary = "show the counters of a running process",
 	.help = help,
+	.options = stat_options,
 	.main = stat_main,
 };

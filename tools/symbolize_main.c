@@ -202,11 +202,17 @@ static bool answer(const struct session *s, bool is_report)
 	return is_report && !s->suppressed && write_whole(STDERR_FILENO, s->text, s->len);
 }
 
-static int usage(void)
+/* --help is answered; anything else is a mistake. */
+static int usage(bool asked)
 {
-	fputs("memsan-symbolize: started by libmemsan to add functions and source lines to a report; see memsan(1)\n",
-	      stderr);
-	return 2;
+	fputs("Usage: memsan-symbolize (no arguments)\n"
+	      "\n"
+	      "libmemsan starts this program to add functions and source lines to a report. It is not meant\n"
+	      "to be started by hand.\n"
+	      "\n"
+	      "Manual page: memsan(1)\n",
+	      asked ? stdout : stderr);
+	return asked ? 0 : 2;
 }
 
 int main(int argc, char **argv)
@@ -214,9 +220,8 @@ int main(int argc, char **argv)
 	static struct session session;
 	struct helper_request request;
 
-	(void)argv;
 	if (argc > 1 || isatty(STDIN_FILENO))
-		return usage();
+		return usage(argc == 2 && strcmp(argv[1], "--help") == 0);
 	session.symbolizer = symbolizer_create(0);
 	do {
 		if (!session.symbolizer || !read_whole(&request, sizeof(request)) ||

@@ -26,7 +26,8 @@
  *   qemu/        memsan kernel: kernels and guests
  *   screen.c     the terminal of memsan slabtop: drawing, keys
  *   spawn.c      helper programs: started and waited for
- *   common.c     messages, "did you mean", values of options, whole files
+ *   arguments.c  the options of a command line, for every command
+ *   common.c     messages, "did you mean", numbers, whole files
  *   symbolize_main.c   memsan-symbolize, the helper program
  *   gen_docs.c   tables for the manual pages and the completion
  *   tools_internal.h   shared by leak.c, why.c and growth.c
@@ -36,6 +37,7 @@
 #ifndef MEMSAN_TOOLS_H
 #define MEMSAN_TOOLS_H
 
+#include <getopt.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,8 +55,13 @@ struct tool_command {
 	const char *name;
 	const char *summary;                /* one line for memsan --help */
 	const char *help;                   /* the whole text of memsan COMMAND --help */
+	const struct option *options;       /* ends with TOOL_OPTIONS_END */
+	bool runs_program;                  /* the first operand is a program, and what follows is the program's */
 	int (*main)(int argc, char **argv); /* argv[0] is the subcommand's name; returns the exit status */
 };
+/* clang-format off */
+#define TOOL_OPTIONS_END { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+/* clang-format on */
 extern const struct tool_command command_run, command_options, command_decode, command_report, command_stat,
 	command_leak, command_describe, command_slabinfo, command_slabtop, command_buddyinfo, command_vmallocinfo,
 	command_alloc_traces, command_free_traces, command_kernel, command_doctor;
@@ -69,6 +76,31 @@ const char *kernel_profile_at(size_t i);
 
 /* argv[1] and on are the words behind "memsan" that were typed so far. */
 int tool_complete(int argc, char **argv, const struct tool_command *const *commands, size_t nr);
+
+/* ---- arguments.c ----------------------------------------------------------------------------- */
+
+struct arguments {
+	const struct tool_command *command;
+	int argc; /* as `main` gets them */
+	char **argv;
+	const char *value; /* of the option that arguments_next returned; NULL: none */
+	char **operands;   /* after the last option */
+	size_t nr;
+	bool begun;
+};
+/* The `val` of the next option; -1: there are no more.  --help prints the help, and ends memsan; a mistake prints a
+ * line, and ends memsan with EXIT_USAGE. */
+int arguments_next(struct arguments *a);
+/* For a command without options of its own: reads to the operands. */
+void arguments_end(struct arguments *a);
+/* The word behind an option whose value may be missing, unless it is an option. */
+const char *arguments_follower(struct arguments *a);
+/* EXIT_USAGE when there are operands, or 0. */
+int arguments_no_operands(const struct arguments *a);
+/* Which of the names is the value?  -1: none, and a line was printed. */
+int arguments_choice(const struct arguments *a, const char *what, const char *const *names, size_t nr);
+/* --format of most commands: text or json.  EXIT_USAGE or 0. */
+int arguments_format(const struct arguments *a, bool *json);
 
 /* ---- common.c -------------------------------------------------------------------------------- */
 
@@ -85,8 +117,6 @@ int tool_usage_error(const char *command, const char *format, ...) __attribute__
 int tool_nearest(const char *word, const char *const *names, size_t nr);
 /* malloc that never returns NULL: without memory, memsan prints a line and exits. */
 void *tool_alloc(size_t size);
-/* The value of "--name=value" or "--name value" at argv[*i]; NULL: argv[*i] is something else. */
-const char *tool_option_value(const char *name, char **argv, int argc, int *i);
 /* The first line of a file, without its end. False: it cannot be read, and the line is "". */
 bool tool_first_line(const char *path, char *line, size_t size);
 /* Is the program in PATH? */
@@ -236,10 +266,12 @@ struct output {
 	struct decode_writer *writer; /* for the formats that are one document */
 };
 void output_init(struct output *o, const char *format);
-bool output_format(struct output *o, const char *name); /* false: there is no such format */
-const char *output_format_name(size_t i);               /* NULL behind the last one */
-bool output_source_root(const char *folder);            /* decode_source_root; prints why it fails */
-bool output_root(const char *folder);                   /* decode_root; prints why it fails */
+void output_format(struct output *o, const char *name);
+/* --format: EXIT_USAGE, or 0. */
+int output_format_option(struct output *o, const struct arguments *a);
+const char *output_format_name(size_t i);    /* NULL behind the last one */
+bool output_source_root(const char *folder); /* decode_source_root; prints why it fails */
+bool output_root(const char *folder);        /* decode_root; prints why it fails */
 bool output_suppressions(struct output *o,
                          const char *path); /* false: the file cannot be read, and a line was printed */
 bool output_begin(struct output *o);        /* false: out of memory */
@@ -256,7 +288,7 @@ int complete_files(char **names, size_t nr);
 /* ---- describe.c ------------------------------------------------------------------------------ */
 
 struct image;
-/* Prints a paragraph about one address to standard output. */
-void describe_address(const struct image *im, uint64_t addr);
+/* Prints a paragraph, or an object of JSON, about one address to standard output. */
+void describe_address(const struct image *im, uint64_t addr, bool json);
 
 #endif

@@ -202,6 +202,7 @@ static bool open_shown(struct shown *s, const struct image_choice *choice)
 {
 	if (!image_open_choice(&s->im, choice))
 		return false;
+	as_json = choice->json;
 	s->sym = symbolizer_create(0);
 	s->show = (struct slab_show){
 		.view = &s->im.heap, .line = put_line, .stack = get_stack, .place = put_place, .tid = get_tid, .ctx = s
@@ -214,15 +215,17 @@ static bool open_shown(struct shown *s, const struct image_choice *choice)
 
 static struct shown shown; /* static, because it has some tens of kilobytes */
 
-static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show *s))
+static int simple_main(struct arguments *a, void (*fn)(const struct slab_show *s))
 {
-	struct image_choice choice = { .json = &as_json, .bare = true };
-	int status = image_arguments(argv[0], &argc, argv, &choice);
+	struct image_choice choice = { .pid = 0 };
+	int option, status = 0;
 
+	while (!status && (option = arguments_next(a)) != -1)
+		status = image_option(a, option, &choice);
+	if (!status)
+		status = image_chosen(a, &choice, true);
 	if (status)
 		return status;
-	if (argc > 1)
-		return tool_usage_error(argv[0], "unknown argument '%s'", argv[1]);
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	fn(&shown.show);
@@ -231,12 +234,14 @@ static int simple_main(int argc, char **argv, void (*fn)(const struct slab_show 
 
 static int buddyinfo_main(int argc, char **argv)
 {
-	return simple_main(argc, argv, slab_show_buddyinfo);
+	return simple_main(&(struct arguments){ .command = &command_buddyinfo, .argc = argc, .argv = argv },
+	                   slab_show_buddyinfo);
 }
 
 static int vmallocinfo_main(int argc, char **argv)
 {
-	return simple_main(argc, argv, slab_show_vmallocinfo);
+	return simple_main(&(struct arguments){ .command = &command_vmallocinfo, .argc = argc, .argv = argv },
+	                   slab_show_vmallocinfo);
 }
 
 /* ---- alloc_traces, free_traces --------------------------------------------------------------- */
@@ -254,13 +259,17 @@ static void newest(void *ctx, const struct slab_view_run *r)
 			s->show.now = obj.when;
 }
 
-static int traces_main(int argc, char **argv, bool freed)
+static int traces_main(struct arguments *a, bool freed)
 {
-	struct image_choice choice = { .json = &as_json };
-	int status = image_arguments(argv[0], &argc, argv, &choice);
+	struct image_choice choice = { .pid = 0 };
+	int option, status = 0;
 	struct slab_show_trace *table;
 	size_t n = 0;
 
+	while (!status && (option = arguments_next(a)) != -1)
+		status = image_option(a, option, &choice);
+	if (!status)
+		status = image_chosen(a, &choice, false);
 	if (status)
 		return status;
 	if (!open_shown(&shown, &choice))
@@ -268,10 +277,10 @@ static int traces_main(int argc, char **argv, bool freed)
 	if (choice.core)
 		slab_view_runs(&shown.im.heap, newest, &shown);
 	table = tool_alloc(TRACES_MAX * sizeof(*table));
-	if (argc < 2)
+	if (!a->nr)
 		n = slab_show_traces(&shown.show, NULL, freed, table, TRACES_MAX);
-	for (int i = 1; i < argc; i++)
-		n += slab_show_traces(&shown.show, argv[i], freed, table, TRACES_MAX);
+	for (size_t i = 0; i < a->nr; i++)
+		n += slab_show_traces(&shown.show, a->operands[i], freed, table, TRACES_MAX);
 	free(table);
 	json_trace_end();
 	if (!n && !as_json)
@@ -281,12 +290,12 @@ static int traces_main(int argc, char **argv, bool freed)
 
 static int alloc_traces_main(int argc, char **argv)
 {
-	return traces_main(argc, argv, false);
+	return traces_main(&(struct arguments){ .command = &command_alloc_traces, .argc = argc, .argv = argv }, false);
 }
 
 static int free_traces_main(int argc, char **argv)
 {
-	return traces_main(argc, argv, true);
+	return traces_main(&(struct arguments){ .command = &command_free_traces, .argc = argc, .argv = argv }, true);
 }
 
 /* ---- slabtop --------------------------------------------------------------------------------- */
@@ -455,73 +464,72 @@ static int top_loop(const struct image_choice *choice, struct top *top)
 	return tool_finish_output(0);
 }
 
-/* The value of "-d N", "--delay N" or "--delay=N"; NULL: argv[*i] is something else. */
-static const char *value_of(int argc, char **argv, int *i, const char *short_name, const char *long_name)
+enum { OPT_SORT = 's', OPT_DELAY = 'd', OPT_ONCE = 'o' };
+static const struct option view_options[] = { IMAGE_OPTIONS, IMAGE_FORMAT_OPTION, TOOL_OPTIONS_END };
+static const struct option slabinfo_options[] = {
+	IMAGE_OPTIONS,
+	IMAGE_FORMAT_OPTION,
+	{ "sort", required_argument, NULL, OPT_SORT },
+	TOOL_OPTIONS_END,
+};
+static const struct option top_options[] = {
+	IMAGE_OPTIONS,
+	IMAGE_FORMAT_OPTION,
+	{ "sort", required_argument, NULL, OPT_SORT },
+	{ "delay", required_argument, NULL, OPT_DELAY },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	TOOL_OPTIONS_END,
+};
+
+/* EXIT_USAGE or 0. */
+static int take_option(const struct arguments *a, int option, struct image_choice *choice, struct top *top)
 {
-	size_t len = strlen(long_name);
+	char *end;
 
-	if (strcmp(argv[*i], short_name) == 0 || strcmp(argv[*i], long_name) == 0)
-		return *i + 1 < argc ? argv[++*i] : "";
-	if (strncmp(argv[*i], long_name, len) == 0 && argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	return NULL;
-}
-
-static bool is_sort_key(const char *s)
-{
-	return strlen(s) == 1 && strchr(SORT_LETTERS, *s);
-}
-
-static int top_arguments(int argc, char **argv, struct image_choice *choice, struct top *top)
-{
-	for (int i = 1; i < argc; i++) {
-		const char *delay = value_of(argc, argv, &i, "-d", "--delay"),
-			   *sort = delay ? NULL : value_of(argc, argv, &i, "-s", "--sort");
-		char *end;
-
-		if (delay) {
-			top->delay = strtod(delay, &end);
-			if (end == delay || *end || !(top->delay > 0 && top->delay < 1e6))
-				return tool_usage_error("slabtop", "'%s' is not a number of seconds", delay);
-		} else if (sort) {
-			if (!is_sort_key(sort))
-				return tool_usage_error("slabtop", "'%s' is not a sort key", sort);
-			top->sort = *sort;
-		} else if (strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--once") == 0) {
-			top->once = true;
-		} else if (argv[i][0] != '-' && !choice->pid) {
-			uint64_t pid;
-			if (!tool_number(argv[i], 1, TOOL_PID_MAX, &pid))
-				return tool_usage_error("slabtop", "'%s' is not a process id", argv[i]);
-			choice->pid = (int)pid;
-		} else {
-			return tool_usage_error("slabtop", "unknown argument '%s'", argv[i]);
-		}
+	switch (option) {
+	case OPT_DELAY:
+		top->delay = strtod(a->value, &end);
+		if (end == a->value || *end || !(top->delay > 0 && top->delay < 1e6))
+			return tool_usage_error(a->command->name, "'%s' is not a number of seconds", a->value);
+		return 0;
+	case OPT_SORT:
+		if (strlen(a->value) != 1 || !strchr(SORT_LETTERS, *a->value))
+			return tool_usage_error(a->command->name, "'%s' is not a sort key", a->value);
+		top->sort = *a->value;
+		return 0;
+	case OPT_ONCE:
+		top->once = true;
+		return 0;
+	default:
+		return image_option(a, option, choice);
 	}
-	return 0;
+}
+
+/* EXIT_USAGE or 0. */
+static int top_arguments(struct arguments *a, struct image_choice *choice, struct top *top)
+{
+	int option, status = 0;
+
+	while (!status && (option = arguments_next(a)) != -1)
+		status = take_option(a, option, choice, top);
+	return status ? status : image_chosen(a, choice, true);
 }
 
 static int slabinfo_main(int argc, char **argv)
 {
 	static struct top_row rows[SLAB_VIEW_CACHES];
-	struct image_choice choice = { .json = &as_json, .bare = true };
-	int status = image_arguments("slabinfo", &argc, argv, &choice);
+	struct arguments a = { .command = &command_slabinfo, .argc = argc, .argv = argv };
+	struct image_choice choice = { .pid = 0 };
+	struct top top = { .sort = 0 };
+	int status = top_arguments(&a, &choice, &top);
 	struct slab_show_cache areas;
-	char key = 0;
 	size_t n;
 
-	for (int i = 1; !status && i < argc; i++) {
-		const char *sort = value_of(argc, argv, &i, "-s", "--sort");
-		if (!sort || !is_sort_key(sort))
-			return tool_usage_error("slabinfo", sort ? "'%s' is not a sort key" : "unknown argument '%s'",
-			                        sort ? sort : argv[i]);
-		key = *sort;
-	}
 	if (status)
 		return status;
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
-	n = take_rows(&shown, key, rows, &areas);
+	n = take_rows(&shown, top.sort, rows, &areas);
 	slab_show_slabinfo_head(&shown.show);
 	for (size_t i = 0; i < n; i++)
 		slab_show_slabinfo_line(&shown.show, rows[i].cache, &rows[i].n);
@@ -529,29 +537,47 @@ static int slabinfo_main(int argc, char **argv)
 	return tool_finish_output(0);
 }
 
+/* The keys that slabinfo has, too, mean the same there. */
+static void json_top(const struct shown *s, char key)
+{
+	static struct top_row rows[SLAB_VIEW_CACHES];
+	struct slab_show_cache areas;
+	size_t n = take_rows(s, key, rows, &areas);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct top_row *r = &rows[i];
+
+		if (!r->n.slabs)
+			continue;
+		putchar('{');
+		json_name("name", r->cache->name, strlen(r->cache->name));
+		printf(",\"active_objs\":%" PRIu64 ",\"num_objs\":%" PRIu64 ",\"use\":%.1f,\"objsize\":%u,"
+		       "\"objperslab\":%u,\"pagesperslab\":%u,\"active_slabs\":%" PRIu64 ",\"num_slabs\":%" PRIu64
+		       ",\"bytes\":%" PRIu64 "}\n",
+		       r->n.active, r->n.objects, percent(r->n.active, r->n.objects), (unsigned)r->cache->slot_size,
+		       (unsigned)r->cache->nr_objects, (unsigned)r->cache->nr_pages, r->n.active_slabs, r->n.slabs,
+		       r->bytes);
+	}
+}
+
 static int slabtop_main(int argc, char **argv)
 {
+	struct arguments a = { .command = &command_slabtop, .argc = argc, .argv = argv };
 	struct image_choice choice = { .pid = 0 };
 	struct top top = { .sort = 'o', .delay = 3, .once = false };
-	bool named = false;
-	int status = 0;
+	int status = top_arguments(&a, &choice, &top);
 
-	for (int i = 1; i < argc; i++)
-		named |= strncmp(argv[i], "--pid", 5) == 0 || strncmp(argv[i], "--core", 6) == 0;
-	if (named)
-		status = image_arguments("slabtop", &argc, argv, &choice);
-	if (!status)
-		status = top_arguments(argc, argv, &choice, &top);
 	if (status)
 		return status;
-	if (!choice.pid && !choice.core)
-		return tool_usage_error("slabtop", "PID is missing");
 	if (!open_shown(&shown, &choice))
 		return EXIT_USAGE;
 	top.once |= choice.core || !isatty(1);
-	if (!top.once)
+	if (as_json)
+		json_top(&shown, top.sort);
+	else if (!top.once)
 		return top_loop(&choice, &top);
-	print_top(stdout, &shown, top.sort);
+	else
+		print_top(stdout, &shown, top.sort);
 	return tool_finish_output(0);
 }
 
@@ -565,101 +591,100 @@ static int slabtop_main(int argc, char **argv)
 const struct tool_command command_slabinfo = {
 	.name = "slabinfo",
 	.summary = "show the heap's caches in a process or a core file",
-	.help = "Usage: memsan slabinfo [OPTIONS] (--pid PID | --core FILE)\n"
+	.help = "Usage: memsan slabinfo (PID | --pid PID | --core FILE) [OPTIONS]\n"
 		"\n"
 		"Shows one line for each cache in the columns of the kernel's /proc/slabinfo: live objects,\n"
 		"objects that there is room for, their size with red zones, objects and pages per slab,\n"
 		"and slabs. The last line counts large areas; memsan vmallocinfo shows each of them.\n"
-		"\n" SORT_KEYS "                       (default: malloc's caches by size, then the program's own)\n"
-		"  --format=FORMAT      text, or json: one object a line\n"
+		"\n" IMAGE_HELP SORT_KEYS
+		"                       (default: malloc's caches by size, then the program's own)\n" IMAGE_FORMAT_HELP
 		"  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-slabinfo(1)\n",
+	.options = slabinfo_options,
 	.main = slabinfo_main,
 };
 
 const struct tool_command command_slabtop = {
 	.name = "slabtop",
 	.summary = "show a process's caches, refreshed like slabtop(1)",
-	.help = "Usage: memsan slabtop [OPTIONS] (PID | --pid PID | --core FILE)\n"
+	.help = "Usage: memsan slabtop (PID | --pid PID | --core FILE) [OPTIONS]\n"
 		"\n"
 		"Shows the caches of a process in the columns of slabtop(1), again every few seconds until\n"
 		"the process ends or the user presses q. Shows them once for a core file, and when standard\n"
 		"output is no terminal. The letters of --sort are keys too; the space bar redraws at once.\n"
-		"\n"
-		"  -d, --delay SECONDS  time between refreshes (3)\n" SORT_KEYS "                       (default: o)\n"
+		"\n" IMAGE_HELP "  -d, --delay SECONDS  time between refreshes (3)\n" SORT_KEYS
+		"                       (default: o)\n"
 		"  -o, --once           show the caches once\n"
+		"  --format=text|json   a table (the default), or once, one JSON object a line\n"
 		"  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-slabinfo(1)\n",
+	.options = top_options,
 	.main = slabtop_main,
 };
 
 const struct tool_command command_buddyinfo = {
 	.name = "buddyinfo",
 	.summary = "show free page runs by order, in a process or a core file",
-	.help = "Usage: memsan buddyinfo (--pid PID | --core FILE)\n"
+	.help = "Usage: memsan buddyinfo (PID | --pid PID | --core FILE) [OPTIONS]\n"
 		"\n"
 		"Shows one line in the columns of the kernel's /proc/buddyinfo: the number of free runs of\n"
 		"1, 2, 4 … 1024 pages of 4 KiB in the part of the heap that is usable so far.\n"
-		"\n"
-		"  --format=FORMAT  text, or json: one object a line\n"
-		"  -h, --help  show this help\n"
+		"\n" IMAGE_HELP IMAGE_FORMAT_HELP "  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-slabinfo(1)\n",
+	.options = view_options,
 	.main = buddyinfo_main,
 };
 
 const struct tool_command command_vmallocinfo = {
 	.name = "vmallocinfo",
 	.summary = "show the large allocations of a process or a core file",
-	.help = "Usage: memsan vmallocinfo (--pid PID | --core FILE)\n"
+	.help = "Usage: memsan vmallocinfo (PID | --pid PID | --core FILE) [OPTIONS]\n"
 		"\n"
 		"Shows one line for each live large area, like the kernel's /proc/vmallocinfo: its range\n"
 		"with guard pages, its bytes, who allocated it, its pages of data, the size asked for, and\n"
 		"how it was allocated: malloc, vmalloc, or pages (by order).\n"
-		"\n"
-		"  --format=FORMAT  text, or json: one object a line\n"
-		"  -h, --help  show this help\n"
+		"\n" IMAGE_HELP IMAGE_FORMAT_HELP "  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-slabinfo(1)\n",
+	.options = view_options,
 	.main = vmallocinfo_main,
 };
 
 const struct tool_command command_alloc_traces = {
 	.name = "alloc_traces",
 	.summary = "show who allocated the live objects of a cache",
-	.help = "Usage: memsan alloc_traces (--pid PID | --core FILE) [CACHE…]\n"
+	.help = "Usage: memsan alloc_traces (--pid PID | --core FILE) [OPTIONS] [CACHE…]\n"
 		"\n"
 		"Shows who allocated the live objects of each CACHE, or of all caches together, like the\n"
 		"kernel's /sys/kernel/debug/slab/CACHE/alloc_traces. Each allocation stack has a line with\n"
 		"the number of its objects, their bytes, their ages (least/mean/most, in jiffies of 1/100 s)\n"
 		"and threads; the most objects come first. Needs user tracking: check mode, or slab_debug=U.\n"
-		"\n"
-		"  --format=FORMAT  text, or json: one object a line\n"
-		"  -h, --help  show this help\n"
+		"\n" IMAGE_HELP IMAGE_FORMAT_HELP "  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-slabinfo(1)\n",
+	.options = view_options,
 	.main = alloc_traces_main,
 };
 
 const struct tool_command command_free_traces = {
 	.name = "free_traces",
 	.summary = "show who freed the quarantined objects of a cache",
-	.help = "Usage: memsan free_traces (--pid PID | --core FILE) [CACHE…]\n"
+	.help = "Usage: memsan free_traces (--pid PID | --core FILE) [OPTIONS] [CACHE…]\n"
 		"\n"
 		"Shows who freed the objects that are still in quarantine, by the stacks that freed them,\n"
 		"in the form of memsan alloc_traces.\n"
-		"\n"
-		"  --format=FORMAT  text, or json: one object a line\n"
-		"  -h, --help  show this help\n"
+		"\n" IMAGE_HELP IMAGE_FORMAT_HELP "  -h, --help           show this help\n"
 		"\n"
 		"Exit status: 0; 1 output cannot be written; 2 process or file cannot be read, or usage.\n"
 		"Manual page: memsan-slabinfo(1)\n",
+	.options = view_options,
 	.main = free_traces_main,
 };

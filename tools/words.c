@@ -199,14 +199,6 @@ static bool help_next(const char **help, struct help_option *o)
 	return false;
 }
 
-/* The commands that look into a process name --pid and --core in their first line, and not all of them below. */
-static bool looks_into_processes(const struct tool_command *command)
-{
-	const char *where = strstr(command->help, "--core FILE");
-
-	return where && where < strchrnul(command->help, '\n');
-}
-
 /* Finds an option of the command in its help. */
 static bool find_option(const struct tool_command *command, const char *name, size_t len, struct help_option *o)
 {
@@ -215,17 +207,12 @@ static bool find_option(const struct tool_command *command, const char *name, si
 	while (help_next(&help, o))
 		if (strlen(o->name) == len && memcmp(o->name, name, len) == 0)
 			return true;
-	*o = (struct help_option){ .joined = false };
-	if (looks_into_processes(command) && len == 5 && memcmp(name, "--pid", len) == 0)
-		strcpy(o->kind, "PID");
-	else if (looks_into_processes(command) && len == 6 && memcmp(name, "--core", len) == 0)
-		strcpy(o->kind, "FILE");
-	return *o->kind;
+	return false;
 }
 
 static void put_options(const struct cursor *c, const struct tool_command *command)
 {
-	bool joined = false, pid = false;
+	bool joined = false;
 	const char *help = command->help;
 	struct help_option o;
 
@@ -234,13 +221,8 @@ static void put_options(const struct cursor *c, const struct tool_command *comma
 		char *word = tool_format("%s%s", o.name, equals);
 
 		joined |= o.joined && strncmp(word, c->typed, strlen(c->typed)) == 0;
-		pid |= strcmp(o.name, "--pid") == 0;
 		put_word(c, word, o.about);
 		free(word);
-	}
-	if (looks_into_processes(command) && !pid) {
-		put_word(c, "--pid", "a running process");
-		put_word(c, "--core", "a core file");
 	}
 	if (joined)
 		puts(":nospace");
@@ -273,8 +255,18 @@ static int program_at(const struct cursor *c)
 	return 0;
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+	while (*words && strcmp(*words, word) != 0)
+		words++;
+	return *words != NULL;
+}
+
 static void put_actions(const struct cursor *c, const char *command)
 {
+	/* PID alone means --pid PID */
+	static const char *const bare[] = { "stat", "slabtop", "slabinfo", "buddyinfo", "vmallocinfo", "leak", NULL };
+	static const char *const of_files[] = { "decode", "report", NULL };
 	const char *bug, *what;
 
 	if (strcmp(command, "report") == 0 && c->at == 1)
@@ -284,11 +276,11 @@ static void put_actions(const struct cursor *c, const char *command)
 	else if (strcmp(command, "kernel") == 0 && strcmp(c->word[1], "run") == 0)
 		for (size_t i = 0; (bug = kernel_bug_at(i, &what)) != NULL; i++)
 			put_word(c, bug, what);
-	else if (strcmp(command, "stat") == 0 || strcmp(command, "slabtop") == 0)
+	else if (is_one_of(command, bare))
 		put_processes(c);
 	else if (strcmp(command, "help") == 0)
 		put_commands(c, false);
-	else if (strcmp(command, "doctor") != 0 && strcmp(command, "options") != 0)
+	else if (is_one_of(command, of_files))
 		puts(":files");
 }
 

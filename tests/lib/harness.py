@@ -143,7 +143,8 @@ def choose(names, known):
     for name in names:
         if name not in known:
             runner = os.path.basename(sys.argv[0])
-            raise SystemExit(f"{runner}: there is no case '{name}'{near(name, known)} (--list prints all)")
+            print(f"{runner}: there is no case '{name}'{near(name, known)} (--list prints all)", file=sys.stderr)
+            raise SystemExit(2)
     return [k for k in known if k in names] if names else list(known)
 
 
@@ -177,6 +178,9 @@ def main(make=None, asked_for=(), names=None):
     known = {function.__name__: function for function in cases}
     if names == ["--list"]:
         print("\n".join(known))
+        return 0
+    if names in (["--help"], ["-h"]):
+        print((sys.modules["__main__"].__doc__ or "").strip())
         return 0
     os.chdir(BUILD)
     undo_ignored_signals()

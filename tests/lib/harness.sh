@@ -32,6 +32,10 @@ harness_start() {
 '
 	case ${1-} in
 	--list) harness_listing=1 ;;
+	-h | --help)
+		sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0"
+		exit 0
+		;;
 	*)
 		# One name a line, because names hold blanks.
 		for harness_name; do

@@ -7,51 +7,51 @@
 #include <inttypes.h>
 #include <string.h>
 
-int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice)
+static int take_pid(const struct arguments *a, const char *text, struct image_choice *choice)
 {
-	int left = 1;
+	uint64_t n;
 
-	for (int i = 1; i < *argc; i++) {
-		const char *pid = tool_option_value("--pid", argv, *argc, &i),
-			   *core = pid ? NULL : tool_option_value("--core", argv, *argc, &i);
-		const char *exe = pid || core ? NULL : tool_option_value("--exe", argv, *argc, &i);
-		const char *format = pid || core || exe || !choice->json
-		                             ? NULL
-		                             : tool_option_value("--format", argv, *argc, &i);
-		if (pid) {
-			uint64_t n;
-			if (!tool_number(pid, 1, TOOL_PID_MAX, &n))
-				return tool_usage_error(command, "'%s' is not a process id", pid);
-			choice->pid = (int)n;
-		} else if (core) {
-			choice->earlier = choice->core;
-			choice->core = core;
-		} else if (exe) {
-			choice->exe = exe;
-		} else if (format) {
-			if (strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
-				return tool_usage_error(command, "'%s' is no format: text or json", format);
-			*choice->json = strcmp(format, "json") == 0;
-		} else if (strcmp(argv[i], "--external") == 0) {
-			choice->external =
-				true; /* without meaning for commands that only look, which do so from outside anyway */
-		} else {
-			argv[left++] = argv[i];
-		}
-	}
-	if (choice->bare && !choice->pid && !choice->core && left == 2 && argv[1][0] != '-') {
-		uint64_t n;
-
-		if (!tool_number(argv[1], 1, TOOL_PID_MAX, &n))
-			return tool_usage_error(command, "'%s' is not a process id", argv[1]);
-		choice->pid = (int)n;
-		left = 1;
-	}
-	*argc = left;
-	if ((choice->pid != 0) == (choice->core != NULL))
-		return tool_usage_error(command, choice->core ? "--pid and --core exclude each other"
-		                                              : "--pid PID or --core FILE is missing");
+	if (!tool_number(text, 1, TOOL_PID_MAX, &n))
+		return tool_usage_error(a->command->name, "'%s' is not a process id", text);
+	choice->pid = (int)n;
 	return 0;
+}
+
+int image_option(const struct arguments *a, int option, struct image_choice *choice)
+{
+	switch (option) {
+	case IMAGE_PID:
+		return take_pid(a, a->value, choice);
+	case IMAGE_CORE:
+		choice->earlier = choice->core;
+		choice->core = a->value;
+		return 0;
+	case IMAGE_EXE:
+		choice->exe = a->value;
+		return 0;
+	case IMAGE_EXTERNAL:
+		choice->external = true;
+		return 0;
+	default:
+		return arguments_format(a, &choice->json);
+	}
+}
+
+int image_chosen(struct arguments *a, struct image_choice *choice, bool bare)
+{
+	int status = 0;
+
+	if (bare && a->nr && !choice->pid && !choice->core) {
+		status = take_pid(a, a->operands[0], choice);
+		a->operands++;
+		a->nr--;
+	}
+	if (!status && bare)
+		status = arguments_no_operands(a);
+	if (!status && (choice->pid != 0) == (choice->core != NULL))
+		status = tool_usage_error(a->command->name, choice->core ? "--pid and --core exclude each other"
+		                                                         : "--pid PID or --core FILE is missing");
+	return status;
 }
 
 void image_say_missing(const struct image *im)

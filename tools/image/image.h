@@ -102,16 +102,30 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 /* The same for a command, with a line for people; the exit status. */
 int ask_command(struct image *im, const struct ask_request *r);
 
-/* Takes --pid PID, --core FILE and --exe FILE out of a command line; the rest stays in argv[1..].  EXIT_USAGE or 0. */
-/* earlier: the first of two --core */
+/* ---- choice.c -------------------------------------------------------------------------------- */
+
 struct image_choice {
-	bool *json; /* set if --format=json is given; NULL: the command has no --format, or reads it itself */
 	int pid;
-	const char *core, *exe, *earlier;
-	bool external;
-	bool bare; /* the command has no operands, so that PID alone means --pid PID */
+	const char *core, *exe, *earlier; /* earlier: the first of two --core */
+	bool external;                    /* of a meaning for memsan leak only: the others look from outside anyway */
+	bool json;                        /* --format=json */
 };
-int image_arguments(const char *command, int *argc, char **argv, struct image_choice *choice);
+enum { IMAGE_PID = 512, IMAGE_CORE, IMAGE_EXE, IMAGE_EXTERNAL, IMAGE_FORMAT };
+/* clang-format off */
+#define IMAGE_OPTIONS \
+	{ "pid", required_argument, NULL, IMAGE_PID }, { "core", required_argument, NULL, IMAGE_CORE }, \
+	{ "exe", required_argument, NULL, IMAGE_EXE }, { "external", no_argument, NULL, IMAGE_EXTERNAL }
+#define IMAGE_FORMAT_OPTION { "format", required_argument, NULL, IMAGE_FORMAT }
+/* clang-format on */
+#define IMAGE_HELP                                             \
+	"  --pid PID            look into a running process\n" \
+	"  --core FILE          look into a core file\n"       \
+	"  --exe FILE           where the program's file is now\n"
+#define IMAGE_FORMAT_HELP "  --format=text|json   lines for people (the default), or one JSON object a line\n"
+/* Takes one of IMAGE_OPTIONS, or --format.  EXIT_USAGE or 0. */
+int image_option(const struct arguments *a, int option, struct image_choice *choice);
+/* The end of the command line.  `bare`: the command has no operands, so PID alone means --pid PID.  EXIT_USAGE or 0. */
+int image_chosen(struct arguments *a, struct image_choice *choice, bool bare);
 /* One line or two, when a core file is not whole. */
 void image_say_missing(const struct image *im);
 /* Opens it, and says what is wrong. */

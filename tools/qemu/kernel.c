@@ -62,26 +62,29 @@ static int build_main(const struct kernel_options *o)
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-static int set_format(struct kernel_options *o, const char *name)
+static int set_format(struct kernel_options *o, const struct arguments *a)
 {
 	static const char *const names[] = { "text", "json", "markdown", "sarif" };
+	int format = arguments_choice(a, "format", names, ARRAY_SIZE(names));
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i]) == 0) {
-			o->format = (enum kernel_format)i;
-			return 0;
-		}
-	return tool_usage_error("kernel", "unknown format '%s' (text, json, markdown, sarif)", name);
+	if (format < 0)
+		return EXIT_USAGE;
+	o->format = (enum kernel_format)format;
+	return 0;
 }
 
-static int set_profile(struct kernel_options *o, const char *name)
+static int set_profile(struct kernel_options *o, const struct arguments *a)
 {
-	for (int p = 0; p < NR_PROFILES; p++)
-		if (strcmp(name, kernel_profile_name((enum kernel_profile)p)) == 0) {
-			o->profile[p] = o->profile_given = true;
-			return 0;
-		}
-	return tool_usage_error("kernel", "unknown profile '%s' (kasan, light, arm64, debian)", name);
+	const char *names[NR_PROFILES];
+	int p;
+
+	for (p = 0; p < NR_PROFILES; p++)
+		names[p] = kernel_profile_name((enum kernel_profile)p);
+	p = arguments_choice(a, "profile", names, NR_PROFILES);
+	if (p < 0)
+		return EXIT_USAGE;
+	o->profile[p] = o->profile_given = true;
+	return 0;
 }
 
 static int set_timeout(struct kernel_options *o, const char *text)
@@ -176,58 +179,125 @@ static int add_subsystems(struct kernel_options *o, const char *list)
 	return data ? status : EXIT_USAGE;
 }
 
-/* Takes the option at argv[*i], which begins with '-'. */
-static int take_option(struct kernel_options *o, char **argv, int argc, int *i)
-{
-	const char *value;
+enum {
+	OPT_PROFILE = 256,
+	OPT_MODULE,
+	OPT_SCRIPT,
+	OPT_REPRO,
+	OPT_FILE,
+	OPT_EXPECT,
+	OPT_TRIES,
+	OPT_FAIL_EACH,
+	OPT_LEAK_CHECK,
+	OPT_TIMEOUT,
+	OPT_FORMAT,
+	OPT_ALL,
+	OPT_KUNIT,
+	OPT_KERNEL_SOURCE,
+	OPT_CONFIG,
+	OPT_SUBSYSTEM,
+	OPT_LIMIT,
+	OPT_APPEND,
+	OPT_SMP,
+	OPT_MEM,
+	OPT_KVM,
+	OPT_KEEP
+};
+static const struct option known_options[] = {
+	{ "profile", required_argument, NULL, OPT_PROFILE },
+	{ "module", required_argument, NULL, OPT_MODULE },
+	{ "script", required_argument, NULL, OPT_SCRIPT },
+	{ "repro", required_argument, NULL, OPT_REPRO },
+	{ "file", required_argument, NULL, OPT_FILE },
+	{ "expect", required_argument, NULL, OPT_EXPECT },
+	{ "tries", required_argument, NULL, OPT_TRIES },
+	{ "fail-each", no_argument, NULL, OPT_FAIL_EACH },
+	{ "leak-check", no_argument, NULL, OPT_LEAK_CHECK },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "kunit", no_argument, NULL, OPT_KUNIT },
+	{ "kernel-source", required_argument, NULL, OPT_KERNEL_SOURCE },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "subsystem", required_argument, NULL, OPT_SUBSYSTEM },
+	{ "limit", required_argument, NULL, OPT_LIMIT },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "smp", required_argument, NULL, OPT_SMP },
+	{ "mem", required_argument, NULL, OPT_MEM },
+	{ "kvm", no_argument, NULL, OPT_KVM },
+	{ "keep", no_argument, NULL, OPT_KEEP },
+	TOOL_OPTIONS_END,
+};
 
-	if ((value = tool_option_value("--format", argv, argc, i)))
-		return set_format(o, value);
-	if ((value = tool_option_value("--profile", argv, argc, i)))
-		return set_profile(o, value);
-	if ((value = tool_option_value("--timeout", argv, argc, i)))
-		return set_timeout(o, value);
-	if ((value = tool_option_value("--module", argv, argc, i)))
-		return add_module(o, value);
-	if ((value = tool_option_value("--config", argv, argc, i)))
-		return add_config(o, value);
-	if ((value = tool_option_value("--subsystem", argv, argc, i)))
-		return add_subsystems(o, value);
-	if ((value = tool_option_value("--file", argv, argc, i)))
-		return add_file(o, value);
-	if ((value = tool_option_value("--limit", argv, argc, i)))
-		return set_limit(o, value);
-	if ((value = tool_option_value("--tries", argv, argc, i)))
-		return set_tries(o, value);
-	if ((value = tool_option_value("--expect", argv, argc, i)))
-		return set_expect(o, value);
-	if ((value = tool_option_value("--script", argv, argc, i)))
-		o->script = value;
-	else if ((value = tool_option_value("--repro", argv, argc, i)))
-		o->repro = value;
-	else if ((value = tool_option_value("--kernel-source", argv, argc, i)))
-		o->source = value;
-	else if ((value = tool_option_value("--append", argv, argc, i)))
-		o->append = value;
-	else if ((value = tool_option_value("--smp", argv, argc, i)))
-		o->smp = value;
-	else if ((value = tool_option_value("--mem", argv, argc, i)))
-		o->mem = value;
-	else if (!strcmp(argv[*i], "--all"))
-		o->all = true;
-	else if (!strcmp(argv[*i], "--kunit"))
-		o->kunit = true;
-	else if (!strcmp(argv[*i], "--fail-each"))
-		o->fail_each = true;
-	else if (!strcmp(argv[*i], "--leak-check"))
-		o->leak_check = true;
-	else if (!strcmp(argv[*i], "--keep"))
-		o->keep = true;
-	else if (!strcmp(argv[*i], "--kvm"))
-		o->kvm = true;
-	else
-		return tool_usage_error("kernel", "unknown option '%s'", argv[*i]);
-	return 0;
+/* Options that only switch something on.  False: it is none of these. */
+static bool take_switch(struct kernel_options *o, int option)
+{
+	switch (option) {
+	case OPT_ALL:
+		return o->all = true;
+	case OPT_KUNIT:
+		return o->kunit = true;
+	case OPT_FAIL_EACH:
+		return o->fail_each = true;
+	case OPT_LEAK_CHECK:
+		return o->leak_check = true;
+	case OPT_KEEP:
+		return o->keep = true;
+	case OPT_KVM:
+		return o->kvm = true;
+	default:
+		return false;
+	}
+}
+
+/* Options whose value is kept as it is.  False: it is none of these. */
+static bool take_text(struct kernel_options *o, const char *value, int option)
+{
+	switch (option) {
+	case OPT_SCRIPT:
+		return (o->script = value) != NULL;
+	case OPT_REPRO:
+		return (o->repro = value) != NULL;
+	case OPT_KERNEL_SOURCE:
+		return (o->source = value) != NULL;
+	case OPT_APPEND:
+		return (o->append = value) != NULL;
+	case OPT_SMP:
+		return (o->smp = value) != NULL;
+	case OPT_MEM:
+		return (o->mem = value) != NULL;
+	default:
+		return false;
+	}
+}
+
+/* EXIT_USAGE or 0. */
+static int take_option(struct kernel_options *o, const struct arguments *a, int option)
+{
+	if (take_switch(o, option) || take_text(o, a->value, option))
+		return 0;
+	switch (option) {
+	case OPT_FORMAT:
+		return set_format(o, a);
+	case OPT_PROFILE:
+		return set_profile(o, a);
+	case OPT_TIMEOUT:
+		return set_timeout(o, a->value);
+	case OPT_MODULE:
+		return add_module(o, a->value);
+	case OPT_CONFIG:
+		return add_config(o, a->value);
+	case OPT_SUBSYSTEM:
+		return add_subsystems(o, a->value);
+	case OPT_FILE:
+		return add_file(o, a->value);
+	case OPT_LIMIT:
+		return set_limit(o, a->value);
+	case OPT_TRIES:
+		return set_tries(o, a->value);
+	default:
+		return set_expect(o, a->value);
+	}
 }
 
 /* Options of a run of the user's own. */
@@ -286,34 +356,38 @@ static int act(const char *action, struct kernel_options *o)
 	return o->kunit ? kernel_test_kunit(o) : kernel_test_matrix(o);
 }
 
+static int unknown_action(const char *action)
+{
+	int nearest = action ? tool_nearest(action, actions, NR_ACTIONS) : -1;
+
+	if (nearest >= 0)
+		return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action,
+		                        actions[nearest]);
+	return tool_usage_error("kernel", "say what to do: list, build, run, shell, test or cache");
+}
+
 static int kernel_main(int argc, char **argv)
 {
+	struct arguments a = { .command = &command_kernel, .argc = argc, .argv = argv };
 	struct kernel_options o = { 0 };
-	const char *action = argc > 1 ? argv[1] : NULL;
-	int status = 0;
+	const char *action;
 	bool known = false;
+	int option, status = 0;
 
+	while (!status && (option = arguments_next(&a)) != -1)
+		status = take_option(&o, &a, option);
+	action = !status && a.nr ? a.operands[0] : NULL;
 	for (size_t i = 0; action && i < NR_ACTIONS; i++)
 		known |= strcmp(action, actions[i]) == 0;
-	if (!known) {
-		int nearest = action ? tool_nearest(action, actions, NR_ACTIONS) : -1;
+	if (!status && !known)
+		status = unknown_action(action);
+	o.bugs = tool_alloc((kernel_nr_bugs + a.nr) * sizeof(*o.bugs));
+	for (size_t i = 1; i < a.nr && !status; i++) {
+		const struct kernel_bug *bug = kernel_find_bug(a.operands[i]);
 
-		if (nearest >= 0)
-			return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action,
-			                        actions[nearest]);
-		return tool_usage_error("kernel", "say what to do: list, build, run, shell, test or cache");
-	}
-	o.bugs = tool_alloc((kernel_nr_bugs + (size_t)argc) * sizeof(*o.bugs));
-	for (int i = 2; i < argc && !status; i++) {
-		if (argv[i][0] == '-') {
-			status = take_option(&o, argv, argc, &i);
-		} else {
-			const struct kernel_bug *bug = kernel_find_bug(argv[i]);
-
-			if (!bug)
-				status = EXIT_USAGE;
-			o.bugs[o.nr_bugs++] = bug;
-		}
+		if (!bug)
+			status = EXIT_USAGE;
+		o.bugs[o.nr_bugs++] = bug;
 	}
 	if (!status)
 		status = act(action, &o);
@@ -353,13 +427,15 @@ const struct tool_command command_kernel = {
 		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script), of the\n"
 		"                       reproducer (60), or of each step of --fail-each (60)\n"
 		"  --format=FORMAT      text, json; for test also markdown; for --module also sarif\n"
+		"  --all                run all bugs\n"
 		"  --kunit              run the kernel's own kasan_test, kfence_test and slub_kunit\n"
 		"  --kernel-source=DIR  source of another kernel: a folder or a tarball\n"
 		"  --config=FRAGMENT    file with more kernel options; may be repeated\n"
 		"  --subsystem=LIST     more parts of the kernel: net, bpf, ext4, loop, namespaces, usb\n"
 		"  --limit=SIZE         of the cache: remove what was not used for longest\n"
 		"  --append=WORDS       more words for the kernel's command line\n"
-		"  --smp=N, --mem=SIZE  CPUs (1) and memory (1G) of the guest\n"
+		"  --smp=N              CPUs of the guest (1)\n"
+		"  --mem=SIZE           memory of the guest (1G)\n"
 		"  --kvm                use the processor's own virtualization if it works\n"
 		"  --keep               keep the console logs and the guest's files, and say where\n"
 		"  -h, --help           show this help\n"
@@ -369,5 +445,6 @@ const struct tool_command command_kernel = {
 		"not be run; 124 the guest hung or took too long. With --expect: 0 reproduced, 1 another\n"
 		"bug, 3 nothing.\n"
 		"Manual pages: memsan-kernel(1), memsan-kernel-tutorial(7), memsan-kernel-bugs(7)\n",
+	.options = known_options,
 	.main = kernel_main,
 };
