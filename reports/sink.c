@@ -245,7 +245,8 @@ static int stderr_fd(void)
 		return stderr_filtered == FD_STDERR && may_stat() && !stderr_usable() ? -1 : stderr_filtered;
 	if (stderr_usable())
 		return FD_STDERR;
-	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && file_is(&kept_file, stderr_kept, &st) ? stderr_kept : -1;
+	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && file_is(&kept_file, stderr_kept, &st) ? stderr_kept
+	                                                                                              : -1;
 }
 
 /* A write beyond the limit of a file's size ends the process: under a filter SIGXFSZ cannot be blocked. Sandboxes like
