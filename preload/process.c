@@ -18,7 +18,16 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
+
+/* libc's list of streams, for libraries that fork with streams open; libc has no header for it. */
+void _IO_list_lock(void);
+void _IO_list_unlock(void);
+FILE *_IO_iter_begin(void);
+FILE *_IO_iter_end(void);
+FILE *_IO_iter_next(FILE *at);
+FILE *_IO_iter_file(FILE *at);
 
 TLS_IE bool thread_watched;
 
@@ -145,6 +154,24 @@ static bool copy_settled(void)
 
 /* ---- the end --------------------------------------------------------------------------------- */
 
+/* What exit does with streams after its last handler: output is written, and an input file is set back to where the
+ * program has read, for the next program that reads it. fflush(NULL) does not set back, and waits for streams that
+ * threads have locked, such as one that reads a terminal. Like exit, this flushes output whoever has the lock. */
+static void streams_settle(void)
+{
+	_IO_list_lock();
+	for (FILE *at = _IO_iter_begin(); at != _IO_iter_end(); at = _IO_iter_next(at)) {
+		FILE *f = _IO_iter_file(at);
+		bool locked = ftrylockfile(f) == 0;
+
+		if (locked || __fwriting(f))
+			fflush_unlocked(f);
+		if (locked)
+			funlockfile(f);
+	}
+	_IO_list_unlock();
+}
+
 static void exit_last(int status, void *unused)
 {
 	bool sound;
@@ -179,7 +206,7 @@ static void exit_last(int status, void *unused)
 	report_summary();
 	/* os_exit_group and a panic do not flush stdio, as exit would do after this last handler. */
 	if (report_count() && (options.exitcode || options.fault == FAULT_PANIC || options.fault == FAULT_ABORT))
-		fflush(NULL);
+		streams_settle();
 	report_batch_end();
 	if (report_count() == 0 || options.exitcode == 0)
 		return;

@@ -39,8 +39,11 @@
 #define LOG_TRIES 100                 /* PATH.PID, then PATH.PID.1 …: an earlier process may have had the pid */
 
 static bool sink_secure;
+/* A file system gives the number of a file that is gone to the next one: the time at which a file was made tells them
+ * apart. */
 struct file_id {
 	uint64_t dev, ino;
+	struct statx_timestamp born; /* 0: not known */
 	bool known;
 };
 static struct file_id stderr_at_start; /* unknown: it was closed; written once */
@@ -143,22 +146,44 @@ static bool is_open(int fd)
 	return !os_filter_set() && arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
 }
 
-static void file_note(struct file_id *file, const struct stat *st)
+/* When a file was made; 0 where that is not known. Under a filter statx may kill. */
+static void file_born(int fd, const struct stat *st, struct statx_timestamp *born)
+{
+	struct statx x;
+
+	mem_set(born, 0, sizeof(*born));
+	if (!S_ISREG(st->st_mode) || os_under_seccomp() ||
+	    arch_syscall6(SYS_statx, fd, (long)"", AT_EMPTY_PATH, STATX_BTIME, (long)&x, 0) != 0 ||
+	    !(x.stx_mask & STATX_BTIME))
+		return;
+	born->tv_sec = x.stx_btime.tv_sec;
+	born->tv_nsec = x.stx_btime.tv_nsec;
+}
+
+static void file_note(struct file_id *file, int fd, const struct stat *st)
 {
 	file->known = false;
 	file->dev = st->st_dev;
 	file->ino = st->st_ino;
+	file_born(fd, st, &file->born);
 	file->known = true;
 }
 
-static bool file_is(const struct file_id *file, const struct stat *st)
+static bool file_is(const struct file_id *file, int fd, const struct stat *st)
 {
-	return file->known && file->dev == st->st_dev && file->ino == st->st_ino;
+	struct statx_timestamp born;
+
+	if (!file->known || file->dev != st->st_dev || file->ino != st->st_ino)
+		return false;
+	if (!file->born.tv_sec)
+		return true;
+	file_born(fd, st, &born);
+	return !born.tv_sec || (born.tv_sec == file->born.tv_sec && born.tv_nsec == file->born.tv_nsec);
 }
 
-static bool noted(const struct stderr_notes *notes, const struct stat *st)
+static bool noted(const struct stderr_notes *notes, int fd, const struct stat *st)
 {
-	return file_is(&notes->files[0], st) || file_is(&notes->files[1], st);
+	return file_is(&notes->files[0], fd, st) || file_is(&notes->files[1], fd, st);
 }
 
 /* A terminal, or a device that throws text away, takes text without harm. A serial line or a watchdog may not. */
@@ -183,8 +208,8 @@ static bool stderr_usable(void)
 	/* A file system or a sandbox may refuse fstat for an open file: that says nothing about the file. */
 	if (!stat_fd(FD_STDERR, &st))
 		return is_open(FD_STDERR);
-	return stderr_unknown || file_is(&stderr_at_start, &st) || noted(&notes_own, &st) || shows_text(&st) ||
-	       (!process_is_this() && noted(&notes_guest, &st));
+	return stderr_unknown || file_is(&stderr_at_start, FD_STDERR, &st) || noted(&notes_own, FD_STDERR, &st) ||
+	       shows_text(&st) || (!process_is_this() && noted(&notes_guest, FD_STDERR, &st));
 }
 
 void report_stderr_becomes(int fd)
@@ -192,9 +217,9 @@ void report_stderr_becomes(int fd)
 	struct stderr_notes *notes = process_is_this() ? &notes_own : &notes_guest;
 	struct stat st;
 
-	if (!may_stat() || !stat_fd(fd, &st) || noted(notes, &st))
+	if (!may_stat() || !stat_fd(fd, &st) || noted(notes, fd, &st))
 		return;
-	file_note(&notes->files[notes->next++ % ARRAY_SIZE(notes->files)], &st);
+	file_note(&notes->files[notes->next++ % ARRAY_SIZE(notes->files)], fd, &st);
 }
 
 void report_stderr_duplicated(void)
@@ -220,7 +245,8 @@ static int stderr_fd(void)
 		return stderr_filtered == FD_STDERR && may_stat() && !stderr_usable() ? -1 : stderr_filtered;
 	if (stderr_usable())
 		return FD_STDERR;
-	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && file_is(&kept_file, &st) ? stderr_kept : -1;
+	return stderr_kept >= 0 && stat_fd(stderr_kept, &st) && file_is(&kept_file, stderr_kept, &st) ? stderr_kept
+	                                                                                              : -1;
 }
 
 /* A write beyond the limit of a file's size ends the process: under a filter SIGXFSZ cannot be blocked. Sandboxes like
@@ -259,9 +285,9 @@ void report_keep_stderr(void)
 	struct stat st;
 
 	if (stderr_kept >= 0 || !stat_fd(FD_STDERR, &st) ||
-	    (!file_is(&stderr_at_start, &st) && !noted(&notes_own, &st)))
+	    (!file_is(&stderr_at_start, FD_STDERR, &st) && !noted(&notes_own, FD_STDERR, &st)))
 		return;
-	file_note(&kept_file, &st);
+	file_note(&kept_file, FD_STDERR, &st);
 	stderr_kept = (int)arch_syscall6(SYS_fcntl, FD_STDERR, F_DUPFD_CLOEXEC, FD_LOW, 0, 0, 0);
 }
 
@@ -527,7 +553,7 @@ void sink_init(bool secure)
 
 	sink_secure = secure;
 	if (stat_fd(FD_STDERR, &st))
-		file_note(&stderr_at_start, &st);
+		file_note(&stderr_at_start, FD_STDERR, &st);
 	stderr_unknown = !stderr_at_start.known && is_open(FD_STDERR);
 	log_prefix[0] = 0;
 }
