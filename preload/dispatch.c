@@ -127,6 +127,7 @@ void dispatch_finding(const struct slab_finding *s)
 	fmt_init(&b, detail, sizeof(detail));
 	put_detail(&b, s);
 	outcome = report_finding(&f);
-	if (s->attack && options.harden_fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED)
+	/* A program that ends by itself does so with its output and the option exitcode. */
+	if (s->attack && s->at != SLAB_AT_EXIT && options.harden_fault == FAULT_PANIC && outcome != REPORT_SUPPRESSED)
 		report_panic();
 }

@@ -4,6 +4,7 @@
 #include "slab/arena.h"
 #include "slab/buddy.h"
 #include "slab/budget.h"
+#include "slab/harden.h"
 #include "slab/slab.h"
 
 /* Production. Giving pages back and asking for them again would cost a system call and page faults for each malloc. So
@@ -30,6 +31,9 @@ static struct area *live, *spare;
 static struct area *held_first, *held_last;          /* the quarantine, oldest first */
 static struct area *retained[BUDGET_RETAINED_AREAS]; /* oldest first */
 static unsigned nr_retained, nr_held;
+#define WRITTEN_MAX 4u
+static struct area *written[WRITTEN_MAX]; /* freed, and written to since then; they wait for area_check_all */
+static unsigned nr_written;
 static size_t held_bytes, nr_live;
 static size_t run_bytes(const struct area *a)
 {
@@ -196,6 +200,24 @@ static void retained_drop(unsigned i)
 		retained[i] = retained[i + 1];
 }
 
+/* Takes out the oldest area, and puts it in front of the list. Nothing can be reported here, under the areas' lock and
+ * perhaps a cache's. So an area whose bytes were overwritten does not go back yet. */
+static size_t retained_leaves(struct area **list)
+{
+	struct area *a = retained[0];
+	struct damage d;
+
+	retained_drop(0);
+	if (unlikely(nr_written < WRITTEN_MAX && area_is_marked(a) &&
+	             !harden_intact(area_data(a), area_data(a) + AREA_CANARY, &d))) {
+		written[nr_written++] = a;
+		return 0;
+	}
+	a->next = *list;
+	*list = a;
+	return a->nr_pages;
+}
+
 struct area *area_take_retained(size_t pages)
 {
 	struct area *a = NULL;
@@ -222,13 +244,8 @@ static struct area *retained_excess(size_t limit)
 {
 	struct area *excess = NULL;
 
-	while (nr_retained && (nr_retained == BUDGET_RETAINED_AREAS || budget_area_retained > limit)) {
-		struct area *a = retained[0];
-
-		retained_drop(0);
-		a->next = excess;
-		excess = a;
-	}
+	while (nr_retained && (nr_retained == BUDGET_RETAINED_AREAS || budget_area_retained > limit))
+		retained_leaves(&excess);
 	return excess;
 }
 
@@ -272,6 +289,20 @@ void area_retain(struct area *a)
 	release_all(excess);
 }
 
+bool area_any_retained(bool (*fn)(struct area *a, void *ctx), void *ctx)
+{
+	bool found = false;
+	unsigned i;
+
+	lock_acquire(&area_lock);
+	for (i = 0; i < nr_retained && !found; i++)
+		found = fn(retained[i], ctx);
+	for (i = 0; i < nr_written && !found; i++)
+		found = fn(written[i], ctx);
+	lock_release(&area_lock);
+	return found;
+}
+
 void area_decay(void)
 {
 	struct area *excess;
@@ -295,14 +326,8 @@ void area_give_way(size_t pages)
 	if (!missing)
 		return;
 	lock_acquire(&area_lock);
-	while (nr_retained && got < missing) {
-		struct area *a = retained[0];
-
-		retained_drop(0);
-		got += a->nr_pages;
-		a->next = excess;
-		excess = a;
-	}
+	while (nr_retained && got < missing)
+		got += retained_leaves(&excess);
 	lock_release(&area_lock);
 	release_all(excess);
 }

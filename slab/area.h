@@ -4,6 +4,7 @@
 #define MEMSAN_SLAB_AREA_H
 
 #include "slab/arena.h"
+#include "slab/key.h"
 
 enum area_state { AREA_UNUSED, AREA_LIVE, AREA_QUARANTINED, AREA_RETAINED };
 /* A large object: whole pages, in check mode between two guard pages. Descriptors are recycled and never unmapped. */
@@ -53,6 +54,11 @@ static inline struct area *area_at(uintptr_t addr)
  */
 #define AREA_LEAD ((size_t)16)
 #define AREA_CANARY ((size_t)64)
+/* Does the area begin with bytes of the key while it is retained? */
+static inline bool area_is_marked(const struct area *a)
+{
+	return harden_on && !a->guard_pages && !READ_ONCE(a->changed);
+}
 /* The bytes that the canaries take at least; 0: the area has none. */
 static inline size_t area_lead(const struct area *a)
 {
@@ -84,6 +90,9 @@ void area_retain(struct area *a);
 void area_quarantine(struct area *a);
 void area_dispose(struct area *a);
 struct area *area_take_retained(size_t pages); /* of about that size, live again; or NULL */
+/* Calls fn for each retained area, also those that had to leave and were found damaged, under the areas' lock, until it
+ * returns true. Returns whether it did. */
+bool area_any_retained(bool (*fn)(struct area *a, void *ctx), void *ctx);
 /* All retained areas go back to the buddy. Returns their pages. */
 size_t area_shrink(void);
 /* Called before pages are taken for a slab or an area. If the buddy has too few dirty pages, or more memory than ever

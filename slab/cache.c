@@ -326,6 +326,7 @@ static struct slab *slab_new(struct slab_cache *c)
 	s->hint = 0;
 	WRITE_ONCE(s->guarded, false);
 	WRITE_ONCE(s->opened, false);
+	WRITE_ONCE(s->remapped, false);
 	if (cache_is_custom(c))
 		s->nr_queued = 0;
 	/* The descriptor of a custom cache may have been another cache's, with another layout. */

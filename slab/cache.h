@@ -21,6 +21,7 @@ struct slab {
 	uint8_t list;             /* enum slab_list; under the cache lock */
 	bool fenced;              /* the page behind it is a guard (harden=full) */
 	bool opened;              /* guarded, and one of its pages was opened after a report */
+	bool remapped;            /* production: the program may have changed how its pages are mapped (changed.c) */
 	/* guarded as a whole: its bytes must not be touched. Written under quarantine_lock and the cache lock. */
 	bool guarded;
 	uint32_t nr_queued; /* its objects' entries in the global queue; under quarantine_lock */

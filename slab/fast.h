@@ -246,6 +246,7 @@ typedef uint64_t slab_word64 __attribute__((may_alias, aligned(8)));
 __inline_hot void slab_arm_size(void *p, size_t size, unsigned tail, uint64_t key)
 {
 	*(slab_word32 *)((char *)p + size) = (uint32_t)key;
+	tcache_barrier(); /* whoever reads a live object's size finds the canary there (verify.c) */
 	*(slab_word32 *)((char *)p + tail) = (uint32_t)(size + key);
 }
 

@@ -215,6 +215,18 @@ bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab
 	return false;
 }
 
+bool harden_is_marked(const void *p)
+{
+	return is_key(*(const slab_word64 *)p);
+}
+
+void harden_verify_marked(const struct slab_cache *c, void *p, enum slab_found_at at)
+{
+	if (state_is_live(c, (uintptr_t)p) || harden_is_marked(p))
+		return;
+	report_head(p, harden_secret, at);
+}
+
 /* ---- live objects ---------------------------------------------------------------------------- */
 
 void harden_give(const struct slab_cache *c, void *p, size_t size)
@@ -226,9 +238,14 @@ void harden_resize(const struct slab_cache *c, void *p, size_t size)
 {
 	size_t end = size + sizeof(slab_word32);
 
+	slab_arm_size(p, size, c->tail, harden_secret);
 	if (harden_full && end < c->tail)
 		mem_set((char *)p + end, 0, c->tail - end);
-	slab_arm_size(p, size, c->tail, harden_secret);
+}
+
+bool harden_is_sound(const struct slab_cache *c, const void *p)
+{
+	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size && slab_is_sound(p, c->tail, harden_secret);
 }
 
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs)
@@ -238,7 +255,7 @@ void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, c
 	struct slab_finding f;
 	struct damage d;
 
-	if (likely(size <= c->object_size && slab_is_sound(p, c->tail, harden_secret)))
+	if (likely(harden_is_sound(c, p)))
 		return;
 	if (size <= c->object_size) {
 		d = difference((uintptr_t)p + size, &key, sizeof(key));
@@ -250,5 +267,7 @@ void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, c
 	}
 	finding_init_damage(&f, SLAB_RIGHT_REDZONE, at, &d, regs);
 	report(&f, SLAB_OBJ_LIVE, size);
-	harden_resize(c, p, size);
+	/* At the end another thread may be freeing the object by now. */
+	if (at != SLAB_AT_EXIT)
+		harden_resize(c, p, size);
 }

@@ -37,12 +37,16 @@
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key);
 /* An object from the thread's bin must have the thread's key. Reports otherwise. False: it may not be given out. */
 bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key);
+/* The same for an object that is in its slab, with the mark of some thread. */
+bool harden_is_marked(const void *p);
+void harden_verify_marked(const struct slab_cache *c, void *p, enum slab_found_at at);
 /* The same for an object that stays in its bin. False: something was reported. */
 bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab_found_at at);
 /* An object becomes free for the owner of `key`. */
 void harden_free(const struct slab_cache *c, void *p, uint64_t key);
 /* The same with harden=full for an object whose canary is known to be sound. */
 void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key);
+bool harden_is_sound(const struct slab_cache *c, const void *p); /* is a live object's canary there? */
 /* Verifies a live object's canary. Reports damage. */
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs);
 /* An object becomes the program's, with `size` bytes; later its size changes. */

@@ -58,9 +58,7 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 		return malloc_odd(size, align, api, zero, regs);
 	if (!malloc_caches[class].fast)
 		return debug_alloc(&malloc_caches[class], size, align, api, zero, regs);
-	p = tcache_malloc(class);
-	if (p && malloc_caches[class].tail)
-		harden_give(&malloc_caches[class], p, size);
+	p = tcache_malloc(class, size);
 	if (p && zero)
 		mem_set(p, 0, size);
 	return p;

@@ -480,14 +480,15 @@ bool slab_free_full(void *p)
 		tcache_open(tc);
 		return false;
 	}
-	harden_free_sound(&malloc_caches[class], p, tc->key);
+	/* In this order a live object always has its canary (verify.c). */
 	state_clear(p, class);
+	harden_free_sound(&malloc_caches[class], p, tc->key);
 	slab_bin_push(pool, n, p);
 	tcache_open(tc);
 	return true;
 }
 
-void *tcache_malloc(unsigned class)
+void *tcache_malloc(unsigned class, size_t size)
 {
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
@@ -502,6 +503,8 @@ void *tcache_malloc(unsigned class)
 	else
 		p = bin_take(b, &b->fast.bins[class], c);
 
+	if (p && c->tail)
+		harden_give(c, p, size);
 	if (p)
 		state_set(p, class);
 	return p;

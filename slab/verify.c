@@ -4,6 +4,7 @@
 #include "slab/arena.h"
 #include "slab/cache.h"
 #include "slab/finding.h"
+#include "slab/harden.h"
 #include "slab/mempool.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
@@ -38,6 +39,7 @@ struct scan {
 	size_t nr_found;
 	enum slab_found_at at;
 	const struct unwind_regs *regs;
+	size_t hardened; /* bytes of production's slabs that were verified */
 };
 
 static bool track_same(const struct slab_track *a, const struct slab_track *b)
@@ -136,14 +138,92 @@ static bool slab_there(const struct slab_cache *c, const struct slab *s, uintptr
 	return slab_of(base) == s && s->cache == c && !READ_ONCE(s->guarded);
 }
 
+/* ---- production ------------------------------------------------------------------- */
+
+/* Is the canary of a live object damaged? A thread arms an object before the state map calls it live (fast.h), so what
+ * is live has a canary, but the object may be freed and allocated anew between any two reads here. So the object and
+ * its size must be the same before and after, twice. */
+static bool canary_is_damaged(const struct slab_cache *c, uintptr_t p)
+{
+	size_t before = slab_armed_size((void *)p, c->tail, harden_secret);
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		if (!state_is_live(c, p) || harden_is_sound(c, (void *)p))
+			return false;
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (!state_is_live(c, p) || slab_armed_size((void *)p, c->tail, harden_secret) != before)
+			return false;
+	}
+	return true;
+}
+
+/* A live object without its canary, or an object in its slab without a mark? Under the cache's lock, which keeps an
+ * object in its slab. Objects that were never used have no mark, so heads of zeros do not count. */
+static bool slot_is_damaged(const struct slab_cache *c, const struct slab *s, uint32_t i)
+{
+	uintptr_t p = slab_object_at(c, s, i);
+
+	if (map_test(s->map, i))
+		return !harden_is_marked((void *)p) && *(const slab_word64 *)p;
+	return canary_is_damaged(c, p);
+}
+
+static size_t check_hardened_slab(struct slab *s, uintptr_t base, const struct scan *scan)
+{
+	struct slab_cache *c = s->cache;
+	uintptr_t damaged[FOUND_MAX];
+	uint32_t i = 0;
+	size_t found = 0, n, k;
+
+	do {
+		n = 0;
+		lock_acquire(&c->lock);
+		if (!lock_is_given_up(&c->lock) && slab_there(c, s, base) && !READ_ONCE(s->remapped))
+			for (; i < s->fresh && n < FOUND_MAX; i++)
+				if (slot_is_damaged(c, s, i))
+					damaged[n++] = slab_object_at(c, s, i);
+		lock_release(&c->lock);
+		for (k = 0; k < n; k++) {
+			if (state_is_live(c, damaged[k]))
+				harden_verify(c, (void *)damaged[k], scan->at, scan->regs);
+			else
+				harden_verify_marked(c, (void *)damaged[k], scan->at);
+		}
+		found += n;
+	} while (n == FOUND_MAX);
+	return found;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+/* A large heap of a server would take long to read when the program ends. */
+#define EXIT_BYTES ((size_t)16 << 20)
+
+static size_t check_fast_slab(struct slab *s, uintptr_t base, struct scan *scan)
+{
+	const struct slab_cache *c = s->cache;
+
+	if (!c->tail)
+		return 0;
+	if (scan->at == SLAB_AT_EXIT && !harden_full) {
+		if (scan->hardened >= EXIT_BYTES)
+			return 0;
+		scan->hardened += (size_t)c->nr_pages << PAGE_SHIFT;
+	}
+	return check_hardened_slab(s, base, scan);
+}
+
 static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
 {
 	struct slab_cache *c = s->cache;
 	uint32_t i = 0;
 	size_t found = 0, k;
 
-	if (!c || c->fast || cache_is_zero(c))
+	if (!c || cache_is_zero(c))
 		return 0;
+	if (c->fast)
+		return check_fast_slab(s, base, scan);
 	scan->nr_found = 0;
 	do {
 		lock_acquire(&c->lock);
@@ -189,6 +269,7 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 
 	scan.at = at;
 	scan.regs = regs;
+	scan.hardened = 0;
 	while (page < end) {
 		uint64_t w = arena_owner(page_address(page));
 

@@ -110,22 +110,30 @@ static bool canary_find_damage(const struct area *a, enum slab_found_at at, cons
 /* A freed area is retained. */
 static void mark_freed(const struct area *a)
 {
-	if (harden_on && !area_flags && !a->guard_pages && !READ_ONCE(a->changed))
+	if (area_is_marked(a))
 		harden_fill(area_data(a), area_data(a) + AREA_CANARY);
+}
+
+static bool freed_find_damage(struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
+                              struct slab_finding *f)
+{
+	struct damage d;
+
+	if (harden_intact(area_data(a), area_data(a) + AREA_CANARY, &d))
+		return false;
+	finding_init_damage(f, SLAB_POISON_OVERWRITTEN, at, &d, regs);
+	object_describe_area(a, &f->object);
+	f->object.state = SLAB_OBJ_FREE;
+	f->attack = true;
+	return true;
 }
 
 static void verify_freed(struct area *a)
 {
 	struct slab_finding f;
-	struct damage d;
 
-	if (!harden_on || harden_intact(area_data(a), area_data(a) + AREA_CANARY, &d))
-		return;
-	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, SLAB_AT_ALLOC, &d, NULL);
-	object_describe_area(a, &f.object);
-	f.object.state = SLAB_OBJ_FREE;
-	f.attack = true;
-	finding_report(&f);
+	if (area_is_marked(a) && freed_find_damage(a, SLAB_AT_ALLOC, NULL, &f))
+		finding_report(&f);
 }
 
 /* ---- allocation ------------------------------------------------------------------------------ */
@@ -631,6 +639,37 @@ static void slack_repair_found(struct area *a, void *ctx)
 		slack_repair(&now);
 }
 
+static bool freed_describe(struct area *a, void *ctx)
+{
+	struct slack_search *search = ctx;
+
+	return freed_find_damage(a, search->at, search->regs, &search->finding);
+}
+
+static bool freed_repair(struct area *a, void *ctx)
+{
+	struct slack_search *search = ctx;
+
+	if (a->addr != search->finding.object.addr)
+		return false;
+	mark_freed(a);
+	return true;
+}
+
+/* harden=basic: freed areas that wait for the next owner. The report comes before the repair, because it shows the
+ * damaged bytes. */
+static size_t check_retained(struct slack_search *search)
+{
+	size_t found = 0;
+
+	while (harden_on && !area_flags && area_any_retained(freed_describe, search)) {
+		finding_report(&search->finding);
+		area_any_retained(freed_repair, search);
+		found++;
+	}
+	return found;
+}
+
 /* Areas may be freed or resized meanwhile. So only an area that is still live is looked at, and only under the lock:
  * a free takes the area out of the list before the bytes go away. */
 size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
@@ -650,5 +689,5 @@ size_t area_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		area_find_live(after - 1, slack_damaged, slack_repair_found, &search);
 		found++;
 	}
-	return found;
+	return found + check_retained(&search);
 }

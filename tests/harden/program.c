@@ -3,7 +3,8 @@
  *
  * Usage: program BUG SIZE. Nine objects of SIZE bytes are live; the bug is done with the fifth. Then the victim, a few
  * new objects and the neighbors go through malloc and free. Prints "unnoticed" if nothing ended the program before,
- * and, for a bug that must reach a new object to do harm, if it did. Without arguments: prints the bugs. */
+ * and, for a bug that must reach a new object to do harm, if it did. Without arguments: prints the bugs.
+ * program race SIZE ROUNDS and program threads SEED: see below. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -171,6 +172,44 @@ static void race(void)
 	printf("%ld times given out twice\n", twice);
 }
 
+/* ---- the program ends while threads allocate, resize and free ---------------------------------- */
+
+static int rounds_done;
+
+static void *worker(void *seed)
+{
+	unsigned random = (unsigned)(size_t)seed, i;
+	void *p[64] = { NULL };
+	size_t n;
+
+	for (;;) {
+		i = (unsigned)rand_r(&random) % 64;
+		n = (unsigned)rand_r(&random) % 600 + 1;
+		if (rand_r(&random) % 3) {
+			free(p[i]);
+			p[i] = malloc(n);
+		} else {
+			p[i] = realloc(p[i], n);
+		}
+		memset(p[i], 0xff, n);
+		__atomic_fetch_add(&rounds_done, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static void threads(unsigned seed)
+{
+	pthread_t thread;
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (pthread_create(&thread, NULL, worker, (void *)(seed * 7 + i)) != 0)
+			exit(2);
+	while (__atomic_load_n(&rounds_done, __ATOMIC_RELAXED) < 5000)
+		;
+	exit(0);
+}
+
 int main(int argc, char **argv)
 {
 	char *fresh[NEW];
@@ -182,6 +221,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	size = (size_t)atol(argv[2]);
+	if (!strcmp(argv[1], "threads"))
+		threads((unsigned)size);
 	if (!strcmp(argv[1], "race")) {
 		rounds = atol(argv[3]);
 		race();
