@@ -768,6 +768,17 @@ void report_summary(void)
 		summary_line(repeated, left_out, unwanted);
 }
 
+bool report_advice_wanted(void)
+{
+	return options.advice[0] && options.format == FORMAT_TEXT && !os_under_seccomp() &&
+	       (report_count() || sink_is_terminal());
+}
+
+bool report_advice_claim(void)
+{
+	return sink_claim_advice();
+}
+
 /* With format=json every line of the sinks is a report, so readers need to know only one form.  Messages are for people
  * and go to standard error. */
 void report_message(const char *text, size_t len)
