@@ -22,6 +22,7 @@
  *   roots.c       which memory of this process is a root
  *   suspects.c    objects that the last scan found lost
  *   scan.c        one scan of this process: copy, marking, groups, reports
+ *   at_exit.c     the scan at the end of the program, and advice where nobody asked for one
  *   control.c     scans that another process or a timer asks for
  *
  *   leak_internal.h   shared by the files of leak/
@@ -318,7 +319,8 @@ bool leak_snapshot_was(int32_t pid);
  * objects found (of the classes in leak.show, not suppressed); 0 also when no scan was possible, which one line says.
  * Takes no allocator lock. */
 uint64_t leak_check(bool at_exit);
-/* At the end of the program: scans, if option leak says so and leak_check_done was not called. */
+/* At the end of the program, unless leak_check_done was called: scans, if option leak says so; else it may say that
+ * much was lost. */
 void leak_check_at_exit(void);
 /* There will be no scan at the end of the program. */
 void leak_check_done(void);

@@ -384,16 +384,3 @@ uint64_t leak_check(bool at_exit)
 	arch_call_stored(scan_stored, &c);
 	return c.objects;
 }
-
-static bool check_done; /* atomic */
-
-void leak_check_done(void)
-{
-	__atomic_store_n(&check_done, true, __ATOMIC_RELAXED);
-}
-
-void leak_check_at_exit(void)
-{
-	if (options.leak && !__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED))
-		leak_check(true);
-}

@@ -70,32 +70,16 @@ static enum report_colour colour_wanted(void)
 	return !term || str_equal(term, "dumb") ? COLOUR_NEVER : COLOUR_TERMINAL;
 }
 
-/* An interpreter with an allocator of its own gives memsan large blocks, and cuts the objects itself. */
 static void hint_interpreter(void)
 {
-	static const struct {
-		const char *name, *variable, *hint;
-	} interpreters[] = {
-		{ "python", "PYTHONMALLOC",
-		  "with PYTHONMALLOC=malloc in the environment, memsan sees each object of Python" },
-		{ "ruby", "RUBY_FREE_AT_EXIT",
-		  "with RUBY_FREE_AT_EXIT=1 in the environment, Ruby frees its objects before leaks are looked for" },
-		{ "perl", "PERL_DESTRUCT_LEVEL",
-		  "with PERL_DESTRUCT_LEVEL=2 in the environment, Perl frees its objects before leaks are looked for" },
-		{ "node", "NODE_OPTIONS",
-		  "JavaScript's objects lie in V8's own heap; memsan sees those of add-ons and of Node itself" },
-	};
 	static char exe[PATH_MAX];
-	const char *base;
 	long n = os_exe_path(exe, sizeof(exe) - 1);
 
-	if (n <= 0)
-		return;
-	exe[n] = 0;
-	base = str_last(exe, '/');
-	for (size_t i = 0; base && i < ARRAY_SIZE(interpreters); i++)
-		if (str_starts(base + 1, interpreters[i].name) && !environment_get(interpreters[i].variable))
-			report_set_hint(interpreters[i].hint);
+	exe[n > 0 ? n : 0] = 0;
+	report_set_hint(interpreter_hint(exe, false, false, environment_get));
+	/* One that frees its objects only when asked to loses much at its end, and nobody wants to hear of it. */
+	if (interpreter_hint(exe, true, true, environment_get) && !interpreter_hint(exe, true, false, environment_get))
+		options.advice[0] = '\0';
 }
 
 static void read_options(bool secure)

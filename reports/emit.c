@@ -45,6 +45,7 @@ static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out, nr_suppressed;
 static uint32_t nr_leaks_suppressed; /* of these; told with the scan */
+static uint32_t nr_told;             /* --pinpoint: not new, or no write */
 static uint32_t nr_printed;          /* reports of memory that can be reached too; under the report lock */
 /* The access of the latest report.  Atomic words; a thread uses them only when last_tid is its own. */
 static uint64_t last_addr, last_size;
@@ -382,14 +383,16 @@ static bool is_bug(const struct report_record *r)
 	return r->kind != REPORT_REACHABLE;
 }
 
-/* Makes report_text, and returns its length; 0: a rule suppresses the report, or --pinpoint looks for another one. */
-static size_t report_render(struct report_record *r)
+/* Makes report_text, and returns its length; 0: a rule suppresses the report, or (*told) a later run of --pinpoint does
+ * not print it. */
+static size_t report_render(struct report_record *r, bool *told)
 {
 	bool unwanted;
 	size_t len;
 
 	record_complete(r);
-	if (unlikely(options.pinpoint[0]) && pinpoint_leaves_out(r))
+	*told = unlikely(options.pinpoint[0]) && pinpoint_leaves_out(r);
+	if (*told)
 		return 0;
 	record_legend(r);
 	record_next_step(r);
@@ -458,7 +461,7 @@ static enum report_outcome count_repeated(uint32_t *counter)
 static enum report_outcome report_emit(struct report_record *r, struct told *t)
 {
 	/* With rules, another process of the family may have found the same damage and suppressed it. */
-	bool ruled = helper_has_rules();
+	bool ruled = helper_has_rules(), told;
 	uint64_t place = record_place(r), whole = ruled && !r->leak_class ? record_whole(r) : 0;
 	size_t len;
 
@@ -469,7 +472,11 @@ static enum report_outcome report_emit(struct report_record *r, struct told *t)
 		return count_repeated(&nr_reports);
 	if (place_known(&reported, place))
 		return count_repeated(&nr_repeated);
-	len = report_render(r);
+	len = report_render(r, &told);
+	if (!len && told) {
+		__atomic_fetch_add(&nr_told, 1, __ATOMIC_RELAXED);
+		return REPORT_SUPPRESSED;
+	}
 	if (!len) {
 		if (whole)
 			place_add(&suppressed, whole);
@@ -735,11 +742,11 @@ static void reports_settle(void)
 }
 
 /* "2 bugs were reported; the same bugs showed 1 more time; 3 reports were suppressed". */
-static void summary_line(uint32_t repeated, uint32_t left_out, uint32_t unwanted)
+static void summary_line(uint32_t repeated, uint32_t left_out, uint32_t unwanted, uint32_t told)
 {
 	uint32_t nr = report_count();
 	const char *between = "";
-	char line[160];
+	char line[240];
 	struct fmt_buf b;
 
 	fmt_init(&b, line, sizeof(line));
@@ -753,19 +760,34 @@ static void summary_line(uint32_t repeated, uint32_t left_out, uint32_t unwanted
 		fmt_printf(&b, "; %u further report%s left out", left_out, left_out == 1 ? " was" : "s were");
 	if (unwanted)
 		fmt_printf(&b, "%s%u report%s suppressed", between, unwanted, unwanted == 1 ? " was" : "s were");
+	if (told)
+		fmt_printf(&b, "%s%u report%s new write%s and %s not printed again", nr || unwanted ? "; " : "", told,
+		           told == 1 ? " is no" : "s are no", told == 1 ? "" : "s", told == 1 ? "is" : "are");
 	report_line("%s", line);
 }
 
 void report_summary(void)
 {
-	uint32_t repeated, left_out, unwanted;
+	uint32_t repeated, left_out, unwanted, told;
 
 	reports_settle();
 	repeated = report_repeated_count();
 	left_out = __atomic_load_n(&nr_left_out, __ATOMIC_RELAXED);
 	unwanted = report_suppressed_count() - __atomic_load_n(&nr_leaks_suppressed, __ATOMIC_RELAXED);
-	if (repeated || left_out || unwanted)
-		summary_line(repeated, left_out, unwanted);
+	told = __atomic_load_n(&nr_told, __ATOMIC_RELAXED);
+	if (repeated || left_out || unwanted || told)
+		summary_line(repeated, left_out, unwanted, told);
+}
+
+bool report_advice_wanted(void)
+{
+	return options.advice[0] && options.format == FORMAT_TEXT && !os_under_seccomp() &&
+	       (report_count() || sink_is_terminal());
+}
+
+bool report_advice_claim(void)
+{
+	return sink_claim_advice();
 }
 
 /* With format=json every line of the sinks is a report, so readers need to know only one form.  Messages are for people
@@ -826,7 +848,7 @@ void reports_configure(void)
 /* The child has made no reports.  It prints a bug again that its parent has printed: the parent's log is another. */
 void reports_fork_child(void)
 {
-	nr_reports = nr_repeated = nr_left_out = nr_suppressed = nr_leaks_suppressed = nr_printed = 0;
+	nr_reports = nr_repeated = nr_left_out = nr_suppressed = nr_leaks_suppressed = nr_told = nr_printed = 0;
 	batch_tid = batch_depth = 0;
 	nr_telling = telling;
 	batch_panics = false;

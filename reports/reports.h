@@ -12,6 +12,7 @@
  *   render_text.c       a record as text
  *   render_fault.c      the part about a fault, as text and as JSON
  *   render_json.c       a record as JSON
+ *   interpreters.c      what lets memsan see more of a program of Python, Perl, Ruby or Node
  *
  * Runtime half (in libmemsan.so):
  *
@@ -325,6 +326,17 @@ void reports_fork_child(void);
 
 /* The name of the memfd in which `memsan run` counts reports (option notify). */
 #define REPORT_NOTIFY_NAME "memsan-notify"
+
+/* Advice is one line for people, once in a memsan run (option advice): only beside a report, or on a terminal, where a
+ * line more spoils no output.  Is it wanted, as far as is known before its claim? */
+bool report_advice_wanted(void);
+/* Is this the first process that gives advice? */
+bool report_advice_claim(void);
+#define REPORT_ADVICE_NAME "memsan-advice"
+
+/* A sentence on what lets memsan see more of the program in this file, if it is an interpreter, or NULL. at_start: the
+ * program has made no report yet, and leaks says whether a scan at its end was asked for. get: getenv. */
+const char *interpreter_hint(const char *path, bool at_start, bool leaks, const char *(*get)(const char *name));
 
 /* The file of `memsan run --pinpoint` (option pinpoint): a head, then a note of each report of all runs. */
 #define PINPOINT_NAME "memsan-pinpoint"

@@ -108,6 +108,9 @@ void sink_notify(void);
 /* Opens a memfd of `memsan run`, which it passed as /proc/PID/fd/N, or another file. -1: it is not there, or must not
  * be opened now. */
 int sink_open_passed(const char *path, const char *name, int flags);
+/* Do lines for people go to a terminal? */
+bool sink_is_terminal(void);
+bool sink_claim_advice(void); /* report_advice_claim */
 /* A descriptor >= 2 for the helper's standard error, or -1: there the helper writes a report whose process is gone.
  * The caller closes it when *opened. */
 int sink_borrow(bool *opened);

@@ -419,16 +419,22 @@ void report_set_colour(enum report_colour c)
 	colour = c;
 }
 
-static bool takes_colours(int fd)
+static bool is_terminal(int fd)
 {
 	char settings[64]; /* the kernel's struct termios takes 36 bytes */
+
+	return arch_syscall6(SYS_ioctl, fd, TCGETS, (long)settings, 0, 0, 0) == 0;
+}
+
+static bool takes_colours(int fd)
+{
 	struct stat st;
 
 	if (colour == COLOUR_NEVER || options.format != FORMAT_TEXT || os_filter_set() || !stat_fd(fd, &st))
 		return false;
 	if (colour == COLOUR_ALWAYS)
 		return !S_ISREG(st.st_mode);
-	return S_ISCHR(st.st_mode) && arch_syscall6(SYS_ioctl, fd, TCGETS, (long)settings, 0, 0, 0) == 0;
+	return S_ISCHR(st.st_mode) && is_terminal(fd);
 }
 
 /* Writes to the files that were asked for.  False: none took the text. */
@@ -515,6 +521,26 @@ void sink_notify(void)
 		return;
 	write_whole(fd, &status, 1);
 	os_close(fd);
+}
+
+bool sink_is_terminal(void)
+{
+	int fd = options.log_path[0] || options.report_file[0] ? -1 : stderr_fd();
+
+	return fd >= 0 && is_terminal(fd);
+}
+
+bool sink_claim_advice(void)
+{
+	int fd = sink_open_passed(options.advice, REPORT_ADVICE_NAME, O_WRONLY | O_APPEND);
+	bool first;
+
+	if (fd < 0)
+		return false;
+	/* Each process adds a byte; only the first one's position is 1 then. */
+	first = write_whole(fd, "", 1) == 0 && arch_syscall6(SYS_lseek, fd, 0, SEEK_CUR, 0, 0, 0) == 1;
+	os_close(fd);
+	return first;
 }
 
 int sink_borrow(bool *opened)

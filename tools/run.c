@@ -336,6 +336,34 @@ static void tell_verdict(const struct target *target)
 		tool_say("%s: %s, so memsan cannot check it, nor what it starts", target->file, target->reason);
 }
 
+static const char *environment_get(const char *name)
+{
+	return getenv(name);
+}
+
+/* Whoever has said what he thinks of leaks needs no advice on them. */
+static bool plan_has_leak(const struct run_plan *plan)
+{
+	for (const char *p = plan->text; *p; p += strcspn(p, ":"), p += *p == ':')
+		if (strncmp(p, "leak=", 5) == 0)
+			return true;
+	return false;
+}
+
+/* A line more is no harm on a terminal. */
+static void plan_advise(struct run_plan *plan, const struct target *target, struct supervisor *supervisor)
+{
+	const char *hint = interpreter_hint(target->file, true, plan->set.leak, environment_get);
+
+	if (hint && target->kind == TARGET_PRELOADABLE && isatty(STDERR_FILENO))
+		tool_say("%s", hint);
+	if (plan->set.mode != MODE_CHECK || plan_has_leak(plan))
+		return;
+	supervisor_allow_advice(supervisor);
+	if (*supervisor->advice_path)
+		plan_set(plan, "advice", strlen("advice"), supervisor->advice_path);
+}
+
 static void plan_set_filters(struct run_plan *plan)
 {
 	unsigned filters = filters_that_refuse();
@@ -374,6 +402,8 @@ static int plan_execute(struct run_plan *plan)
 		if (*pin.notes_path)
 			plan_set(plan, "pinpoint", strlen("pinpoint"), pin.notes_path);
 	}
+	if (!plan->fail_each)
+		plan_advise(plan, &target, &supervisor);
 	plan_set_filters(plan);
 	if (target.kind == TARGET_PRELOADABLE || target.kind == TARGET_BLIND)
 		ready = plan_prepare_environment(plan, &target, library);

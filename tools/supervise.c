@@ -64,6 +64,15 @@ void supervisor_init(struct supervisor *s)
 	s->notify_fd = memfd_create(REPORT_NOTIFY_NAME, MFD_CLOEXEC);
 	if (s->notify_fd >= 0)
 		snprintf(s->notify_path, sizeof(s->notify_path), "/proc/%ld/fd/%d", (long)getpid(), s->notify_fd);
+	s->advice_path[0] = '\0';
+}
+
+void supervisor_allow_advice(struct supervisor *s)
+{
+	int fd = s->keep[SUPERVISOR_KEEPS - 1] = memfd_create(REPORT_ADVICE_NAME, MFD_CLOEXEC);
+
+	if (fd >= 0)
+		snprintf(s->advice_path, sizeof(s->advice_path), "/proc/%ld/fd/%d", (long)getpid(), fd);
 }
 
 /* The exit status of the first report (each report adds its process's exitcode to the file); 0: there was no report,

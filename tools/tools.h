@@ -192,10 +192,11 @@ unsigned filters_that_refuse(void);
 /* ---- supervise.c ----------------------------------------------------------------------------- */
 
 /* The file through which supervised processes count their reports, and its name for the option `notify`. */
-#define SUPERVISOR_KEEPS 4
+#define SUPERVISOR_KEEPS 5
 struct supervisor {
 	int notify_fd; /* a memfd to which each report adds a byte, its exit code; -1: there is none */
 	char notify_path[64];
+	char advice_path[64]; /* a memfd to which each process that may give advice adds a byte; "": there is none */
 	int report_fd;              /* the FIFO of --report, held open so that its reader sees one end, or -1 */
 	int keep[SUPERVISOR_KEEPS]; /* descriptors that a second run needs, or -1 */
 	sigset_t mask;              /* what the program gets */
@@ -204,6 +205,8 @@ struct supervisor {
 	bool interrupted; /* by somebody who wanted it to end */
 };
 void supervisor_init(struct supervisor *s);
+/* One process may give advice (reports/reports.h). */
+void supervisor_allow_advice(struct supervisor *s);
 /* Runs argv[0] in this process's environment.  Returns memsan's exit status, or dies by the signal that the program
  * died by.  After a report in the program or a process that it started, the status is the option exitcode of the
  * process that reported first. */

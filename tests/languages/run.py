@@ -147,13 +147,9 @@ class Language:
         return None
 
 
-# Node's own: nothing frees the wrapper of an external value that is alive at the end.
-OWN_LEAKS = ("MEMSAN: memory leak in napi_create_external",)
-
-
 def belongs(bug, record):
     """The object of a use after free is often freed twice in the end."""
-    return (bug == "use-after-free" and record["kind"] == "double-free") or record["title"] in OWN_LEAKS
+    return bug == "use-after-free" and record["kind"] == "double-free"
 
 
 def check(language, bug):
