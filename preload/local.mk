@@ -10,6 +10,7 @@ noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen
 	preload/intercept/calls.h preload/intercept/calls_file.def preload/intercept/calls_names.def \
 	preload/intercept/calls_net.def preload/intercept/calls_process.def preload/intercept/calls_text.def \
 	preload/intercept/calls_time.def \
+	preload/intercept/calls_library.def \
 	preload/operators.def
 EXTRA_DIST += preload/memsan.map
 
@@ -37,7 +38,8 @@ libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload
 	preload/intercept/libc_scan.c preload/intercept/libc_number.c preload/intercept/libc_wcs.c \
 	preload/intercept/libc_printf.c preload/intercept/libc_stdio.c preload/intercept/libc_io.c \
 	preload/intercept/libc_kernel.c preload/intercept/libc_jump.c preload/intercept/libc_path.c \
-	preload/intercept/libc_calls.c preload/intercept/libc_format.c preload/intercept/libc_scanf.c
+	preload/intercept/libc_calls.c preload/intercept/libc_library.c \
+	preload/intercept/libc_format.c preload/intercept/libc_scanf.c
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \

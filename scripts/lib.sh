@@ -7,7 +7,7 @@
 {
 packages_build=(gcc g++ make autoconf automake libtool pkg-config binutils libelf-dev libdw-dev libcapstone-dev
 	libjson-c-dev)
-packages_test=(libcmocka-dev libunwind-dev libzydis-dev clang libclang-rt-14-dev python3 python3-jsonschema
+packages_test=(libcmocka-dev libtirpc-dev libunwind-dev libzydis-dev clang libclang-rt-14-dev python3 python3-jsonschema
 	clang-format-14 codespell pyflakes3 shellcheck mandoc man-db gcovr
 	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zip zstd lz4 busybox-static bc diffutils patch
 	sqlite3 nodejs openssl file findutils procps php-cli ruby apache2-bin curl apache2-utils

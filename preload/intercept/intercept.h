@@ -6,6 +6,8 @@
  *   calls_file.def, calls_names.def, calls_net.def, calls_process.def, calls_text.def, calls_time.def  its rows
  *   calls.h         from a row to an interceptor
  *   libc_calls.c    the interceptors of all rows
+ *   calls_library.def  rows for functions of libm, libcrypt and libtirpc
+ *   libc_library.c  their interceptors, in versions of symbols that linkers pass over
  *   libc_real.c     libc's own functions; the gate that lets foreign memory pass to them
  *   symbols.c       one name in a loaded module's symbol table
  *   libc_check.c    what the checks share: scans that stop at bad memory, reports
@@ -293,6 +295,7 @@ struct module_symbols {
 	const ElfW(Sym) *symbols;
 	const char *strings;
 	const uint16_t *versions;
+	const ElfW(Verdef) *definitions; /* the versions that there are */
 };
 void symbols_find(struct module_symbols *s, const struct link_map *m);
 /* The default version of a symbol, or NULL. */
@@ -300,6 +303,8 @@ const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *nam
 /* The same in many modules: the hash of the name is made once. */
 uint32_t symbols_hash(const char *name);
 const ElfW(Sym) *symbols_look_up_hash(const struct module_symbols *s, const char *name, uint32_t hash);
+/* The symbol of that version, which need not be the default; NULL, too, when the module has no versions. */
+const ElfW(Sym) *symbols_look_up_version(const struct module_symbols *s, const char *name, const char *version);
 /* Is the name defined there, in any version? */
 bool symbols_have(const struct module_symbols *s, const char *name);
 /* symbols_find and symbols_look_up in one call. */
@@ -346,6 +351,8 @@ extern bool libc_replaced[LIBC_NR];
 void *libc_early(enum libc_index index);
 /* Fills libc_real; for the constructor. */
 void libc_look_up(void);
+/* libc_library.c: functions of other libraries are looked up at their next call. */
+void library_look_up_later(void);
 /* Puts functions of memsan's between an interceptor and libc's own function: called with the table libc_real once that
  * is filled. The constructor sets this once, before libc_look_up. NULL: there are none. */
 extern void (*libc_wrap)(void **real);

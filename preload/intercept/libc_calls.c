@@ -2,6 +2,7 @@
 /* preload/intercept/libc_calls.c - the interceptors that are made from the rows of libc.def. */
 #include "preload/intercept/calls.h"
 
+#include <argp.h>
 #include <arpa/inet.h>
 #include <asm/ioctls.h>
 #include <asm/ptrace-abi.h>
@@ -9,10 +10,14 @@
 #include <dirent.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <fnmatch.h>
+#include <ftw.h>
 #include <glob.h>
 #include <grp.h>
 #include <ifaddrs.h>
 #include <libintl.h>
+#include <libgen.h>
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <linux/ptrace.h>
 #include <locale.h>
@@ -25,12 +30,14 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <regex.h>
+#include <resolv.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <shadow.h>
 #include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
 #include <sys/random.h>
@@ -49,6 +56,9 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <termios.h>
+#include <utime.h>
+#include <utmp.h>
+#include <utmpx.h>
 #include <wctype.h>
 #include <wordexp.h>
 
@@ -61,8 +71,29 @@
 /* ---- declared with variable arguments, under other names, or not at all ----------------------- */
 
 #undef strerror_r
+#undef gettext
+#undef dgettext
+#undef dcgettext
 /* <search.h> has a type ENTRY. */
 void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
+void *lfind(const void *key, const void *p, size_t *n, size_t size, int (*compare)(const void *, const void *));
+int capget(void *head, void *to);
+int mount(const char *from, const char *to, const char *type, unsigned long flags, const void *data);
+int umount(const char *path);
+int umount2(const char *path, int flags);
+int capset(void *head, const void *from);
+int dn_expand(const unsigned char *message, const unsigned char *end, const unsigned char *from, char *to, int n);
+int dn_comp(const char *name, unsigned char *to, int n, unsigned char **known, unsigned char **last);
+int __wctomb_chk(char *to, wchar_t c, size_t size);
+int __ptsname_r_chk(int fd, char *to, size_t n, size_t size);
+int __getgroups_chk(int n, gid_t *to, size_t size);
+int __strcoll_l(const char *a, const char *b, locale_t l);
+size_t __strxfrm_l(char *to, const char *from, size_t n, locale_t l);
+int __wcscoll_l(const wchar_t *a, const wchar_t *b, locale_t l);
+size_t __wcsxfrm_l(wchar_t *to, const wchar_t *from, size_t n, locale_t l);
+size_t __strftime_l(char *to, size_t n, const char *format, const struct tm *tm, locale_t l);
+size_t __wcsftime_l(wchar_t *to, size_t n, const wchar_t *format, const struct tm *tm, locale_t l);
+char *__xpg_basename(char *path);
 long ptrace(int request, pid_t pid, void *address, void *data);
 int prctl(int option, void *a, unsigned long b, unsigned long c, unsigned long d);
 int ioctl(int fd, unsigned long request, void *data);
@@ -122,6 +153,39 @@ static size_t call_wide_common(const wchar_t *a, const wchar_t *b, size_t max, l
 static size_t call_address_size(int family)
 {
 	return family == AF_INET ? sizeof(struct in_addr) : family == AF_INET6 ? sizeof(struct in6_addr) : 0;
+}
+
+static size_t call_handle_size(const struct file_handle *handle)
+{
+	size_t head = sizeof(struct file_handle);
+
+	return call_has(handle) && handle->handle_bytes <= MAX_HANDLE_SZ ? head + handle->handle_bytes : head;
+}
+
+/* The name of an entry is looked at if its kind is one that has a process. */
+static size_t call_utmp_id(const struct utmp *wanted)
+{
+	short type = call_has(wanted) ? wanted->ut_type : EMPTY;
+
+	return type >= INIT_PROCESS && type <= DEAD_PROCESS ? offsetof(struct utmp, ut_id) + sizeof(wanted->ut_id)
+	                                                    : sizeof(wanted->ut_type);
+}
+
+static size_t call_capabilities(const void *head)
+{
+	const struct __user_cap_header_struct *h = head;
+
+	if (!call_has(h))
+		return 0;
+	switch (h->version) {
+	case _LINUX_CAPABILITY_VERSION_1:
+		return _LINUX_CAPABILITY_U32S_1 * sizeof(struct __user_cap_data_struct);
+	case _LINUX_CAPABILITY_VERSION_2:
+	case _LINUX_CAPABILITY_VERSION_3:
+		return _LINUX_CAPABILITY_U32S_3 * sizeof(struct __user_cap_data_struct);
+	default:
+		return 0;
+	}
 }
 
 /* With REG_STARTEND the string has no terminator: it begins and ends where the first match says. */

@@ -110,27 +110,17 @@ static size_t integer_size(enum format_length length)
 
 /* ---- printf ---------------------------------------------------------------------------------- */
 
-/* A precision in bytes bounds a wide string only from below: each character becomes one byte or more. */
-static void read_wide(const wchar_t *s, size_t precision, bool wide_format, const char *entry)
-{
-	size_t len;
-
-	if (!wide_format && precision != SIZE_MAX)
-		precision /= MB_CUR_MAX;
-	check_wide_string(s, precision, &len, entry);
-}
-
 /* A string that lies near the buffer is measured before the call, which may destroy it. */
-static void formatted_note(struct formatted *to, const char *s, size_t precision)
+static void formatted_note(struct formatted *to, const void *s, size_t precision, bool is_wide)
 {
 	struct formatted_source *source = &to->sources[to->nr];
 	struct libc_scan scan;
 
 	if (!s || libc_far(to->dst, s) || to->nr == FORMATTED_SOURCES)
 		return;
-	scan = libc_scan_byte(s, 0, precision);
+	scan = is_wide ? libc_scan_wide(s, 0, precision) : libc_scan_byte(s, 0, precision);
 	source->p = s;
-	source->size = scan.len + (precision == SIZE_MAX);
+	source->size = (scan.len + (precision == SIZE_MAX)) * (is_wide ? sizeof(wchar_t) : 1);
 	to->nr++;
 }
 
@@ -151,12 +141,15 @@ static void read_string(const struct format *f, const void *s, size_t precision,
 {
 	size_t len;
 
-	if (unlikely(f->to && !is_wide && !f->wide))
-		formatted_note(f->to, s, precision);
+	/* A precision in bytes bounds a wide string only from below: each character becomes one byte or more. */
+	if (unlikely(is_wide && !f->wide && precision != SIZE_MAX))
+		precision /= MB_CUR_MAX;
+	if (unlikely(f->to))
+		formatted_note(f->to, s, precision, is_wide);
 	if (likely(!s || libc_foreign(s)) || !libc_covers(s))
 		return;
 	if (is_wide)
-		read_wide(s, precision, f->wide, entry);
+		check_wide_string(s, precision, &len, entry);
 	else
 		check_string(s, precision, &len, entry);
 }

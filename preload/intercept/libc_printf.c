@@ -71,7 +71,7 @@ static void check_formatted(const struct formatted *to, size_t n, int ret, size_
 	if (ret < 0)
 		return;
 	if (unlikely(to->nr) && n)
-		formatted_check_overlap(to, MIN((size_t)ret + 1, n), entry);
+		formatted_check_overlap(to, MIN((size_t)ret + 1, n) * unit, entry);
 	if (unlikely(!libc_foreign(to->dst)))
 		check_write(to->dst, MIN((size_t)ret + 1, n) * unit, entry);
 }

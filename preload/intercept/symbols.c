@@ -29,6 +29,9 @@ void symbols_find(struct module_symbols *s, const struct link_map *m)
 		case DT_VERSYM:
 			s->versions = dynamic_address(m, d);
 			break;
+		case DT_VERDEF:
+			s->definitions = dynamic_address(m, d);
+			break;
 		default:
 			break;
 		}
@@ -55,7 +58,18 @@ uint32_t symbols_hash(const char *name)
 	return hash;
 }
 
-static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name, uint32_t hash, bool any_version)
+/* Instead of a version's index: the default version, or any. */
+#define VERSION_DEFAULT 0
+#define VERSION_ANY UINT_MAX
+
+static bool has_version(const struct module_symbols *s, uint32_t i, unsigned wanted)
+{
+	if (wanted == VERSION_ANY || !s->versions)
+		return true;
+	return wanted == VERSION_DEFAULT ? !(s->versions[i] & 0x8000) : (s->versions[i] & 0x7fff) == wanted;
+}
+
+static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name, uint32_t hash, unsigned version)
 {
 	const uint32_t *buckets, *chain;
 
@@ -66,7 +80,7 @@ static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name
 	for (uint32_t i = buckets[hash % s->table[0]]; i >= s->table[1]; i++) {
 		uint32_t word = chain[i - s->table[1]];
 
-		if ((word | 1) == (hash | 1) && (any_version || !s->versions || !(s->versions[i] & 0x8000)) &&
+		if ((word | 1) == (hash | 1) && has_version(s, i, version) &&
 		    str_equal(s->strings + s->symbols[i].st_name, name))
 			return &s->symbols[i];
 		if (word & 1)
@@ -77,17 +91,30 @@ static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name
 
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name)
 {
-	return look_up(s, name, symbols_hash(name), false);
+	return look_up(s, name, symbols_hash(name), VERSION_DEFAULT);
 }
 
 const ElfW(Sym) *symbols_look_up_hash(const struct module_symbols *s, const char *name, uint32_t hash)
 {
-	return look_up(s, name, hash, false);
+	return look_up(s, name, hash, VERSION_DEFAULT);
+}
+
+const ElfW(Sym) *symbols_look_up_version(const struct module_symbols *s, const char *name, const char *version)
+{
+	const ElfW(Verdef) *d = s->table && s->versions ? s->definitions : NULL;
+
+	for (; d; d = d->vd_next ? (const void *)((const char *)d + d->vd_next) : NULL) {
+		const ElfW(Verdaux) *names = (const void *)((const char *)d + d->vd_aux);
+
+		if (str_equal(s->strings + names->vda_name, version))
+			return look_up(s, name, symbols_hash(name), d->vd_ndx);
+	}
+	return NULL;
 }
 
 bool symbols_have(const struct module_symbols *s, const char *name)
 {
-	return look_up(s, name, symbols_hash(name), true) != NULL;
+	return look_up(s, name, symbols_hash(name), VERSION_ANY) != NULL;
 }
 
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)

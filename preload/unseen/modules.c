@@ -4,7 +4,7 @@
  * dlclose: modules are remembered before they go, so that stacks through them can still be named. dlopen: the new
  * module may be instrumented, and its constructors run inside the call. libstdc++: looked up when operator new fails,
  * since dlopen may have loaded it. */
-#include "preload/preload.h"
+#include "preload/intercept/intercept.h"
 
 #include <dlfcn.h>
 
@@ -18,7 +18,9 @@ MEMSAN_EXPORT int dlclose(void *handle)
 	if (!real_dlclose)
 		real_dlclose = (int (*)(void *))dlsym(RTLD_NEXT, "dlclose");
 	snapshot = modules_before_dlclose();
+	library_look_up_later();
 	ret = real_dlclose(handle);
+	library_look_up_later(); /* the module's destructors may have called one */
 	if (modules_after_dlclose(snapshot))
 		unwind_flush();
 	fence_after_dlclose();

@@ -54,6 +54,17 @@ static void use(char *p)
 	snprintf(p + 50, 350, "%.*s%%%.2s", 3, p, p + 10);
 	snprintf(NULL, 0, "%s", p);
 	sprintf(p + 200, "%2$s %1$s", p, p + 100);
+	wcscpy(w, L"wide");
+	swprintf(w + 5, 90, L"%ls %3d %.2ls", w, 7, w + 1);
+	swprintf(w + 10, 80, L"%s%ls", "text", w);
+	sprintf(p + 300, "%ls %.3ls", w, w);
+	strcpy(p, "text");
+	swprintf(w + 2, 90, L"%.3s%hs", p, p);
+	wmemcpy(w, L"ab", 2);
+	swprintf(w + 2, 4, L"%.2ls", w);
+	sprintf(p + 8, "%.2ls", w);
+	strcpy(p, "text");
+	strcpy(p + 100, "more");
 	asprintf(&p, "%s", p);
 	free(p);
 }

@@ -6,3 +6,4 @@
 #include "../../preload/intercept/calls_process.def"
 #include "../../preload/intercept/calls_text.def"
 #include "../../preload/intercept/calls_time.def"
+#include "../../preload/intercept/calls_library.def"
