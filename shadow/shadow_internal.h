@@ -117,6 +117,7 @@ struct shadow_access {
 	const char *entry; /* libc function, or NULL */
 	bool fatal;        /* the abort form: the program ends after the report */
 	const struct unwind_regs *regs;
+	const struct report_fault *machine; /* or NULL */
 };
 void shadow_report(const struct shadow_access *a);
 /* From now on [slot, slot + size) holds another object.  Earlier reports about that range no longer count. */
