@@ -60,7 +60,7 @@ static void fill_fault(struct report_record *r, const struct fault_state *s)
 {
 	struct report_fault *f = &r->fault;
 
-	f->present = 1;
+	f->present = MACHINE_AT_FAULT;
 	f->signo = (uint32_t)s->signo;
 	f->si_code = s->si_code;
 	f->trap = (uint32_t)s->trap;

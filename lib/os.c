@@ -397,16 +397,27 @@ static void *os_map(size_t size, int prot, int flags)
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
 
-/* The reserves, for code that must leave them alone (mlockall). To take a slot, a thread first sets its size to
- * RESERVE_BUSY. */
-#define RESERVES_MAX 64
+/* The reserves, for code that must leave them alone (mlockall, scans for leaks). To take a slot, a thread first sets its
+ * size to RESERVE_BUSY. A watched module takes four. */
+#define RESERVES_MAX 4096u /* tools/image/roots.c reads so many */
 #define RESERVE_BUSY SIZE_MAX
 static struct {
 	uintptr_t start;
 	size_t size;
 } reserves[RESERVES_MAX];
+static unsigned reserves_used; /* the slots behind these were never taken; grows only */
 
-static void reserve_note(uintptr_t start, size_t size)
+static void reserves_grow(unsigned used)
+{
+	unsigned before = READ_ONCE(reserves_used);
+
+	while (before < used &&
+	       !__atomic_compare_exchange_n(&reserves_used, &before, used, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
+
+/* False: there is no slot. Memory that cannot be noted is given back, for a scan would take it for the program's. */
+static bool reserve_note(uintptr_t start, size_t size)
 {
 	for (unsigned i = 0; i < RESERVES_MAX; i++) {
 		size_t unused = 0;
@@ -416,8 +427,11 @@ static void reserve_note(uintptr_t start, size_t size)
 		__atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with reserve_read */
 		WRITE_ONCE(reserves[i].start, start);
 		__atomic_store_n(&reserves[i].size, size, __ATOMIC_RELEASE);
-		return;
+		reserves_grow(i + 1);
+		return true;
 	}
+	os_release_part((void *)start, size);
+	return false;
 }
 
 /* The reserve in a slot: start and size of the same one. False: there is none, or it changes at the moment. */
@@ -434,7 +448,7 @@ static void reserve_forget(uintptr_t start)
 	uintptr_t at;
 	size_t size;
 
-	for (unsigned i = 0; i < RESERVES_MAX; i++)
+	for (unsigned i = 0; i < LOAD_ACQUIRE(reserves_used); i++)
 		if (reserve_read(i, &at, &size) && at == start)
 			__atomic_store_n(&reserves[i].size, 0, __ATOMIC_RELEASE);
 }
@@ -444,7 +458,7 @@ bool os_is_reserve(const void *p)
 	uintptr_t start;
 	size_t size;
 
-	for (unsigned i = 0; i < RESERVES_MAX; i++)
+	for (unsigned i = 0; i < LOAD_ACQUIRE(reserves_used); i++)
 		if (reserve_read(i, &start, &size) && (uintptr_t)p - start < size)
 			return true;
 	return false;
@@ -462,7 +476,7 @@ bool os_next_reserve(uintptr_t from, uintptr_t *start, uintptr_t *end)
 	uintptr_t at;
 	size_t size;
 
-	for (unsigned i = 0; i < RESERVES_MAX; i++) {
+	for (unsigned i = 0; i < LOAD_ACQUIRE(reserves_used); i++) {
 		if (!reserve_read(i, &at, &size) || at + size <= from || (found && at >= *start))
 			continue;
 		*start = at;
@@ -491,8 +505,7 @@ void *os_reserve_shared(size_t size)
 
 	if (r < 0 && r > -(long)PAGE_SIZE)
 		return NULL;
-	reserve_note((uintptr_t)r, size);
-	return (void *)r;
+	return reserve_note((uintptr_t)r, size) ? (void *)r : NULL;
 }
 
 static bool os_advise(void *p, size_t size, int advice)
@@ -559,8 +572,7 @@ void *os_reserve_data(size_t size, size_t align)
 	if (raw + total > end)
 		os_release((void *)end, raw + total - end);
 	reserve_prepare((void *)start, size);
-	reserve_note(start, size);
-	return (void *)start;
+	return reserve_note(start, size) ? (void *)start : NULL;
 }
 
 void *os_reserve(size_t size, size_t align)
@@ -580,13 +592,12 @@ void *os_reserve_at(uintptr_t addr, size_t size)
 
 	if (r < 0 && r > -(long)PAGE_SIZE)
 		return NULL;
-	reserve_note((uintptr_t)r, size);
 	if ((uintptr_t)r != addr) {
-		os_release((void *)r, size);
+		os_release_part((void *)r, size);
 		return NULL;
 	}
 	reserve_prepare((void *)r, size);
-	return (void *)r;
+	return reserve_note((uintptr_t)r, size) ? (void *)r : NULL;
 }
 
 static bool os_protect(void *p, size_t size, int prot)

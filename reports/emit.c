@@ -439,7 +439,7 @@ static void note_last(const struct report_record *r)
 {
 	__atomic_store_n(&last_addr, r->addr, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_size, r->access_size, __ATOMIC_RELAXED);
-	__atomic_store_n(&last_fault, r->fault.present, __ATOMIC_RELAXED);
+	__atomic_store_n(&last_fault, r->fault.present == MACHINE_AT_FAULT, __ATOMIC_RELAXED);
 	__atomic_store_n(&last_tid, r->tid, __ATOMIC_RELAXED);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* reports/insn.c - decodes the instruction of a fault: its text, and the size and kind of its access. */
+/* reports/insn.c - decodes the instruction of a fault or of a checked access: its text, and for a fault the size and
+ * kind of its access. */
 #include "config.h"
 
 #include <capstone/capstone.h>
@@ -67,7 +68,7 @@ static void use_operands(struct report_record *r, csh handle, const cs_insn *ins
 		if (!best || operand_is(r, handle, insn, op))
 			best = op;
 	}
-	if (!best || r->access == ACCESS_EXECUTE)
+	if (!best || r->access == ACCESS_EXECUTE || r->fault.present == MACHINE_AT_ACCESS)
 		return;
 	if (!r->access_size)
 		r->access_size = best->size;

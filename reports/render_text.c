@@ -281,7 +281,7 @@ static void put_object(struct fmt_buf *b, const struct report_record *r)
 
 	if (r->place)
 		put_place(b, r);
-	if (!r->have_object && (r->place || r->fault.present || r->kind == REPORT_SIGNAL_UNSAFE))
+	if (!r->have_object && (r->place || r->fault.present == MACHINE_AT_FAULT || r->kind == REPORT_SIGNAL_UNSAFE))
 		return;
 	if (!r->have_object) {
 		fmt_printf(b, "\nThe buggy address belongs to no object that memsan knows\n");

@@ -98,15 +98,17 @@ struct report_module {
 	uint8_t build_id[BUILD_ID_MAX];
 	uint8_t pad[6];
 };
-/* The machine at a fault. */
+/* The machine at a fault, or at an access that was checked at its own instruction. */
 #define REPORT_REGS 24
+enum report_machine { MACHINE_UNKNOWN, MACHINE_AT_FAULT, MACHINE_AT_ACCESS /* no signal, trap and error */ };
 struct report_fault {
-	uint32_t present, signo;
+	uint32_t present, signo; /* present: enum report_machine */
 	int32_t si_code;
 	uint32_t trap;
 	uint64_t error, addr; /* as the processor and the kernel gave them */
 	uint32_t no_addr;     /* the access has no known address */
-	uint32_t code_len;
+	uint32_t lost_regs;   /* by bit: registers whose values at the instruction are not known */
+	uint32_t code_len, pad;
 	uint8_t code[16];           /* from the faulting instruction on */
 	uint64_t regs[REPORT_REGS]; /* numbered as in instructions, then instruction pointer and flags */
 	uint32_t nr_words, insn;    /* words at the stack pointer; strings: the instruction, by the helper, or 0 */

@@ -247,6 +247,8 @@ static void fill(struct report_record *r, const struct finding *f)
 		fill_shadow_rows(r, f->bad);
 		fill_legend(r, b->facts->in_heap && f->kind != REPORT_CONTAINER_OUT_OF_BOUNDS);
 	}
+	if (b->access->machine)
+		r->fault = *b->access->machine;
 	remember_last(b->access, f->kind);
 }
 
@@ -404,6 +406,20 @@ void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_acc
 		.bad = bad,
 		.entry = entry,
 		.regs = regs,
+	};
+	shadow_report(&a);
+}
+
+void shadow_report_insn(const void *p, size_t n, uintptr_t bad, enum report_access access,
+                        const struct unwind_regs *regs, const struct report_fault *machine)
+{
+	struct shadow_access a = {
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = access,
+		.bad = bad,
+		.regs = regs,
+		.machine = machine,
 	};
 	shadow_report(&a);
 }

@@ -118,6 +118,7 @@ struct shadow_access {
 	bool fatal;        /* the abort form: the program ends after the report */
 	bool noreturn;     /* an inline check of that form: its code has nothing behind the call */
 	const struct unwind_regs *regs;
+	const struct report_fault *machine; /* or NULL */
 };
 void shadow_report(const struct shadow_access *a);
 /* From now on [slot, slot + size) holds another object.  Earlier reports about that range no longer count. */

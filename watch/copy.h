@@ -151,8 +151,13 @@ struct copy_access {
 	uintptr_t address; /* the first byte that it accesses */
 	size_t size;
 	bool write;
-	const struct copy_regs *regs; /* as they are before that instruction, rip = pc */
+	/* rip = pc, the others as they are in front of the instruction at checked_pc, where the check stands: at pc, or
+	 * before it in the same block.  Between them rsp stays the same. */
+	uintptr_t checked_pc;
+	const struct copy_regs *regs;
+	uint32_t lost; /* by bit, flags 17: nobody needs their values any more, and the check has overwritten them */
 };
+#define COPY_LOST_FLAGS (1u << 17)
 
 /* Called for an access to bytes of which the shadow says that some are not addressable; with all of the processor's
  * state saved, on the program's stack.  When it returns the access is made. */

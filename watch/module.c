@@ -13,6 +13,9 @@
 #include "watch/watch_internal.h"
 
 #define FUNCTION_MAX (64u << 20)
+#define START_CODE_MAX 512u /* what the start files and the linker bring into every module (.init, .plt, .fini) */
+
+const char module_without_functions[] = "it has no functions of its own";
 
 /* ---- segments -------------------------------------------------------------------------------- */
 
@@ -339,6 +342,19 @@ static void function_enter(struct watch_module *m, struct watch_function *f)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* How much code lies in no function: start files and the linker bring a little of that. */
+static void measure(struct watch_module *m)
+{
+	uintptr_t named = 0;
+
+	for (uint32_t i = 0; i < m->nr_functions; i++)
+		named += m->functions[i].padding_end - m->functions[i].at;
+	m->code_size = 0;
+	for (unsigned i = 0; i < m->nr_code; i++)
+		m->code_size += m->code[i].end - m->code[i].start;
+	m->nameless = m->code_size - MIN(named, m->code_size);
+}
+
 static void *tables_take(struct watch_module *m, size_t size)
 {
 	void *p = m->tables + m->tables_used;
@@ -373,6 +389,8 @@ const char *module_read(struct watch_module *m, const void *phdr, unsigned nr_ph
 
 	if (wrong)
 		return wrong;
+	if (!h.eh_frame_hdr && m->text.end - m->text.start <= START_CODE_MAX)
+		return module_without_functions;
 	if (!h.eh_frame_hdr)
 		return "it has no .eh_frame_hdr, which tells where functions begin";
 	in = range_of(m->data, m->nr_data, (uintptr_t)h.eh_frame_hdr);
@@ -389,6 +407,7 @@ const char *module_read(struct watch_module *m, const void *phdr, unsigned nr_ph
 	l = (struct listing){ .m = m, .into = m->functions };
 	cfi_each_function(h.eh_frame_hdr, in->start, in->end, list_function, &l);
 	find_padding(m);
+	measure(m);
 	for (uint32_t i = 0; i < m->nr_functions; i++)
 		function_enter(m, &m->functions[i]);
 	return NULL;

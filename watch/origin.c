@@ -141,21 +141,27 @@ static void put_over(uint8_t *bytes, uintptr_t from, size_t n, uintptr_t at, con
 			bytes[at + i - from] = original[i];
 }
 
-static void original_code(uint64_t pc, uint8_t *bytes, size_t n)
+static void original_function(const struct watch_module *m, const struct watch_function *f, uint64_t pc, uint8_t *bytes,
+                              size_t n)
 {
-	const struct watch_module *m = module_at(pc);
-	int32_t i = m ? module_function_at(m, pc) : -1;
-	const struct watch_copy *c = i >= 0 ? copy_of(m, pc) : NULL;
-	const struct watch_entry *e;
+	const struct watch_copy *c = copy_of(m, m->start + f->at);
+	const struct watch_entry *e = &m->entries[f->entry];
 
-	if (i < 0)
-		return;
-	e = &m->entries[m->functions[i].entry];
-	for (unsigned k = 0; k < m->functions[i].nr_entries; k++)
+	for (unsigned k = 0; k < f->nr_entries; k++)
 		if (e[k].placed)
 			put_over(bytes, pc, n, m->start + e[k].at, e[k].bytes, STUB_JUMP);
 	for (uint32_t k = 0; c && k < c->nr_springs; k++)
 		put_over(bytes, pc, n, m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
+}
+
+/* The bytes may reach into the functions behind. */
+static void original_code(uint64_t pc, uint8_t *bytes, size_t n)
+{
+	const struct watch_module *m = module_at(pc);
+	int32_t i = m ? module_function_at(m, pc) : -1;
+
+	for (; i >= 0 && (uint32_t)i < m->nr_functions && m->start + m->functions[i].at < pc + n; i++)
+		original_function(m, &m->functions[i], pc, bytes, n);
 }
 
 static bool same_function(uint64_t a, uint64_t b)

@@ -5,7 +5,8 @@
  * and no code of them has run but the resolvers of IFUNCs. Later the loader calls an empty function of its own when
  * its list of modules has changed, for debuggers (r_brk): a jump there leads to loader_changed. For a dlopen this
  * comes when all new modules are mapped, before they are relocated and before their constructors; for a dlclose,
- * when they are gone. The loader's lock is held. Modules in other name spaces (dlmopen) are not seen. */
+ * when they are gone. The loader's lock is held. Modules in other name spaces (dlmopen) have a C library of their own,
+ * whose malloc memsan does not serve: they are left alone. */
 #include "config.h"
 
 #include <link.h>
@@ -14,6 +15,7 @@
 #include "watch/watch_internal.h"
 
 #define SEEN_MODULES 2048u
+#define MUCH_CODE 4096u
 
 extern struct r_debug _r_debug __attribute__((weak));
 
@@ -89,6 +91,8 @@ static const char *watch_module(struct watch_module *m, const struct dl_phdr_inf
 		return "it is instrumented, and so checks its accesses by itself";
 	m->bias = info->dlpi_addr;
 	wrong = module_read(m, info->dlpi_phdr, info->dlpi_phnum);
+	if (!wrong && (uintptr_t)watch_start - m->start < m->end - m->start)
+		wrong = "memsan is linked into it";
 	if (!wrong && options.watch_only[0])
 		wrong = module_filter(m, options.watch_only);
 	if (!wrong)
@@ -117,9 +121,16 @@ static struct watch_module *module_came(const struct dl_phdr_info *info, bool pr
 		return NULL;
 	str_copy(m->path, path, sizeof(m->path));
 	wrong = watch_module(m, info);
+	if (!wrong && m->nameless > m->code_size / 2 && m->nameless > MUCH_CODE)
+		report_line(
+			"watch: %s: most of its code (%lu bytes of %lu) is in no function that .eh_frame names, and is "
+			"not watched",
+			path_base(path), m->nameless, m->code_size);
 	if (!wrong)
 		return m;
-	report_line("watch: %s is not watched: %s", path_base(path), wrong);
+	/* There is nothing to watch in data alone (libicudata). */
+	if (wrong != module_without_functions || choose_explain(options.watch))
+		report_line("watch: %s is not watched: %s", path_base(path), wrong);
 	module_delete(m);
 	return NULL;
 }
@@ -183,14 +194,27 @@ static void look(void *unused)
 		lock_release(&watch_lock);
 }
 
+/* glibc 2.35 and later: the state of further name spaces stands behind this one (struct r_debug_extended). */
+static bool has_name_spaces(void)
+{
+	uintptr_t end = (uintptr_t)&_r_debug + sizeof(_r_debug);
+
+	__asm__("" : "+r"(end)); /* the compiler knows the smaller structure */
+	return _r_debug.r_version >= 2 && *(void *const *)end;
+}
+
 /* The loader calls this in place of the function that debuggers stop at. */
 static void loader_changed(void)
 {
+	static bool said;
+
+	if (has_name_spaces() && !__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+		report_line("watch: modules of another name space (dlmopen) are not watched");
 	if (_r_debug.r_state == RT_CONSISTENT)
 		deep_run(look, NULL);
 }
 
-/* The loader's own state; NULL in a static program. */
+/* The loader's own state; NULL in a static program, if it is not position-independent. */
 static struct r_debug *loader_state(void)
 {
 	return &_r_debug && _r_debug.r_map ? &_r_debug : NULL;
@@ -272,6 +296,8 @@ static void explain_module(const struct watch_module *m)
 	            name, c->checked, c->checks, c->stack, c->segment, c->uncertain);
 	report_line("watch: %s: %u places where control comes back: %u without a jump into the copy", name, c->places,
 	            c->unsprung);
+	report_line("watch: %s: %lu bytes of %lu are in no function that .eh_frame names", name, m->nameless,
+	            m->code_size);
 	for (unsigned r = 1; r < LEFT_REASONS; r++)
 		if (m->left[r])
 			report_line("watch: %s: %u functions left alone: %s (the first at %s+0x%lx)", name, m->left[r],

@@ -89,10 +89,12 @@ struct watch_module {
 	uint32_t left[LEFT_REASONS];
 	uintptr_t left_first[LEFT_REASONS]; /* the first address of each reason, as in the file; 0: none */
 	uint32_t nr_ran;                    /* functions that were called */
+	uintptr_t code_size, nameless;      /* bytes of code; those in no function, without padding */
 	char path[MODULE_PATH_MAX];
 };
 
 /* What is wrong with a module, in words; NULL: nothing. m->bias is set. */
+extern const char module_without_functions[]; /* a result of module_read: there is nothing to watch */
 const char *module_read(struct watch_module *m, const void *phdr, unsigned nr_phdr);
 void module_release(struct watch_module *m);
 /* The index of the function that holds this address, or -1. */

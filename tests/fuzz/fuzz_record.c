@@ -58,7 +58,7 @@ static void fill(struct report_record *r)
 	memset(r->memory_valid, 0xff, sizeof(r->memory_valid));
 	r->leak_count = 2;
 	r->leak_bytes = 96;
-	r->fault.present = 1;
+	r->fault.present = MACHINE_AT_FAULT;
 	r->fault.signo = 11;
 	r->fault.code_len = sizeof(code);
 	memcpy(r->fault.code, code, sizeof(code));

@@ -233,6 +233,29 @@ static unsigned long pages_mapped(void)
 	return strtoul(text, NULL, 10);
 }
 
+/* Scans must know all of memsan's own memory, also when hundreds of modules are watched. */
+static void every_reserve_is_known(void **state)
+{
+	static char *all[1000];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i] = os_reserve(PAGE_SIZE, PAGE_SIZE);
+		assert_non_null(all[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		uintptr_t start = 0, end = 0;
+
+		assert_true(os_is_reserve(all[i]));
+		assert_true(os_next_reserve((uintptr_t)all[i], &start, &end));
+		assert_true((uintptr_t)all[i] - start < end - start);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		os_release(all[i], PAGE_SIZE);
+		assert_false(os_is_reserve(all[i]));
+	}
+}
+
 /* os_reserve maps more than asked for because of the alignment, and unmaps all that it does not need. */
 static void reserve_returns_what_it_trims(void **state)
 {
@@ -625,6 +648,7 @@ int main(void)
 		cmocka_unit_test(safe_reads),
 		cmocka_unit_test(filters_are_run),
 		cmocka_unit_test(jiffies_follow_the_clock),
+		cmocka_unit_test(every_reserve_is_known),
 		cmocka_unit_test(jiffies_never_go_back),
 		cmocka_unit_test(stepped_reserve_grows),
 		cmocka_unit_test(meta_pieces_are_apart),

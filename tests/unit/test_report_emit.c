@@ -568,7 +568,7 @@ static void case_last(void *arg)
 	/* A fault is known by its address. */
 	r = report_begin(REPORT_SLAB_OUT_OF_BOUNDS, "fence");
 	report_set_access(r, 0x8004, 0, ACCESS_READ);
-	r->fault.present = true;
+	r->fault.present = MACHINE_AT_FAULT;
 	report_end(r);
 	CHECK(report_was_fault(0x8000, 8) && report_was_fault(0x8004, 1));
 	CHECK(!report_was_fault(0x8000, 4) && !report_was_fault(0x8005, 8));

@@ -67,7 +67,9 @@ static void merge(struct job *job, struct group *g, uint32_t first)
 	for (uint32_t i = first + 1; i < job->nr_nodes && g->nr_members < UINT8_MAX; i++) {
 		const struct node *n = &job->nodes[i];
 
-		if (n->is_target || n->place || n[-1].flow != INSN_PLAIN || changes_base(&n[-1], f))
+		/* A report unwinds from an access with the registers at its check: so rsp must be the same. */
+		if (n->is_target || n->place || n[-1].flow != INSN_PLAIN || changes_base(&n[-1], f) ||
+		    writes_reg(&n[-1], INSN_RSP))
 			return;
 		if (!wanted(job, n) || n->covered || n->string || !same_base(n, f))
 			continue;

@@ -311,6 +311,22 @@ static void registers_before(const struct thunk_frame *f, const struct slow *s, 
 		              (rax & 1 ? INSN_OF : 0);
 }
 
+/* By bit: what the check has overwritten without keeping it. */
+static uint32_t registers_lost(const struct slow *s)
+{
+	uint32_t lost = 0;
+
+	if (s->string != SLOW_PLAIN)
+		return 0;
+	if (s->scratch != SLOW_NO_REG && !(s->shape & SHAPE_REG_PUSHED))
+		lost |= 1u << s->scratch;
+	if (!(s->shape & SHAPE_FLAGS))
+		lost |= COPY_LOST_FLAGS;
+	else if (!(s->shape & SHAPE_RAX_PUSHED))
+		lost |= 1u << INSN_RAX;
+	return lost;
+}
+
 void slow_report(struct thunk_frame *frame)
 {
 	const struct slow *s = slow_behind_call(frame->back);
@@ -324,7 +340,15 @@ void slow_report(struct thunk_frame *frame)
 	for (unsigned i = 0; i < s->nr_members; i++) {
 		const struct slow_member *m = &s->members[i];
 		struct bytes b = accessed(frame, s, m, count);
-		struct copy_access access = { function + m->offset, b.first, b.size, m->access & INSN_WRITE, &regs };
+		struct copy_access access = {
+			.pc = function + m->offset,
+			.address = b.first,
+			.size = b.size,
+			.write = m->access & INSN_WRITE,
+			.checked_pc = function + s->members[0].offset,
+			.regs = &regs,
+			.lost = registers_lost(s),
+		};
 
 		if (!handler || !is_bad(frame, s, m, count))
 			continue;

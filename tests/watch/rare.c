@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* tests/watch/rare.c - what programs rarely do, each way by its name:
+ *
+ *     registers  a bad read with known values in all registers, behind a check that it shares with a good read and
+ *                behind a push
+ *     handlers   200 different handlers of one signal, one after the other
+ *     raw        handlers that are set without libc
+ *     names F    module F is loaded into a name space of its own
+ *     refused C  the system maps nothing executable any more (PR_SET_MDWE), then the program C is started; 77: this
+ *                kernel has no such switch */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ONE(n)                                 \
+	static void handler_##n(int sig)       \
+	{                                      \
+		static volatile int id = 0##n; \
+		(void)sig;                     \
+		(void)id;                      \
+		hits++;                        \
+	}
+#define NAME(n) handler_##n,
+#define EIGHT(x, n) x(n##0) x(n##1) x(n##2) x(n##3) x(n##4) x(n##5) x(n##6) x(n##7)
+#define HANDLERS(x)                                                                                                    \
+	EIGHT(x, 1)                                                                                                    \
+	EIGHT(x, 2) EIGHT(x, 3) EIGHT(x, 4) EIGHT(x, 5) EIGHT(x, 6) EIGHT(x, 7) EIGHT(x, 10) EIGHT(x, 11) EIGHT(x, 12) \
+		EIGHT(x, 13) EIGHT(x, 14) EIGHT(x, 15) EIGHT(x, 16) EIGHT(x, 17) EIGHT(x, 20) EIGHT(x, 21)             \
+			EIGHT(x, 22) EIGHT(x, 23) EIGHT(x, 24) EIGHT(x, 25) EIGHT(x, 26) EIGHT(x, 27) EIGHT(x, 30)     \
+				EIGHT(x, 31)
+
+int read_known(const char *p);
+void raw_restorer(void);
+
+static volatile sig_atomic_t hits;
+/* clang-format off */
+HANDLERS(ONE)
+static void (*const handlers[])(int) = { HANDLERS(NAME) };
+/* clang-format on */
+
+__asm__(".pushsection .text\n"
+        ".globl read_known\n"
+        ".type read_known, @function\n"
+        "read_known:\n"
+        ".cfi_startproc\n"
+        "	pushq %rbx\n"
+        "	.cfi_adjust_cfa_offset 8\n"
+        "	.cfi_offset %rbx, -16\n"
+        "	movl $0xb, %ebx\n"
+        "	movl $0xc, %ecx\n"
+        "	movl $0xd, %edx\n"
+        "	movl $0xe, %esi\n"
+        "	movl $0x8, %r8d\n"
+        "	movl $0x9, %r9d\n"
+        "	movl $0x10, %r10d\n"
+        "	movl $0x11, %r11d\n"
+        "	movsbl 2(%rdi), %eax\n"
+        "	movl $0xcc, %ecx\n"
+        "	pushq %r12\n"
+        "	.cfi_adjust_cfa_offset 8\n"
+        "	.cfi_offset %r12, -24\n"
+        "	movl $0x12, %r12d\n"
+        "	movsbl 9(%rdi), %eax\n"
+        "	movl $0x99, %r9d\n"
+        "	movsbl 10(%rdi), %eax\n"
+        "	addl %ebx, %eax\n"
+        "	addl %ecx, %eax\n"
+        "	addl %edx, %eax\n"
+        "	addl %esi, %eax\n"
+        "	addl %r8d, %eax\n"
+        "	addl %r10d, %eax\n"
+        "	popq %r12\n"
+        "	.cfi_adjust_cfa_offset -8\n"
+        "	popq %rbx\n"
+        "	.cfi_adjust_cfa_offset -8\n"
+        "	ret\n"
+        ".cfi_endproc\n"
+        ".size read_known, . - read_known\n"
+        ".globl raw_restorer\n"
+        "raw_restorer:\n"
+        "	movl $15, %eax\n" /* rt_sigreturn */
+        "	syscall\n"
+        ".popsection\n");
+
+static int known(void)
+{
+	char *p = malloc(10);
+	int r;
+
+	memset(p, 0, 10);
+	r = read_known(p) == 0;
+	free(p);
+	return r;
+}
+
+static int many(void)
+{
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(*handlers); i++) {
+		signal(SIGUSR1, handlers[i]);
+		raise(SIGUSR1);
+		if (signal(SIGUSR1, handlers[i]) != handlers[i])
+			return 1;
+	}
+	printf("%d\n", (int)hits);
+	return 0;
+}
+
+struct raw_action {
+	void (*handler)(int);
+	unsigned long flags;
+	void (*restorer)(void);
+	unsigned long mask;
+};
+
+static long set_raw(long sig)
+{
+	struct raw_action act = { handler_10, 0x04000000 /* SA_RESTORER */, raw_restorer, 0 };
+	register long size __asm__("r10") = sizeof(act.mask);
+	long result = SYS_rt_sigaction;
+
+	__asm__ volatile("syscall" : "+a"(result) : "D"(sig), "S"(&act), "d"(0l), "r"(size) : "rcx", "r11", "memory");
+	return result;
+}
+
+static int raw(void)
+{
+	struct raw_action act = { handler_11, 0x04000000, raw_restorer, 0 };
+	char *p = calloc(64, 1);
+
+	printf("%ld %ld\n", syscall(SYS_rt_sigaction, SIGUSR1, &act, NULL, sizeof(act.mask)), set_raw(SIGALRM));
+	raise(SIGUSR1);
+	ualarm(200, 200);
+	while (hits < 50)
+		for (int i = 0; i < 64; i++)
+			p[i]++;
+	ualarm(0, 0);
+	free(p);
+	printf("%d\n", hits >= 50);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *way = argc > 1 ? argv[1] : "";
+
+	if (strcmp(way, "registers") == 0)
+		return known();
+	if (strcmp(way, "handlers") == 0)
+		return many();
+	if (strcmp(way, "raw") == 0)
+		return raw();
+	if (strcmp(way, "names") == 0 && argc > 2)
+		return !dlmopen(LM_ID_NEWLM, argv[2], RTLD_NOW);
+	if (strcmp(way, "refused") == 0 && argc > 2 && prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0) != 0)
+		return 77;
+	if (argc > 2)
+		execvp(argv[2], argv + 2);
+	return 2;
+}
