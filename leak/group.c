@@ -38,12 +38,26 @@ static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct s
 	return g->nr;
 }
 
+/* "fence-#N" is the name of one slot between guard pages, and says nothing about the other objects. */
+static bool is_fenced(const char *cache)
+{
+	return str_starts(cache, "fence-#");
+}
+
+/* The largest object is the example; of equal ones, one that lies in a cache. */
+static bool is_better_example(const struct leak_group *g, const struct slab_object *o)
+{
+	return g->count == 1 || o->size > g->size ||
+	       (o->size == g->size && is_fenced(g->cache) && !is_fenced(o->cache));
+}
+
 static void describe_example(struct leak_grouper *w, struct leak_group *g, const struct slab_object *o)
 {
 	const struct mem_view *mem = w->bytes ? w->bytes : w->heap->mem;
 
 	g->addr = o->addr;
 	g->size = o->size;
+	str_copy(g->cache, o->cache, sizeof(g->cache));
 	g->tracked = o->tracked;
 	g->api = o->api;
 	g->thread = o->tracked ? o->alloc_thread : 0;
@@ -71,7 +85,7 @@ void leak_group_add(struct leak_grouper *w, const struct slab_object *o, enum le
 	}
 	g->groups[i - 1].count++;
 	g->groups[i - 1].bytes += o->size;
-	if (g->groups[i - 1].count == 1 || o->size > g->groups[i - 1].size)
+	if (is_better_example(&g->groups[i - 1], o))
 		describe_example(w, &g->groups[i - 1], o);
 }
 

@@ -602,7 +602,7 @@ void options_format_accepted(const struct option_desc *d, struct fmt_buf *b)
 {
 	switch (d->type) {
 	case OPTION_TYPE_BOOL:
-		fmt_printf(b, "on or off, also 1/0, yes/no, true/false");
+		fmt_printf(b, "on or off");
 		break;
 	case OPTION_TYPE_UINT:
 		fmt_printf(b, "%s, ", d->unit);

@@ -434,6 +434,8 @@ static void put_leak_head(struct fmt_buf *b, const struct report_record *r, cons
 	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class),
 	           (unsigned long long)r->leak_count, r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes,
 	           report_str(r, r->obj_cache));
+	if (r->leak_count > 1 && str_starts(report_str(r, r->obj_cache), "fence-#"))
+		fmt_printf(b, " and others");
 	if (r->leak_held_count)
 		fmt_printf(b, ", holding %llu more of %llu bytes", (unsigned long long)r->leak_held_count,
 		           (unsigned long long)r->leak_held_bytes);

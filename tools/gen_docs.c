@@ -5,6 +5,7 @@
  * A line that is only one of these words is replaced; everything else is copied:
  *
  *   @OPTIONS_MDOC@   every option as an mdoc list item
+ *   @OPTIONS_INTERNAL_MDOC@   the same for the options that the memsan command sets for itself
  *   @KINDS_MDOC@     every report kind as an mdoc list item
  *   @KERNEL_BUGS_MDOC@, @KERNEL_DEMOS_MDOC@   the bugs of the kernel module, its demonstrations
  */
@@ -68,7 +69,7 @@ static void put_mdoc_sentence(const char *text)
 	putchar('\n');
 }
 
-static void put_options_mdoc(void)
+static void put_options_mdoc(bool internal)
 {
 	char accepted[200];
 	struct fmt_buf b;
@@ -76,6 +77,8 @@ static void put_options_mdoc(void)
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
 
+		if (o->internal != internal)
+			continue;
 		printf(".It Cm %s Ns = Ns Ar value\n", o->name);
 		put_mdoc_sentence(o->help);
 		fputs(".br\nValue: ", stdout);
@@ -207,7 +210,9 @@ int main(void)
 
 	while (fgets(line, sizeof(line), stdin)) {
 		if (!strcmp(line, "@OPTIONS_MDOC@\n"))
-			put_options_mdoc();
+			put_options_mdoc(false);
+		else if (!strcmp(line, "@OPTIONS_INTERNAL_MDOC@\n"))
+			put_options_mdoc(true);
 		else if (!strcmp(line, "@KINDS_MDOC@\n"))
 			put_kinds_mdoc();
 		else if (!strcmp(line, "@KERNEL_BUGS_MDOC@\n"))

@@ -432,16 +432,24 @@ static int growth(struct leak_job *j)
 
 /* ---- why ------------------------------------------------------------------------------------- */
 
+/* A process runs on while it is read. A root may then point to an object that is newer than what was read of the heap,
+ * and the path through that object is not seen. So an object is called lost only when several searches found no path. */
+#define WHY_SEARCHES 5
+
 static int why_alive(struct leak_job *j)
 {
+	int status = LEAK_WHY_AGAIN, searches = j->choice.core ? 1 : WHY_SEARCHES;
 	uint64_t addr;
 
 	if (!tool_address(j->why, &addr))
 		return tool_usage_error("leak", "'%s' is not an address", j->why);
-	if (!image_open_choice(&j->image, &j->choice))
-		return EXIT_USAGE;
-	image_find_thread_pointers(&j->image);
-	return tool_finish_output(leak_why(&j->image, addr, j->format));
+	for (int i = 1; status == LEAK_WHY_AGAIN; i++) {
+		if (!image_open_choice(&j->image, &j->choice))
+			return EXIT_USAGE;
+		image_find_thread_pointers(&j->image);
+		status = leak_why(&j->image, addr, j->format, i >= searches);
+	}
+	return tool_finish_output(status);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */

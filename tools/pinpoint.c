@@ -268,7 +268,9 @@ static char *fence_options(const struct pinpoint_note *n)
 }
 
 /* What is not about the write is left out: leaks, an end at the first report. */
-#define AGAIN "mode=check:shadow=on:multi_shot=on:leak=off:advice=:fault=report:shadow.fault=report:watch.only=:watch.writes=on"
+#define AGAIN                                                                                                     \
+	"mode=check:shadow=on:multi_shot=on:leak=off:advice=:fault=report:shadow.fault=report:watch.only=:watch." \
+	"writes=on"
 
 static enum ending run_with(struct pinpoint *p, uint32_t run, const char *reports, const char *more)
 {

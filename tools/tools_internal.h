@@ -9,8 +9,10 @@
 
 /* ---- why.c, growth.c ------------------------------------------------------------------------- */
 
-/* Prints the path to the object.  Returns 0; 1: nothing reaches the object; EXIT_USAGE: there is no live object. */
-int leak_why(struct image *im, uint64_t addr, enum option_format format);
+/* Prints the path to the object.  Returns 0; 1: nothing reaches the object; EXIT_USAGE: there is no live object.  When
+ * nothing reaches it and this is not the `last` search, prints nothing and returns LEAK_WHY_AGAIN. */
+#define LEAK_WHY_AGAIN (-1)
+int leak_why(struct image *im, uint64_t addr, enum option_format format, bool last);
 
 /* A census counts what is allocated, by the place that allocated it. */
 struct census;

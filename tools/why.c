@@ -389,7 +389,7 @@ static bool set_target(struct search *s, uint64_t addr)
 	return n != 0;
 }
 
-int leak_why(struct image *im, uint64_t addr, enum option_format format)
+int leak_why(struct image *im, uint64_t addr, enum option_format format, bool last)
 {
 	struct search s = { .im = im };
 	const char *why = NULL;
@@ -415,7 +415,7 @@ int leak_why(struct image *im, uint64_t addr, enum option_format format)
 		if (s.found || s.pass == PASS_INTERIOR)
 			break;
 	}
-	status = print_result(&s, addr, format);
+	status = s.found || last ? print_result(&s, addr, format) : LEAK_WHY_AGAIN;
 	free(s.seen);
 	free(s.said);
 	free(s.steps);
