@@ -115,7 +115,9 @@
 #undef vfwscanf
 #undef vswscanf
 
+#include <err.h>
 #include <errno.h>
+#include <error.h>
 #include <iconv.h>
 #include <limits.h>
 #include <link.h>
@@ -345,6 +347,8 @@ extern struct libc_gate libc_gate;
 extern struct libc_table libc_real;
 /* Is the function behind memsan's another library's instead of libc's? Its contract is not known then. */
 extern bool libc_replaced[LIBC_NR];
+/* The index of the function in libc's symbol table; 0: not known. */
+extern uint32_t libc_symbols[LIBC_NR];
 #pragma GCC visibility pop
 
 /* An entry of libc_real before the constructor has filled it (libc_real.c tells how). */

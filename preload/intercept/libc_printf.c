@@ -30,6 +30,12 @@ PRINT(asprintf, 2, false);
 PRINT(wprintf, 1, true);
 PRINT(fwprintf, 2, true);
 PRINT(syslog, 2, false);
+PRINT(warn, 1, false);
+PRINT(warnx, 1, false);
+PRINT(err, 2, false);
+PRINT(errx, 2, false);
+PRINT(error, 3, false);
+PRINT(error_at_line, 5, false);
 PRINT(__printf_chk, 2, false);
 PRINT(__fprintf_chk, 3, false);
 PRINT(__dprintf_chk, 3, false);
@@ -52,6 +58,8 @@ PRINT_LIST(int, vasprintf, (char **dst, const char *format, va_list args), (dst,
 PRINT_LIST(int, vwprintf, (const wchar_t *format, va_list args), (format, args), true)
 PRINT_LIST(int, vfwprintf, (FILE * f, const wchar_t *format, va_list args), (f, format, args), true)
 PRINT_LIST(void, vsyslog, (int priority, const char *format, va_list args), (priority, format, args), false)
+PRINT_LIST(void, vwarn, (const char *format, va_list args), (format, args), false)
+PRINT_LIST(void, vwarnx, (const char *format, va_list args), (format, args), false)
 PRINT_LIST(int, __vprintf_chk, (int flag, const char *format, va_list args), (flag, format, args), false)
 PRINT_LIST(int, __vfprintf_chk, (FILE * f, int flag, const char *format, va_list args), (f, flag, format, args), false)
 PRINT_LIST(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list args), (fd, flag, format, args), false)

@@ -22,6 +22,7 @@
 
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
+uint32_t libc_symbols[LIBC_NR];
 struct libc_gate libc_gate;
 void (*libc_wrap)(void **real);
 static bool looked_up; /* by the constructor: what is missing then, this libc does not have */
@@ -121,14 +122,17 @@ static void modules_behind(struct modules_behind *b, const struct link_map *libc
 	b->count = 0;
 }
 
-/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. */
-static void *find_behind(const struct modules_behind *b, const char *name)
+/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. *index: of the
+ * symbol, if that module is libc, which is the last. */
+static void *find_behind(const struct modules_behind *b, const char *name, uint32_t *index)
 {
 	uint32_t hash = b->count ? symbols_hash(name) : 0;
 
 	for (unsigned i = 0; i < b->count; i++) {
 		const ElfW(Sym) *symbol = symbols_look_up_hash(&b->symbols[i], name, hash);
 
+		if (symbol && i == b->count - 1)
+			*index = (uint32_t)(symbol - b->symbols[i].symbols);
 		if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_value)
 			return (void *)(b->map[i]->l_addr + symbol->st_value);
 		if (symbol)
@@ -151,7 +155,7 @@ static __attribute__((noinline)) void look_up_all(void)
 	}
 	for (unsigned i = 0; i < LIBC_NR; i++) {
 		const char *name = libc_name(i);
-		void *p = find_behind(&behind, name);
+		void *p = find_behind(&behind, name, &libc_symbols[i]);
 
 		if (!p && (symbols_have(&own, name) || defined_next(name)))
 			p = dlsym(RTLD_NEXT, name);

@@ -7,13 +7,19 @@
  * stderr: any
  */
 #define _GNU_SOURCE
+#include <err.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <syslog.h>
+#include <unistd.h>
 #include <wchar.h>
 
+/* The header's are functions in line, whose calls would be at the header's lines. */
+void error(int status, int number, const char *format, ...);
+void error_at_line(int status, int number, const char *file, unsigned line, const char *format, ...);
 int __printf_chk(int flag, const char *format, ...);
 int __fprintf_chk(FILE *f, int flag, const char *format, ...);
 int __vasprintf_chk(char **dst, int flag, const char *format, va_list args);
@@ -58,15 +64,22 @@ int main(void)
 	printf("%n", (int *)malloc(3));          /* expect: slab-out-of-bounds entry=printf access=4 type=write */
 	printf("%hhn%hn", malloc(1), malloc(1)); /* expect: slab-out-of-bounds entry=printf access=2 */
 	fprintf(stdout, s);                      /* expect: slab-out-of-bounds entry=fprintf access=5 */
-	__printf_chk(1, "%s", s);                /* expect: slab-out-of-bounds entry=__printf_chk access=5 */
-	__fprintf_chk(stdout, 1, "%s", s);       /* expect: slab-out-of-bounds entry=__fprintf_chk access=5 */
-	dprintf(-1, "%s", s);                    /* expect: slab-out-of-bounds entry=dprintf access=5 */
-	asprintf(&(char *){ 0 }, "%s", s);       /* expect: slab-out-of-bounds entry=asprintf access=5 */
-	snprintf(text, 3, "%s", s);              /* expect: slab-out-of-bounds entry=snprintf access=5 */
-	sprintf(text, "%c%s", 'c', s);           /* expect: slab-out-of-bounds entry=sprintf access=5 */
-	syslog(LOG_DEBUG, "%m %s", s);           /* expect: slab-out-of-bounds entry=syslog access=5 */
-	swprintf(wide, 100, L"%s", s);           /* expect: slab-out-of-bounds entry=swprintf access=5 */
-	swprintf(wide, 100, L"%ls", w);          /* expect: slab-out-of-bounds entry=swprintf access=12 */
+	warnx("%s", s);                          /* expect: slab-out-of-bounds entry=warnx access=5 */
+	warn(s);                                 /* expect: slab-out-of-bounds entry=warn access=5 */
+	error(0, 0, "%d %.5s", 1, s);            /* expect: slab-out-of-bounds entry=error access=5 */
+	error_at_line(0, 0, "file", 1, "%s", s); /* expect: slab-out-of-bounds entry=error_at_line access=5 */
+	if (fork() == 0)
+		errx(0, "%s", s); /* expect: slab-out-of-bounds entry=errx access=5 */
+	wait(NULL);
+	__printf_chk(1, "%s", s);          /* expect: slab-out-of-bounds entry=__printf_chk access=5 */
+	__fprintf_chk(stdout, 1, "%s", s); /* expect: slab-out-of-bounds entry=__fprintf_chk access=5 */
+	dprintf(-1, "%s", s);              /* expect: slab-out-of-bounds entry=dprintf access=5 */
+	asprintf(&(char *){ 0 }, "%s", s); /* expect: slab-out-of-bounds entry=asprintf access=5 */
+	snprintf(text, 3, "%s", s);        /* expect: slab-out-of-bounds entry=snprintf access=5 */
+	sprintf(text, "%c%s", 'c', s);     /* expect: slab-out-of-bounds entry=sprintf access=5 */
+	syslog(LOG_DEBUG, "%m %s", s);     /* expect: slab-out-of-bounds entry=syslog access=5 */
+	swprintf(wide, 100, L"%s", s);     /* expect: slab-out-of-bounds entry=swprintf access=5 */
+	swprintf(wide, 100, L"%ls", w);    /* expect: slab-out-of-bounds entry=swprintf access=12 */
 	list("%s", s);
 	sscanf("5", "%d", malloc(3));                /* expect: slab-out-of-bounds access=4 type=write */
 	sscanf("5", "%ld", malloc(7));               /* expect: slab-out-of-bounds access=8 */
