@@ -12,7 +12,8 @@ packages_test=(libcmocka-dev libtirpc-dev libunwind-dev libzydis-dev clang libcl
 	gdb redis-server nginx git perl dash tar xz-utils gzip bzip2 zip zstd lz4 busybox-static bc diffutils patch
 	sqlite3 nodejs openssl file findutils procps php-cli ruby apache2-bin curl apache2-utils
 	libpython3.11-testsuite redis-tools musl-tools valgrind strace fakeroot faketime eatmydata libjemalloc2
-	libtcmalloc-minimal4 libmimalloc2.0 cmake meson zsh fish postgresql chromium electric-fence gawk qemu-user)
+	libtcmalloc-minimal4 libmimalloc2.0 cmake meson zsh fish postgresql chromium electric-fence gawk qemu-user
+	yasm nasm vim giflib-tools)
 # For real kernels in QEMU; scripts/test --quick does not need them.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-headers-amd64)

@@ -13,6 +13,7 @@
 #include "slab/slab.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
+#include "slab/unwritten.h"
 
 /* They are caches like malloc's, with a constructor and another state byte (their own, or SLAB_STATE_OTHER: then the
  * memmap says which cache):
@@ -80,7 +81,7 @@ static unsigned custom_flags(const char *name, unsigned flags, bool ctor)
 	             (flags & (SLAB_F_SANITY | SLAB_F_REDZONE | SLAB_F_POISON | SLAB_F_TRACK | SLAB_F_TRACE));
 
 	if (ctor || flags & SLAB_F_TYPESAFE)
-		f &= ~SLAB_F_POISON;
+		f &= ~(SLAB_F_POISON | SLAB_F_UNWRITTEN);
 	/* If all of malloc's caches are checked, there is no state map, so this cache must be checked too. */
 	return f || arena_state ? f : SLAB_F_SANITY;
 }

@@ -10,6 +10,7 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 #include "slab/trace_hook.h"
+#include "slab/unwritten.h"
 #include "slab/track.h"
 
 /* The life of an object's memory, and of its byte in the slab's descriptor (cache.h):
@@ -43,6 +44,14 @@ static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, 
 		trace_tell(c->name, free, user, size, stack);
 }
 
+static __cold_path void alloc_rare(const struct slab_cache *c, uintptr_t user, size_t size, stack_handle stack,
+                                   bool zero)
+{
+	if (c->flags & SLAB_F_UNWRITTEN && !zero)
+		unwritten_fill(user, size);
+	trace(c, false, user, size, stack);
+}
+
 void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api api, bool zero,
                   const struct unwind_regs *regs)
 {
@@ -72,7 +81,8 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 	/* Pairs with the loads in verify.c and object.c: a thread that sees the object live sees its zones and
 	 * track. */
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(OBJECT_LIVE | ((unsigned)__builtin_ctzl(align) - 4)));
-	trace(c, false, user, size, stack);
+	if (unlikely(c->flags & (SLAB_F_TRACE | SLAB_F_UNWRITTEN)))
+		alloc_rare(c, user, size, stack, zero);
 	return (void *)user;
 }
 

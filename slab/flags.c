@@ -3,6 +3,7 @@
  * parameter. */
 #include "slab/flags.h"
 #include "slab/slab.h"
+#include "slab/unwritten.h"
 
 /*     slab_debug = block { ';' block }
  *     block      = letters [ ',' pattern { ',' pattern } ]
@@ -108,7 +109,7 @@ const char *slab_debug_check(const char *text)
 	}
 }
 
-unsigned flags_for_cache(const char *name)
+static unsigned letters_for_cache(const char *name)
 {
 	const char *s = options.slab_debug;
 	unsigned all = options.mode == MODE_CHECK ? FLAGS_ALL : 0, flags;
@@ -126,4 +127,11 @@ unsigned flags_for_cache(const char *name)
 		if (!*s)
 			return all;
 	}
+}
+
+unsigned flags_for_cache(const char *name)
+{
+	unsigned flags = letters_for_cache(name);
+
+	return options.unwritten && flags & SLAB_F_POISON ? flags | SLAB_F_UNWRITTEN : flags;
 }

@@ -13,6 +13,7 @@
 #include "slab/reclaim.h"
 #include "slab/slab.h"
 #include "slab/tcache.h"
+#include "slab/unwritten.h"
 #include "slab/vmalloc.h"
 
 static void malloc_cache_init(unsigned class, const char *name, unsigned flags)
@@ -51,6 +52,7 @@ bool slab_init(void)
 		return true;
 	budget_init();
 	harden_init();
+	unwritten_start();
 	if (harden_on)
 		class_harden();
 	for (i = 1; i <= SLAB_NR_CLASSES; i++) {

@@ -42,6 +42,7 @@
  *     what the program calls
  *   lookup.h                       from a pointer to the slab or area that serves it
  *   debug.c, debug.h               allocation and free with checks
+ *   unwritten.c, unwritten.h       bytes of objects that the program never wrote, known again by their value
  *   vmalloc.c, vmalloc.h           large requests, with guard pages in check mode
  *   custom.c, custom.h             caches that the program makes
  *   malloc.c                       malloc's engine: from a request to the cache or area that serves it, and back
@@ -232,6 +233,10 @@ struct slab_trace_event {
 };
 typedef void (*slab_trace_fn)(const struct slab_trace_event *event);
 void slab_set_trace_hook(slab_trace_fn fn);
+
+/* The first aligned word in [p, p+n), all of which can be read, that nobody has written since its object was allocated;
+ * 0: there is none, or the option unwritten is off. */
+uintptr_t slab_find_unwritten(const void *p, size_t n);
 
 /* ---- life cycle ------------------------------------------------------------------------------ */
 /* Called after options are parsed and before the first allocation, single-threaded or under LOCK_RANK_INIT. False:

@@ -451,6 +451,15 @@ __inline_hot bool check_write(const void *p, size_t n, const char *entry)
 	return check_range(p, n, ACCESS_WRITE, entry);
 }
 
+/* The bytes of [p, p+n), which can be read, leave the process or are used as text: with the option unwritten, reports
+ * those that nobody wrote. */
+void libc_report_unwritten(const void *p, size_t n, const char *entry);
+static inline void check_written(const void *p, size_t n, const char *entry)
+{
+	if (unlikely(options.unwritten))
+		libc_report_unwritten(p, n, entry);
+}
+
 /* ---- libc_kernel.c: buffers that the kernel reads and fills.  The program's own access to a guarded page would fault
  * and be reported; the kernel's access fails with EFAULT, without a report. */
 

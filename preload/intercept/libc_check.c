@@ -30,6 +30,31 @@ __cold_path void libc_report_range(const void *p, size_t n, uintptr_t bad, enum 
 		fence_report_range((uintptr_t)p, n, bad, access, entry, &regs);
 }
 
+__cold_path void libc_report_unwritten(const void *p, size_t n, const char *entry)
+{
+	uintptr_t at = n && arena_contains(p) ? slab_find_unwritten(p, n) : 0;
+	struct slab_object object;
+	struct unwind_regs regs;
+	const struct finding f = {
+		.kind = REPORT_UNWRITTEN,
+		.component = "libc",
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = ACCESS_READ,
+		.bad = at,
+		.entry = entry,
+		.regs = &regs,
+		.object = at && slab_find_object(at, &object) ? &object : NULL,
+		.memory_lo = arena_base,
+		.memory_hi = arena_base + arena_size,
+	};
+
+	if (!at)
+		return;
+	UNWIND_HERE(&regs);
+	report_finding(&f);
+}
+
 /* Memory outside of the heap is described by its variable or frame. */
 static void describe(struct report_record *r, const struct finding *f)
 {
@@ -234,6 +259,7 @@ bool check_string(const char *s, size_t max, size_t *len, const char *entry)
 		return true;
 	scan = libc_scan_byte(s, 0, max);
 	*len = scan.len;
+	check_written(s, scan.len, entry);
 	if (likely(!scan.bad))
 		return true;
 	libc_report_range(s, scan.len + 1, scan.bad, ACCESS_READ, entry);

@@ -75,8 +75,8 @@ FILL_FROM(__recvfrom_chk,
 /* The kernel refuses a negative size, but a program that computed one has a bug. */
 static void check_source(const void *src, size_t n, const char *entry)
 {
-	if (libc_covers(src) && !check_negative(src, n, ACCESS_READ, entry))
-		kernel_reads(src, n, entry);
+	if (libc_covers(src) && !check_negative(src, n, ACCESS_READ, entry) && kernel_reads(src, n, entry))
+		check_written(src, n, entry);
 }
 
 #define EMPTY(name, params, args)                                 \
@@ -115,6 +115,7 @@ static void check_gathered(const struct iovec *v, long count, const char *entry)
 			continue;
 		if (!kernel_reads(v[i].iov_base, v[i].iov_len, entry))
 			return;
+		check_written(v[i].iov_base, v[i].iov_len, entry);
 	}
 }
 

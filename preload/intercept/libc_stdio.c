@@ -48,7 +48,8 @@ FREAD(__fread_unlocked_chk, (void *dst, size_t room, size_t size, size_t n, FILE
 	{                                                                                                        \
 		size_t bytes;                                                                                    \
 		if (!__builtin_mul_overflow(size, n, &bytes) && !check_negative(src, bytes, ACCESS_READ, ENTRY)) \
-			check_read(src, bytes, ENTRY);                                                           \
+			if (check_read(src, bytes, ENTRY))                                                       \
+				check_written(src, bytes, ENTRY);                                                \
 		return REAL(name)(src, size, n, f);                                                              \
 	}
 FWRITE(fwrite)
