@@ -570,6 +570,8 @@ __inline_hot bool lock_is_given_up(const struct ranked_lock *l)
 enum option_mode { MODE_CHECK, MODE_PRODUCTION };
 enum option_fault { FAULT_REPORT, FAULT_PANIC, FAULT_ABORT, FAULT_STOP };
 enum option_init_order { INIT_ORDER_OFF, INIT_ORDER_ON, INIT_ORDER_STRICT };
+enum option_odr_violation { ODR_VIOLATION_OFF, ODR_VIOLATION_SIZE, ODR_VIOLATION_ANY };
+enum option_pointer_pairs { POINTER_PAIRS_OFF, POINTER_PAIRS_ON, POINTER_PAIRS_STRICT };
 enum option_harden { HARDEN_OFF, HARDEN_BASIC, HARDEN_FULL };
 enum option_format { FORMAT_TEXT, FORMAT_JSON };
 #define OPTION_STRING_MAX 1024

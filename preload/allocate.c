@@ -108,6 +108,32 @@ __inline_hot void *ladder_end(void *p)
 	return unlikely(leak_disabled) ? ladder_annotated(p) : p;
 }
 
+/* ---- what is rare: failures on purpose, the program's hooks, harden=full -------------------- */
+
+static bool allocate_rare;
+static enum { RELEASE_PLAIN, RELEASE_FULL, RELEASE_HOOKS } release_way;
+
+void allocate_choose_ways(void)
+{
+	allocate_rare = failslab_on || malloc_hooks_on;
+	release_way = malloc_hooks_on ? RELEASE_HOOKS : harden_full ? RELEASE_FULL : RELEASE_PLAIN;
+}
+
+static __cold_path void *allocate_rarely(size_t size, size_t align, enum slab_api api, bool zero,
+                                         const struct unwind_regs *regs)
+{
+	void *p;
+
+	if (failslab_on && failslab_should(slab_name_for(size, align), size, regs))
+		p = ladder_failed();
+	else
+		p = ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
+	runtime_leave();
+	if (p && malloc_hooks_on)
+		malloc_hooks_allocated(p, size);
+	return p;
+}
+
 /* ---- malloc's memory, also operator new's ---------------------------------------------------- */
 
 void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
@@ -116,17 +142,25 @@ void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, c
 
 	if (unlikely(!ladder_start()))
 		return interrupted_alloc(size, align, zero, regs);
-	if (unlikely(failslab_on) && failslab_should(slab_name_for(size, align), size, regs))
-		p = ladder_failed();
-	else
-		p = ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
+	if (unlikely(allocate_rare))
+		return allocate_rarely(size, align, api, zero, regs);
+	p = ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
 	runtime_leave();
 	return p;
 }
 
+/* True: p is freed. */
+static __cold_path bool release_rarely(void *p)
+{
+	if (release_way == RELEASE_FULL)
+		return slab_free_full(p);
+	malloc_hooks_freed(p);
+	return false;
+}
+
 void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
-	if (unlikely(harden_full) && slab_free_full(p))
+	if (unlikely(release_way != RELEASE_PLAIN) && release_rarely(p))
 		return;
 	if (unlikely(!runtime_enter())) {
 		interrupted_free(p, api, size_given, 0, regs);
@@ -229,10 +263,66 @@ static __cold_path void *move_to_fence(void *p, size_t size, const struct unwind
 	return q;
 }
 
-void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
+__inline_hot void *reallocate_inside(void *p, size_t size, const struct unwind_regs *regs)
 {
 	void *q = NULL;
 	bool bad;
+
+	if (unlikely(fence_contains(p)))
+		return ladder_end(move_from_fence(p, size, regs));
+	if (unlikely(fence_wanted()))
+		q = move_to_fence(p, size, regs);
+	if (unlikely(!q && size > PTRDIFF_MAX))
+		q = allocate_impossible(size, MIN_ALIGN, regs);
+	else if (likely(!q))
+		q = slab_realloc(p, size, regs, &bad);
+	return ladder_end(q);
+}
+
+/* The hooks see a new object and the end of the old one.  NULL, *failed: there is no memory; else the pointer is bad. */
+static void *reallocate_for_hooks(void *p, size_t size, const struct unwind_regs *regs, bool *failed)
+{
+	enum slab_api api;
+	struct slab_object o;
+	void *q;
+
+	if (!slab_find_object((uintptr_t)p, &o) || o.state != SLAB_OBJ_LIVE || o.addr != (uintptr_t)p ||
+	    o.api == SLAB_API_POOL)
+		return NULL;
+	api = family_moved(o.api);
+	q = allocate_object(size, MIN_ALIGN, api, false, regs);
+	*failed = !q;
+	if (q) {
+		mem_copy(q, p, MIN(o.size, size));
+		release_object(p, api, SIZE_MAX, regs);
+	}
+	return q;
+}
+
+static __cold_path void *reallocate_rarely(void *p, size_t size, const struct unwind_regs *regs)
+{
+	bool failed = false;
+	void *q = NULL;
+
+	if (malloc_hooks_on) {
+		runtime_leave();
+		q = reallocate_for_hooks(p, size, regs, &failed);
+		if (q || failed)
+			return q;
+		if (!runtime_enter())
+			return NULL;
+	}
+	if (failslab_on && failslab_should(NULL, size, regs))
+		q = ladder_failed();
+	else
+		q = reallocate_inside(p, size, regs);
+	runtime_leave();
+	return q;
+}
+
+void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
+{
+	void *q;
 
 	if (!p)
 		return allocate_object(size, MIN_ALIGN, SLAB_API_MALLOC, false, regs);
@@ -242,19 +332,9 @@ void *reallocate_object(void *p, size_t size, const struct unwind_regs *regs)
 	}
 	if (unlikely(!ladder_start()))
 		return interrupted_realloc(p, size, regs);
-	if (unlikely(failslab_on) && failslab_should(NULL, size, regs)) {
-		q = ladder_failed();
-	} else if (unlikely(fence_contains(p))) {
-		q = ladder_end(move_from_fence(p, size, regs));
-	} else {
-		if (unlikely(fence_wanted()))
-			q = move_to_fence(p, size, regs);
-		if (unlikely(!q && size > PTRDIFF_MAX))
-			q = allocate_impossible(size, MIN_ALIGN, regs);
-		else if (likely(!q))
-			q = slab_realloc(p, size, regs, &bad);
-		q = ladder_end(q);
-	}
+	if (unlikely(allocate_rare))
+		return reallocate_rarely(p, size, regs);
+	q = reallocate_inside(p, size, regs);
 	runtime_leave();
 	return q;
 }

@@ -198,6 +198,7 @@ static void start_locked(void)
 		fence_hook_reported = shadow_was_reported;
 		fence_init();
 		fail_connect();
+		malloc_hooks_connect();
 		fault_set_hook(shadow_fault);
 		shadow_null_hook = fault_left_to_program;
 	}

@@ -11,6 +11,7 @@
  *   api.c        the rest of memsan_*
  *   sanitizer.c  sanitizer/allocator_interface.h, and where a sanitizer's reports go
  *   hooks.c      what is called after each report
+ *   malloc_hooks.c    what is called after each allocation and before each free
  *   dispatch.c   slab's findings become findings of reports
  *   leak.c       what a leak scan must know of the other detectors
  *   trace.c      slab_debug=T
@@ -155,6 +156,13 @@ void fail_connect(void);
 void leak_connect(void);
 /* hooks.c: the program's functions that are called after each report. */
 void hooks_connect(void);
+/* malloc_hooks.c: the program's functions that are called after each allocation and before each free. */
+extern bool malloc_hooks_on;
+void malloc_hooks_connect(void);
+void malloc_hooks_allocated(const void *p, size_t size);
+void malloc_hooks_freed(const void *p);
+/* allocate.c: asks failslab_on, malloc_hooks_on and harden_full. */
+void allocate_choose_ways(void);
 void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
 

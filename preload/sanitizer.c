@@ -18,10 +18,10 @@ MEMSAN_EXPORT size_t __sanitizer_get_free_bytes(void);
 MEMSAN_EXPORT size_t __sanitizer_get_unmapped_bytes(void);
 MEMSAN_EXPORT void __sanitizer_purge_allocator(void);
 MEMSAN_EXPORT void __sanitizer_print_memory_profile(size_t top_percent, size_t max_stacks);
-MEMSAN_EXPORT int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void *p, size_t n),
-                                                            void (*free_hook)(const volatile void *p));
 MEMSAN_EXPORT void __sanitizer_set_report_path(const char *path);
+MEMSAN_EXPORT const char *__sanitizer_get_report_path(void);
 MEMSAN_EXPORT void __sanitizer_set_report_fd(void *fd);
+MEMSAN_EXPORT void __sanitizer_sandbox_on_notify(void *arguments);
 MEMSAN_EXPORT int __sanitizer_acquire_crash_state(void);
 MEMSAN_EXPORT int __sanitizer_get_module_and_offset_for_pc(void *pc, char *path, size_t size, void **offset);
 
@@ -104,20 +104,24 @@ void __sanitizer_print_memory_profile(size_t top_percent, size_t max_stacks)
 	malloc_stats();
 }
 
-/* "0 on failure": memsan's allocations call no hooks. */
-int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void *p, size_t n),
-                                              void (*free_hook)(const volatile void *p))
-{
-	(void)malloc_hook, (void)free_hook;
-	return 0;
-}
-
 /* ---- common_interface_defs.h ----------------------------------------------------------------- */
 
 void __sanitizer_set_report_path(const char *path)
 {
 	runtime_ensure();
 	report_set_path(path);
+}
+
+const char *__sanitizer_get_report_path(void)
+{
+	runtime_ensure();
+	return report_path();
+}
+
+/* memsan works behind a sandbox's filters without preparation. */
+void __sanitizer_sandbox_on_notify(void *arguments)
+{
+	(void)arguments;
 }
 
 void __sanitizer_set_report_fd(void *fd)

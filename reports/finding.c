@@ -80,6 +80,33 @@ enum report_outcome report_finding(const struct finding *f)
 	return t.outcome;
 }
 
+void report_negative(const void *p, size_t n, enum report_access access, const char *entry,
+                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f))
+{
+	bool in_arena = arena_contains(p);
+	struct slab_object object;
+	char detail[80];
+	struct fmt_buf b;
+	const struct finding f = {
+		.kind = REPORT_NEGATIVE_SIZE,
+		.component = "libc",
+		.addr = (uintptr_t)p,
+		.size = n,
+		.access = access,
+		.entry = entry,
+		.detail = detail,
+		.regs = regs,
+		.fill = fill,
+		.object = slab_find_object((uintptr_t)p, &object) ? &object : NULL,
+		.memory_lo = in_arena ? arena_base : 0,
+		.memory_hi = in_arena ? arena_base + arena_size : 0,
+	};
+
+	fmt_init(&b, detail, sizeof(detail));
+	fmt_printf(&b, "size %ld (0x%zx)", (long)n, n);
+	report_finding(&f);
+}
+
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f))
 {

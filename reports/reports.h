@@ -221,6 +221,9 @@ void report_in_foreign_thread(void);
 void report_set_hooks(const struct report_hooks *hooks);
 /* One more function that gets the text; NULL: none. */
 void report_set_callback(void (*callback)(const char *text));
+/* A function is given a size that is negative as a signed number.  fill: as in struct finding, or NULL. */
+void report_negative(const void *p, size_t n, enum report_access access, const char *entry,
+                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
 /* A function that does not allow overlap is given two ranges that overlap.  fill: as in struct finding, or NULL. */
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f));
@@ -315,6 +318,8 @@ void reports_init(bool secure);
 /* The program chooses where reports go from now on: the log PATH.PID, "stderr" (or NULL) or "stdout"; or a descriptor
  * in place of standard error. */
 void report_set_path(const char *path);
+/* The log of this process, or an empty string; valid until the next call. */
+const char *report_path(void);
 void report_set_fd(int fd);
 /* Once, at start: when does standard error get colours?  Never in a regular file. */
 enum report_colour { COLOUR_NEVER, COLOUR_TERMINAL, COLOUR_ALWAYS };

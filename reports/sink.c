@@ -604,6 +604,16 @@ void report_set_path(const char *path)
 	__atomic_store_n(&log_own.state, 0, __ATOMIC_RELEASE);
 }
 
+const char *report_path(void)
+{
+	static char name[PATH_MAX];
+
+	name[0] = 0;
+	if (log_prefix[0])
+		log_name(name, sizeof(name), os_getpid(), 0);
+	return name;
+}
+
 void report_set_fd(int fd)
 {
 	__atomic_store_n(&chosen_fd, fd == FD_STDERR ? -1 : fd, __ATOMIC_RELAXED);

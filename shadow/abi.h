@@ -76,6 +76,9 @@ MEMSAN_EXPORT uintptr_t __asan_load_cxx_array_cookie(uintptr_t *addr);
 MEMSAN_EXPORT void __asan_poison_intra_object_redzone(uintptr_t addr, size_t size);
 MEMSAN_EXPORT void __asan_unpoison_intra_object_redzone(uintptr_t addr, size_t size);
 MEMSAN_EXPORT void __asan_handle_vfork(void *sp);
+/* With pointer-compare and pointer-subtract besides (pointer_pair.c). */
+MEMSAN_EXPORT void __sanitizer_ptr_cmp(const void *a, const void *b);
+MEMSAN_EXPORT void __sanitizer_ptr_sub(const void *a, const void *b);
 
 /* sanitizer/asan_interface.h and common_interface_defs.h (interface.c, container.c). */
 MEMSAN_EXPORT void __asan_poison_memory_region(void const volatile *addr, size_t size);
@@ -100,6 +103,7 @@ MEMSAN_EXPORT void __asan_report_error(void *pc, void *bp, void *sp, void *addr,
 MEMSAN_EXPORT void __asan_set_death_callback(void (*callback)(void));
 MEMSAN_EXPORT void __asan_set_error_report_callback(void (*callback)(const char *text));
 MEMSAN_EXPORT void __asan_print_accumulated_stats(void);
+MEMSAN_EXPORT int __asan_update_allocation_context(void *addr);
 MEMSAN_EXPORT void *__asan_get_current_fake_stack(void);
 MEMSAN_EXPORT void *__asan_addr_is_in_fake_stack(void *fake, void *addr, void **beg, void **end);
 MEMSAN_EXPORT void __sanitizer_annotate_contiguous_container(const void *beg, const void *end, const void *old_mid,
@@ -120,6 +124,9 @@ MEMSAN_EXPORT void __sanitizer_copy_contiguous_container_annotations(const void 
                                                                      const void *dst_beg, const void *dst_end);
 MEMSAN_EXPORT void __sanitizer_set_death_callback(void (*callback)(void));
 MEMSAN_EXPORT void __sanitizer_print_stack_trace(void);
+MEMSAN_EXPORT void __sanitizer_report_error_summary(const char *summary);
+MEMSAN_EXPORT void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t size);
+MEMSAN_EXPORT void __sanitizer_symbolize_global(void *data, const char *format, char *out, size_t size);
 MEMSAN_EXPORT void __sanitizer_start_switch_fiber(void **save, const void *bottom, size_t size);
 MEMSAN_EXPORT void __sanitizer_finish_switch_fiber(void *save, const void **bottom_old, size_t *size_old);
 MEMSAN_EXPORT uint16_t __sanitizer_unaligned_load16(const void *p);
@@ -131,8 +138,10 @@ MEMSAN_EXPORT void __sanitizer_unaligned_store64(void *p, uint64_t v);
 
 /* preload/ defines this.  Options, heap and shadow are ready when it returns. */
 void shadow_start_runtime(void);
-/* abi_access.c: checks a range that instrumented code is about to access (a mem function's argument). */
-void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
+/* abi_access.c: checks a range that instrumented code is about to access (a mem function's argument).  False after the
+ * report of a negative size: the access would only crash. */
+bool abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
                      const struct unwind_regs *regs);
+void abi_describe(struct report_record *r, const struct finding *f);
 
 #endif

@@ -193,10 +193,30 @@ void __asan_report_exp_store_n(uintptr_t addr, size_t size, uint32_t exp)
 
 /* ---- the compilers' own mem functions -------------------------------------------------------- */
 
-void abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
+/* A finding's fill: memory outside of the heap is described by its variable or frame. */
+void abi_describe(struct report_record *r, const struct finding *f)
+{
+	if (!f->object)
+		shadow_describe(r, f->addr, f->regs);
+}
+
+/* No range of a negative size is good. */
+static __cold_path bool range_bad(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry,
+                                  const struct unwind_regs *regs)
+{
+	shadow_start_runtime();
+	if ((ptrdiff_t)n < 0) {
+		report_negative(p, n, access, entry, regs, abi_describe);
+		return false;
+	}
+	shadow_report_range(p, n, bad, access, entry, regs);
+	return true;
+}
+
+bool abi_check_range(const void *p, size_t n, enum report_access access, const char *entry,
                      const struct unwind_regs *regs)
 {
 	uintptr_t bad = shadow_covers(p) ? shadow_find_bad(p, n) : 0;
-	if (unlikely(bad))
-		shadow_report_range(p, n, bad, access, entry, regs);
+
+	return likely(!bad) || range_bad(p, n, bad, access, entry, regs);
 }

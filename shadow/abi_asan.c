@@ -26,9 +26,12 @@ void __asan_version_mismatch_check_v8(void)
 /* The linker gathers the descriptions of a module's globals in one section.  *flag says whether they are registered. */
 void __asan_register_elf_globals(uintptr_t *flag, void *start, void *stop)
 {
+	struct unwind_regs regs;
+
 	if (*flag || start == stop)
 		return;
-	globals_register(start, (size_t)((struct asan_global *)stop - (struct asan_global *)start));
+	UNWIND_HERE(&regs);
+	globals_register(start, (size_t)((struct asan_global *)stop - (struct asan_global *)start), &regs);
 	*flag = 1;
 }
 
@@ -77,24 +80,19 @@ void shadow_summary(void)
 		            "were compiled by memsan-cc with gcc, or with -fsanitize=address");
 }
 
-/* A finding's fill: memory outside of the heap is described by its variable or frame. */
-static void describe(struct report_record *r, const struct finding *f)
-{
-	if (!f->object)
-		shadow_describe(r, f->addr, f->regs);
-}
-
 /* clang turns the mem functions of instrumented code into these. */
 void *__asan_memcpy(void *dst, const void *src, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
 	/* A struct that is assigned to itself is harmless. */
-	if (unlikely(dst != src && (uintptr_t)dst < (uintptr_t)src + n && (uintptr_t)src < (uintptr_t)dst + n)) {
+	if (unlikely(dst != src && (uintptr_t)dst < (uintptr_t)src + n && (uintptr_t)src < (uintptr_t)dst + n) &&
+	    (ptrdiff_t)n > 0) {
 		shadow_start_runtime();
-		report_overlap(dst, n, src, n, "memcpy", &regs, describe);
+		report_overlap(dst, n, src, n, "memcpy", &regs, abi_describe);
 	}
-	abi_check_range(src, n, ACCESS_READ, "memcpy", &regs);
+	if (!abi_check_range(src, n, ACCESS_READ, "memcpy", &regs))
+		return dst;
 	abi_check_range(dst, n, ACCESS_WRITE, "memcpy", &regs);
 	return mem_move(dst, src, n);
 }
@@ -103,7 +101,8 @@ void *__asan_memmove(void *dst, const void *src, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	abi_check_range(src, n, ACCESS_READ, "memmove", &regs);
+	if (!abi_check_range(src, n, ACCESS_READ, "memmove", &regs))
+		return dst;
 	abi_check_range(dst, n, ACCESS_WRITE, "memmove", &regs);
 	return mem_move(dst, src, n);
 }
@@ -112,7 +111,8 @@ void *__asan_memset(void *dst, int byte, size_t n)
 {
 	struct unwind_regs regs;
 	UNWIND_HERE(&regs);
-	abi_check_range(dst, n, ACCESS_WRITE, "memset", &regs);
+	if (!abi_check_range(dst, n, ACCESS_WRITE, "memset", &regs))
+		return dst;
 	return mem_set(dst, byte, n);
 }
 

@@ -7,7 +7,12 @@
 
 void __asan_register_globals(struct asan_global *g, size_t n)
 {
-	globals_register(g, n);
+	struct unwind_regs regs;
+
+	/* The options are known once the heap has started. */
+	shadow_start_runtime();
+	UNWIND_HERE(&regs);
+	globals_register(g, n, &regs);
 }
 
 void __asan_unregister_globals(struct asan_global *g, size_t n)
@@ -62,7 +67,6 @@ void __asan_unpoison_stack_memory(uintptr_t addr, size_t size)
 /* Compiled code calls these around the constructors of one file's globals. */
 void __asan_before_dynamic_init(const char *module)
 {
-	/* The options are known once the heap has started. */
 	shadow_start_runtime();
 	if (options.init_order == INIT_ORDER_OFF || map_state != MAP_FULL)
 		return;

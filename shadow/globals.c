@@ -143,15 +143,35 @@ static bool descriptions_have_shadow(const struct asan_global *g, size_t n)
 	return !((uintptr_t)g & GRANULE_MASK) && map_has_shadow((uintptr_t)g) && map_has_shadow((uintptr_t)(g + n) - 1);
 }
 
-void globals_register(struct asan_global *g, size_t n)
+/* Two modules describe the same memory: the red zone is that of the larger variable. */
+static void poison_twin(const struct asan_global *g, const struct asan_global *twin)
 {
+	if (twin->beg != g->beg) {
+		poison_one(g);
+	} else if (g->size > twin->size) {
+		unpoison_one(twin);
+		poison_one(g);
+	}
+}
+
+void globals_register(struct asan_global *g, size_t n, const struct unwind_regs *regs)
+{
+	struct asan_global twin;
+
 	if (!n)
 		return;
 	map_require_full();
 	if (map_state != MAP_FULL || is_registered(g))
 		return;
-	for (size_t i = 0; i < n; i++)
-		poison_one(&g[i]);
+	for (size_t i = 0; i < n; i++) {
+		if (unlikely(odr_find_twin(&g[i], &twin))) {
+			poison_twin(&g[i], &twin);
+			odr_report(&g[i], &twin, regs);
+		} else {
+			poison_one(&g[i]);
+		}
+		odr_mark(&g[i], true);
+	}
 	/* The first global behind the descriptions has no red zone to its left; the descriptions are its red zone. */
 	if (descriptions_have_shadow(g, n))
 		shadow_poison((uintptr_t)g, n * sizeof(*g), SHADOW_GLOBAL_REDZONE);
@@ -162,8 +182,10 @@ void globals_unregister(struct asan_global *g, size_t n)
 {
 	if (!n || !forget(g))
 		return;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		unpoison_one(&g[i]);
+		odr_mark(&g[i], false);
+	}
 	if (descriptions_have_shadow(g, n))
 		shadow_unpoison((uintptr_t)g, n * sizeof(*g));
 }
@@ -238,16 +260,20 @@ static size_t distance(const struct asan_global *g, uintptr_t addr)
 
 /* A module that was unmapped without unregistering leaves an array that cannot be read, so os_safe_read copies the
  * description. */
+static bool read_description(struct asan_global *g, const struct registered *e, size_t i)
+{
+	struct asan_global *first = __atomic_load_n(&e->first, __ATOMIC_ACQUIRE);
+
+	return first && i < e->n && os_safe_read(g, &first[i], sizeof(*g)) == sizeof(*g);
+}
+
 static bool find_within(uintptr_t addr, size_t limit, struct asan_global *found)
 {
 	struct asan_global g;
 	bool any = false;
 
-	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next) {
-		struct asan_global *first = __atomic_load_n(&e->first, __ATOMIC_ACQUIRE);
-		for (size_t i = 0; first && i < e->n; i++) {
-			if (os_safe_read(&g, &first[i], sizeof(g)) != sizeof(g))
-				break;
+	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next)
+		for (size_t i = 0; read_description(&g, e, i); i++) {
 			if (distance(&g, addr) > limit)
 				continue;
 			*found = g;
@@ -256,8 +282,17 @@ static bool find_within(uintptr_t addr, size_t limit, struct asan_global *found)
 				return true;
 			limit = distance(&g, addr) - 1;
 		}
-	}
 	return any;
+}
+
+bool globals_find_by(bool (*accept)(const struct asan_global *g, const void *ctx), const void *ctx,
+                     struct asan_global *found)
+{
+	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next)
+		for (size_t i = 0; read_description(found, e, i); i++)
+			if (accept(found, ctx))
+				return true;
+	return false;
 }
 
 bool globals_find(uintptr_t addr, struct asan_global *found)

@@ -71,55 +71,6 @@ void *__asan_region_is_poisoned(void *beg, size_t size)
 
 /* ---- questions about addresses --------------------------------------------------------------- */
 
-/* What ASan calls the memory at an address. */
-struct located {
-	const char *where;
-	char name[128]; /* of the variable */
-	uintptr_t base; /* 0: not known */
-	size_t size;
-};
-
-static void locate_variable(uintptr_t at, struct located *l)
-{
-	struct asan_global g;
-	struct frame_found f;
-	struct frame_variable v;
-	char text[FRAME_TEXT_MAX];
-
-	if (globals_find(at, &g)) {
-		l->where = "global";
-		l->base = g.beg;
-		l->size = g.size;
-		str_copy(l->name, g.name ? g.name : "", sizeof(l->name));
-	} else if (describe_find_variable(at, &f, &v, text)) {
-		l->where = "stack";
-		l->base = f.base + v.offset;
-		l->size = v.size;
-		str_copy(l->name, v.name, MIN(frame_name_length(&v) + 1, sizeof(l->name)));
-	} else if (stack_bounds(&f.base, &f.pc) && at >= f.base && at < f.pc) {
-		l->where = "stack";
-	}
-}
-
-static void locate(uintptr_t at, struct located *l)
-{
-	struct slab_object o;
-
-	mem_set(l, 0, sizeof(*l));
-	l->where = "unknown";
-	if (shadow_owns(at)) {
-		l->where = at >= SHADOW_OFFSET + (SHADOW_END >> SHADOW_SCALE) ? "high shadow" : "low shadow";
-	} else if (slab_find_object(at, &o) && (!arena_contains((void *)at) || at - o.slot < o.slot_size)) {
-		l->where = o.state == SLAB_OBJ_LIVE || o.state == SLAB_OBJ_QUARANTINED ? "heap" : "heap-invalid";
-		l->base = o.addr;
-		l->size = o.size;
-	} else if (arena_contains((void *)at)) {
-		l->where = "heap-invalid";
-	} else if (map_state == MAP_FULL) {
-		locate_variable(at, l);
-	}
-}
-
 const char *__asan_locate_address(void *addr, char *name, size_t name_size, void **region, size_t *region_size)
 {
 	struct located l;
@@ -136,28 +87,12 @@ const char *__asan_locate_address(void *addr, char *name, size_t name_size, void
 
 void __asan_describe_address(void *addr)
 {
-	uintptr_t at = (uintptr_t)addr;
-	struct located l;
-	size_t distance;
-	const char *side;
+	char text[LOCATED_TEXT];
+	struct fmt_buf b;
 
-	locate(at, &l);
-	if (!l.size) {
-		report_line("%p is in %s memory", addr, l.where);
-		return;
-	}
-	if (at < l.base) {
-		distance = l.base - at;
-		side = "to the left of";
-	} else if (at - l.base < l.size) {
-		distance = at - l.base;
-		side = "inside of";
-	} else {
-		distance = at - l.base - l.size;
-		side = "to the right of";
-	}
-	report_line("%p is %zu bytes %s the %s %s%s%s of %zu bytes at 0x%lx", addr, distance, side, l.where,
-	            l.name[0] ? "variable '" : "object", l.name, l.name[0] ? "'" : "", l.size, (unsigned long)l.base);
+	fmt_init(&b, text, sizeof(text));
+	located_put(&b, (uintptr_t)addr);
+	report_line("%s", text);
 }
 
 static size_t object_stack(void *addr, bool freed, void **trace, size_t size, int *thread_id)
@@ -288,6 +223,18 @@ void __asan_print_accumulated_stats(void)
 	slab_get_stats(&s);
 	report_line("%llu live objects, %llu bytes, %llu bytes in quarantine", (unsigned long long)s.live_objects,
 	            (unsigned long long)s.live_bytes, (unsigned long long)s.quarantine_bytes);
+}
+
+/* memsan keeps the stack of the allocation: 0 says so. */
+int __asan_update_allocation_context(void *addr)
+{
+	(void)addr;
+	return 0;
+}
+
+void __sanitizer_report_error_summary(const char *summary)
+{
+	report_line("SUMMARY: %s", summary);
 }
 
 void __sanitizer_print_stack_trace(void)

@@ -14,6 +14,7 @@
  *   bad_access.c   a bad access becomes a finding
  *   describe.c     the variable of a frame, or the global, that a bad byte belongs to
  *   globals.c      the registry of instrumented globals
+ *   odr.c          a global that two modules define
  *   globals_ahead.c    registers globals before the constructors that would do it
  *   stack.c        stale poison on stacks: no-return calls, jumps, threads that end, other stacks
  *   stale.c        the same for frames that went unseen: recognized when their poison is met
@@ -22,6 +23,9 @@
  *   abi_kernel.c   the other calls that -fsanitize=kernel-address emits
  *   abi_asan.c     the calls that only -fsanitize=address emits
  *   interface.c    sanitizer/asan_interface.h
+ *   located.c      what lies at an address: the object, the variable, or the kind of memory
+ *   symbolize.c    addresses as text, in a format of the caller's
+ *   pointer_pair.c    pointers that are compared or subtracted: do they point to one object?
  *   container.c    annotations of containers: which part of their storage is in use
  *   abi.h, shadow_internal.h    every entry point of instrumented code; what the files of shadow/ share
  */

@@ -148,7 +148,8 @@ struct asan_global {
 	uintptr_t odr_indicator;
 };
 _Static_assert(sizeof(struct asan_global) == 64, "the compilers' struct");
-void globals_register(struct asan_global *g, size_t n);
+/* regs: of the constructor that registers them; NULL: memsan does so by itself. */
+void globals_register(struct asan_global *g, size_t n, const struct unwind_regs *regs);
 void globals_unregister(struct asan_global *g, size_t n);
 /* The globals of a source file are about to be constructed: poisons those of other files that are not constructed yet,
  * with shadow.init_order=strict all of them. */
@@ -160,6 +161,16 @@ bool globals_know_file(const char *module);
 bool globals_find(uintptr_t addr, struct asan_global *found);
 /* That one, or else the nearest. */
 bool globals_find_near(uintptr_t addr, struct asan_global *found);
+
+/* The first registered global that the function accepts; it gets a copy.  Takes no lock. */
+bool globals_find_by(bool (*accept)(const struct asan_global *g, const void *ctx), const void *ctx,
+                     struct asan_global *found);
+
+/* ---- odr.c ----------------------------------------------------------------------------------- */
+/* The registered global of another module that is the same variable. */
+bool odr_find_twin(const struct asan_global *g, struct asan_global *twin);
+void odr_report(const struct asan_global *g, const struct asan_global *twin, const struct unwind_regs *regs);
+void odr_mark(const struct asan_global *g, bool registered);
 
 /* ---- globals_ahead.c ------------------------------------------------------------------------- */
 /* Registers the globals of the module that has code at pc, as far as its constructors tell where they are. */
@@ -193,6 +204,18 @@ size_t frame_name_length(const struct frame_variable *v);
  * bytes. */
 #define FRAME_TEXT_MAX 2048
 bool frame_at(uintptr_t base, struct frame_found *f, char *text);
+
+/* ---- located.c ------------------------------------------------------------------------------- */
+struct located {
+	const char *where; /* what ASan calls the memory: "heap", "global", … */
+	char name[128];    /* of the variable */
+	uintptr_t base;    /* 0: not known */
+	size_t size;
+};
+void locate(uintptr_t at, struct located *l);
+/* One sentence without its period; it has less than LOCATED_TEXT bytes. */
+#define LOCATED_TEXT 320
+void located_put(struct fmt_buf *b, uintptr_t at);
 
 /* ---- stack.c --------------------------------------------------------------------------------- */
 /* A thread's own stack is assumed to reach at most this far down from its end, because RLIMIT_STACK may be

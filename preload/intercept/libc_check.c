@@ -73,30 +73,10 @@ __cold_path void libc_report_overlap(const void *dst, size_t dst_size, const voi
 
 __cold_path void libc_report_negative(const void *p, size_t n, enum report_access access, const char *entry)
 {
-	struct slab_object object;
 	struct unwind_regs regs;
-	char detail[80];
-	struct fmt_buf b;
-	bool in_arena = arena_contains(p);
-	const struct finding f = {
-		.kind = REPORT_NEGATIVE_SIZE,
-		.component = "libc",
-		.addr = (uintptr_t)p,
-		.size = n,
-		.access = access,
-		.entry = entry,
-		.detail = detail,
-		.regs = &regs,
-		.fill = describe,
-		.object = slab_find_object((uintptr_t)p, &object) ? &object : NULL,
-		.memory_lo = in_arena ? arena_base : 0,
-		.memory_hi = in_arena ? arena_base + arena_size : 0,
-	};
 
 	UNWIND_HERE(&regs);
-	fmt_init(&b, detail, sizeof(detail));
-	fmt_printf(&b, "size %ld (0x%zx)", (long)n, n);
-	report_finding(&f);
+	report_negative(p, n, access, entry, &regs, describe);
 }
 
 /* ---- scans ----------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ A victim's header comment holds lines "key: value":
   modes:    the modes to run in (default: check); 'production' needs expect-production unless both expect the same
   options:  MEMSAN_OPTIONS
   flags:    compiler flags
+  compile-flags: flags for compiling only, in builds where linking is a step of its own
   libs:     libraries to link
   module:   a source file, which is built as a shared library; the program finds its path in $VICTIM_MODULE
   module-libs: libraries to link the module with
@@ -170,7 +171,8 @@ def build(args, victim, way, out):
     if args.compile_flags:
         # An instrumented program is compiled with flags that the link must not get.
         part = binary + ".o"
-        compile_only = command[:command.index("-o")] + shlex.split(args.compile_flags) + ["-c", "-o", part, victim.path]
+        flags = [*shlex.split(args.compile_flags), *shlex.split(victim.one("compile-flags"))]
+        compile_only = [*command[:command.index("-o")], *flags, "-c", "-o", part, victim.path]
         r = subprocess.run(compile_only, capture_output=True, text=True)
         if r.returncode != 0:
             return None, r.stderr
@@ -182,11 +184,14 @@ def build(args, victim, way, out):
         command += ["-static", args.archive]
     command += ["-pthread", *shlex.split(victim.one("libs"))]
     for source, so in modules:
-        r = subprocess.run([*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-shared", "-fPIC",
-                            "-w", "-o", so, source, *shlex.split(victim.one("module-libs"))],
-                           capture_output=True, text=True)
-        if r.returncode != 0:
-            return None, r.stderr
+        part = so + ".o"
+        compile_one = [*shlex.split(args.cc), *shlex.split(args.compile_flags), "-g", "-O1", "-fPIC", "-w", "-c", "-o",
+                       part, source]
+        link_one = [*shlex.split(args.cc), "-shared", "-o", so, part, *shlex.split(victim.one("module-libs"))]
+        for step in (compile_one, link_one):
+            r = subprocess.run(step, capture_output=True, text=True)
+            if r.returncode != 0:
+                return None, r.stderr
         if victim.one("link-module"):
             command.append(so)
     r = subprocess.run(command, capture_output=True, text=True)
