@@ -84,9 +84,13 @@ static bool list_matches(const char *const *list, const char *name, size_t len)
 
 size_t decode_plain_length(const char *function)
 {
-	const char *dot = *function ? strpbrk(function + 1, ".@") : NULL;
+	const char *end = *function ? function + 1 : function;
 
-	return dot && !strchr(function, '(') ? (size_t)(dot - function) : strlen(function);
+	if (strchr(function, '('))
+		return strlen(function);
+	while (*end && *end != '@' && !(*end == '.' && decode_is_clone_suffix(end)))
+		end++;
+	return (size_t)(end - function);
 }
 
 /* A function's name as people say it; memsan's text has that name, its JSON the full one. The end is cut as
@@ -288,7 +292,12 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 		"thrd_*",
 		"__rust_begin_short_backtrace*",
 		"__scrt_common_main*",
-		"BaseThreadInitThunk",
+		"BaseThreadInitThunk*",
+		"invoke_main*",
+		"main.main", /* Go */
+		"runtime.main",
+		"runtime.goexit*",
+		"testing.tRunner",
 	};
 
 	if (!f->function || decode_in_kernel(r->detector))
@@ -344,7 +353,8 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 	const char *name = f->function;
 
 	if (!name) /* GWP-ASan is a part of the program, and its functions have no names there */
-		return !f->module || is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0;
+		return !f->module || is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
+		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
 		return true;
 	if (frame_is_plumbing(r, f))
@@ -363,13 +373,28 @@ bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode
 	return decode_in_kernel(r->detector) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
 }
 
-/* Allocators that programs write: the leak is their caller's.  Their names say that they allocate, with at most one
- * word in front: xmalloc, g_malloc0, sk_alloc.  A function that allocates something in particular has more words
- * (session_table_alloc), and may be to blame. */
-static bool is_wrapper(const struct decode_frame *f)
+/* What may stand behind the name of an allocator: g_malloc_n, xmalloc_array, _emalloc_56, g_memdup2. */
+static size_t without_variant(const char *core, size_t len)
 {
-	static const char *const names[] = { "malloc",  "malloc0", "calloc", "realloc", "_alloc",
-		                             "_alloc0", "zalloc",  "strdup", "strndup", "memdup" };
+	static const char *const variants[] = { "_n", "_r", "_array", "_large", "_huge", "_printf", "array" };
+
+	while (len && (isdigit((unsigned char)core[len - 1]) || core[len - 1] == '_'))
+		len--;
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+		size_t n = strlen(variants[i]);
+		if (len > n && memcmp(core + len - n, variants[i], n) == 0)
+			return len - n;
+	}
+	return len;
+}
+
+/* Allocators that programs write: the leak is their caller's.  Their names say that they allocate, with at most one
+ * word in front: xmalloc, g_malloc0, sk_alloc, XtMalloc.  A function that allocates something in particular has more
+ * words (session_table_alloc), and may be to blame. */
+bool decode_frame_is_allocator(const struct decode_frame *f)
+{
+	static const char *const names[] = { "malloc", "calloc",  "realloc", "_alloc",   "zalloc",
+		                             "strdup", "strndup", "memdup",  "asprintf", "strconcat" };
 	char core[200];
 	bool weak;
 	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0, front = 0;
@@ -378,10 +403,11 @@ static bool is_wrapper(const struct decode_frame *f)
 		front++;
 	if (!len || is_test_of_detector(f->function))
 		return false;
+	len = without_variant(core, len);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		size_t n = strlen(names[i]);
 		const char *first = memchr(core + front, '_', len - front);
-		if (len - front > n && memcmp(core + len - n, names[i], n) == 0)
+		if (len - front > n && strncasecmp(core + len - n, names[i], n) == 0)
 			return !first || first >= core + len - n - 1;
 	}
 	return false;
@@ -398,10 +424,9 @@ static size_t first_of_program(const struct decode_record *r, const struct decod
 			break;
 		if (f->unreliable || program_frame_is_plumbing(r, f))
 			continue;
-		if (!r->leak.class || !is_wrapper(f))
+		if (!r->leak.class || !decode_frame_is_allocator(f))
 			return i;
-		if (wrapper == s->nr)
-			wrapper = i;
+		wrapper = i; /* the outermost one, in a stack that was cut off there */
 	}
 	return wrapper;
 }
@@ -485,11 +510,29 @@ static void set_guilty(struct decode_record *r)
 static const char *detector_name(const char *detector)
 {
 	static const char *const names[][2] = {
-		{ "kasan", "KASAN" },           { "kfence", "KFENCE" },
-		{ "memsan", "MEMSAN" },         { "kmsan", "KMSAN" },
-		{ "kcsan", "KCSAN" },           { "ubsan", "UBSAN" },
-		{ "asan", "AddressSanitizer" }, { "hwasan", "HWAddressSanitizer" },
-		{ "lsan", "LeakSanitizer" },    { "valgrind", "Valgrind" },
+		{ "kasan", "KASAN" },
+		{ "kfence", "KFENCE" },
+		{ "memsan", "MEMSAN" },
+		{ "kmsan", "KMSAN" },
+		{ "kcsan", "KCSAN" },
+		{ "ubsan", "UBSAN" },
+		{ "asan", "AddressSanitizer" },
+		{ "hwasan", "HWAddressSanitizer" },
+		{ "lsan", "LeakSanitizer" },
+		{ "valgrind", "Valgrind" },
+		{ "go", "Go" },
+		{ "rust", "Rust" },
+		{ "python", "Python" },
+		{ "java", "Java" },
+		{ "node", "Node" },
+		{ "dotnet", ".NET" },
+		{ "drmemory", "Dr. Memory" },
+		{ "purify", "Purify" },
+		{ "miri", "Miri" },
+		{ "crt", "CRT" },
+		{ "chromium", "Chromium" },
+		{ "segfault", "segfault" },
+		{ "coredump", "coredump" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

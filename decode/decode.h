@@ -18,6 +18,8 @@
  *   user.c          the reports of the compilers' sanitizers in programs
  *   valgrind.c      Valgrind's reports, text and XML
  *   runtime.c       glibc's aborts, Scudo, GWP-ASan, FORTIFY, Electric Fence, Android's tombstones
+ *   crash.c         the last words of Go, Rust, Python, Java, Node, .NET, systemd-coredump, the kernel
+ *   checkers.c      Dr. Memory, Purify, Miri, Microsoft's debug heap, PartitionAlloc
  *   unread.c        does a line look like a report that nothing here understands?
  *   frame.c         one line of a stack, in every notation
  *   json_read.c     memsan-report/1 back into a record

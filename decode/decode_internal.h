@@ -202,6 +202,8 @@ size_t decode_guilty_index(const struct decode_record *r, const struct decode_st
 bool decode_record_guilty(const struct decode_record *r);
 /* Is it a detector of the kernel's reports? */
 bool decode_in_kernel(const char *detector);
+/* Does the function's name say that it allocates for its callers (xmalloc, g_strdup)? */
+bool decode_frame_is_allocator(const struct decode_frame *f);
 /* main, or where a thread or the process starts: no frame behind it is the program's. */
 bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f);
 /* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
@@ -219,6 +221,8 @@ const char *decode_kind_of_bug(const struct decode_record *r);
 /* The last part of a function's name, as all compilers and tools agree on it; returns its length.  *weak: many
  * functions have that name. */
 size_t decode_name_core(const char *function, char *core, size_t size, bool *weak);
+/* Does a compiler add what stands behind the dot (".constprop.0", ".cold")?  Go's names have dots of their own. */
+bool decode_is_clone_suffix(const char *dot);
 
 /* ---- record.c: scanners ---------------------------------------------------------------------- */
 
@@ -243,7 +247,13 @@ size_t decode_rule_length(const char *text);
 /* s in lower case, with single hyphens in place of everything but letters and digits. */
 const char *decode_kind(struct decode_record *r, const char *s, size_t len);
 
-/* ---- headline.c, lines.c, user.c, valgrind.c, runtime.c -------------------------------------- */
+/* Which row has words that stand in the text?  NULL: none. */
+const char *decode_kind_of_words(const char *const (*rows)[2], size_t nr, const char *text);
+struct decode_open;
+/* Sets what the first line of a report says; true. */
+bool decode_begin(struct decode_open *o, const char *detector, const char *kind, const char *text);
+
+/* ---- headline.c, lines.c, user.c, valgrind.c, runtime.c, crash.c, checkers.c -------------------------------------- */
 
 enum decode_form {
 	FORM_NONE,
@@ -260,6 +270,8 @@ enum decode_form {
 	FORM_GWP,
 	FORM_TOMBSTONE,
 	FORM_MESSAGE, /* the headline is the report */
+	FORM_CRASH,
+	FORM_CHECKER,
 };
 /* What a line means to an open report. */
 enum decode_answer {
@@ -290,6 +302,7 @@ struct decode_open {
 	enum decode_section section;
 	struct decode_stack *stack; /* takes the next frames; NULL: frames are not wanted now */
 	uint64_t caller;
+	size_t indent;    /* bytes of the headline's prefix */
 	uint64_t shape;   /* the id of the prefix that all lines of this report have; 0: prefix.c knows their prefix */
 	size_t own_lines; /* the record's lines up to the last that is the report's own */
 	unsigned foreign; /* how many lines in a row were not the report's own */
@@ -331,6 +344,8 @@ enum decode_answer decode_line_valgrind_xml(struct decode_open *o, const char *t
 enum decode_answer decode_line_gwp(struct decode_open *o, const char *text);
 enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text);
 enum decode_answer decode_line_message(struct decode_open *o, const char *text);
+enum decode_answer decode_line_crash(struct decode_open *o, const char *text);
+enum decode_answer decode_line_checker(struct decode_open *o, const char *text);
 /* Several processes write to one stream, and their lines do not say whose they are.  Is this the headline of another
  * process than the report's?  How well does a line fit into the report?  Negative: it is not the report's. */
 bool decode_other_process(const struct decode_open *o, const char *text);
@@ -343,6 +358,9 @@ bool decode_headline_valgrind_xml(const char *text, struct decode_open *o);
 bool decode_headline_gwp(const char *text, struct decode_open *o);
 bool decode_headline_tombstone(const char *text, struct decode_open *o);
 bool decode_headline_message(const char *text, struct decode_open *o);
+bool decode_headline_crash(const char *text, struct decode_open *o);
+bool decode_headline_checker(const char *text, struct decode_open *o);
+#define DECODE_FAULT_MARK ": segfault " /* the line begins with the program's name */
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);
 /* Is the report inside a call trace that has shown only the allocator's own frames so far? */
@@ -396,6 +414,8 @@ bool decode_frame_tsan(struct decode_record *r, struct decode_stack *to, const c
 bool decode_frame_backtrace(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_tombstone(struct decode_record *r, struct decode_stack *to, const char *text);
 bool decode_frame_valgrind(struct decode_record *r, struct decode_stack *to, const char *text);
+/* "path:12" or "path:12:3" up to `end`; false: there is no line number. */
+bool decode_frame_location(struct decode_record *r, struct decode_frame *f, const char *p, const char *end);
 /* "path:12:3", up to `end`: the line and the column, which may be 0. */
 bool decode_location(struct decode_record *r, const char *p, const char *end, uint64_t *line, uint64_t *column);
 /* The function and the module of a place "func+0x1/0x2 [mod]" in running text. */

@@ -32,8 +32,7 @@ static bool symbol_char(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@' || c == ':' || c == '~';
 }
 
-/* "path:12" or "path:12:3" up to `end`; false: there is no line number. */
-static bool set_location(struct decode_record *r, struct decode_frame *f, const char *p, const char *end)
+bool decode_frame_location(struct decode_record *r, struct decode_frame *f, const char *p, const char *end)
 {
 	uint64_t numbers[2] = { 0, 0 };
 	const char *tail = end;
@@ -139,7 +138,7 @@ static void parse_tail(struct decode_record *r, struct decode_frame *f, const ch
 		p += 3;
 	if (*p == '(') {
 		end = p + 1 + strcspn(p + 1, " )");
-		if (set_location(r, f, p + 1, end)) {
+		if (decode_frame_location(r, f, p + 1, end)) {
 			p = strchr(end, ')');
 			p = p ? skip_blanks(p + 1) : end;
 			if (!f->module && *p == '[')
@@ -152,7 +151,7 @@ static void parse_tail(struct decode_record *r, struct decode_frame *f, const ch
 	if (end - p > 10 && strcmp(end - 10, " (inlined)") == 0)
 		end -= 10;
 	if (!strchr(p, ' ') || strstr(p, "/"))
-		while (end > p && !set_location(r, f, p, end))
+		while (end > p && !decode_frame_location(r, f, p, end))
 			do
 				end--;
 			while (end > p && *end != ' ');
@@ -167,7 +166,7 @@ static bool bare_line(struct decode_record *r, struct decode_stack *to, const ch
 
 	mark = strstr(text, " at ");
 	if (mark && strstr(mark, " (inlined)")) {
-		if (!set_location(r, &probe, mark + 4, strstr(mark, " (inlined)")))
+		if (!decode_frame_location(r, &probe, mark + 4, strstr(mark, " (inlined)")))
 			return false;
 		name_end = mark;
 		inlined = true;
@@ -182,7 +181,7 @@ static bool bare_line(struct decode_record *r, struct decode_stack *to, const ch
 		if (*mark == '(')
 			mark++;
 		len = strcspn(mark, " )");
-		if (!memchr(mark, '.', len) || !set_location(r, &probe, mark, mark + len))
+		if (!memchr(mark, '.', len) || !decode_frame_location(r, &probe, mark, mark + len))
 			return false;
 		len += strspn(mark + len, " )");
 		if (mark[len] && !starts(mark + len, "[") && name_end[1] != '(')
@@ -351,19 +350,36 @@ static bool is_path(const char *p, const char *end)
 	return false;
 }
 
+/* Is it "C:\\"? */
+static bool is_drive(const char *p)
+{
+	return isalpha((unsigned char)p[0]) && p[1] == ':' && p[2] == '\\';
+}
+
+/* The first `mark` with a path behind it. */
+static const char *find_path(const char *p, const char *end, const char *mark)
+{
+	size_t len = strlen(mark);
+
+	for (; p + len < end; p++)
+		if (memcmp(p, mark, len) == 0 && (p[len] == '/' || is_drive(p + len)))
+			return p;
+	return NULL;
+}
+
 /* "func(int) const /path/a.c:12:3": the location is the last word, or begins with the first " /", since a path may hold
  * blanks.  Returns the end of the function. */
 static const char *asan_location(struct decode_record *r, struct decode_frame *f, const char *name, const char *end)
 {
-	const char *slash = memmem(name, (size_t)(end - name), " /", 2), *blank = end;
+	const char *slash = find_path(name, end, " "), *blank = end;
 
-	if (slash && slash > name && set_location(r, f, slash + 1, end))
+	if (slash && slash > name && decode_frame_location(r, f, slash + 1, end))
 		return slash;
 	while (blank > name && *blank != ' ')
 		blank--;
 	if (blank == name)
 		return end;
-	if (set_location(r, f, blank + 1, end))
+	if (decode_frame_location(r, f, blank + 1, end))
 		return blank;
 	if (!is_path(blank + 1, end))
 		return slash && slash > name ? slash : end;
@@ -376,7 +392,7 @@ bool decode_location(struct decode_record *r, const char *p, const char *end, ui
 {
 	struct decode_frame f = { .line = 0 };
 
-	if (!set_location(r, &f, p, end))
+	if (!decode_frame_location(r, &f, p, end))
 		return false;
 	*line = f.line;
 	*column = f.column;
@@ -407,7 +423,7 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 	}
 	if (!(name = after(p, "in ")))
 		return true;
-	end = strstr(name, " (/");
+	end = find_path(name, name + strlen(name), " (");
 	if (end)
 		asan_module(r, f, end + 1);
 	else
@@ -558,6 +574,6 @@ bool decode_frame_valgrind(struct decode_record *r, struct decode_stack *to, con
 	if (starts(open, "(in "))
 		f->module = decode_record_string(r, open + 4, strlen(open) - 5);
 	else
-		set_location(r, f, open + 1, open + strlen(open) - 1);
+		decode_frame_location(r, f, open + 1, open + strlen(open) - 1);
 	return true;
 }

@@ -284,6 +284,10 @@ static const struct fault faults[] = {
 	{ "kernel BUG at mm/slub.c", "slub-bug", "", FORM_OOPS },
 	{ "kernel BUG at mm/slab", "slab-bug", "", FORM_OOPS },
 	{ "kernel BUG at mm/usercopy.c", "usercopy", "", FORM_OOPS },
+	/* PA-RISC */
+	{ "Kernel Fault: Code=", "paging-request", " at addr ", FORM_OOPS },
+	{ "Kernel page fault: Code=", "paging-request", " at addr ", FORM_OOPS },
+	{ "Bad Address (null pointer deref?): Code=", "null-pointer-dereference", " at addr ", FORM_OOPS },
 	{ "pagealloc: single bit error", "page-poison-single-bit-error", "", FORM_TRACE },
 	{ "pagealloc: memory corruption", "page-poison-memory-corruption", "", FORM_TRACE },
 };
@@ -378,6 +382,7 @@ static enum decode_form headline_warning(const char *text, struct decode_open *o
 		{ " lib/debugobjects.c:", "odebug", "odebug-bug" },
 		{ " lib/refcount.c:", "refcount", "refcount-bug" },
 		{ " mm/usercopy.c:", "usercopy", "usercopy" },
+		{ " mm/page_alloc.c:", "page-alloc", "page-alloc-warning" },
 	};
 
 	if (!starts(text, "WARNING: "))
@@ -485,6 +490,19 @@ static const struct {
 	MARK("double free or c"), MARK("corrupted "), MARK("break adjusted"), MARK("invalid fastbin"),
 	MARK("stack corruption d"), MARK("FORTIFY: "), MARK("Scudo ERROR: "), MARK("ElectricFence "),
 	MARK("DUMA "), MARK("<error>"), MARK("<fatal_signal>"),
+	/* the runtimes of languages, other checkers and allocators */
+	MARK("panic: runtime e"), MARK("fatal error: "), MARK("unexpected fault a"), MARK("SIGSEGV: seg"),
+	MARK("SIGBUS: bus"), MARK("thread '"), MARK("memory allocation of "), MARK("Fatal Python e"),
+	MARK("Windows fatal exception: a"), MARK("# A fatal error has"), MARK("# There is insufficient mem"),
+	MARK("FATAL ERROR: "), MARK("----- Native st"), MARK("Fatal error. "), MARK("Unhandled exception. Sys"),
+	MARK("Stack overflow."), MARK("Process "), MARK("[\xf0\x9f\xa1\x95] Process "), MARK("traps: "),
+	MARK("Error #"), MARK("error: memory leaked: "), MARK("HEAP CORRUPTION D"), MARK("Run-Time Check Failure #"),
+	MARK("ABR: "), MARK("ABW: "), MARK("BSR: "), MARK("BSW: "), MARK("FFM: "), MARK("FIM: "), MARK("FMM: "),
+	MARK("FMR: "), MARK("FMW: "), MARK("FNH: "), MARK("FUM: "), MARK("IPR: "), MARK("IPW: "), MARK("MLK: "),
+	MARK("NPR: "), MARK("NPW: "), MARK("PLK: "), MARK("SBR: "), MARK("SBW: "), MARK("UMC: "), MARK("UMR: "),
+	MARK("ZPR: "), MARK("ZPW: "), MARK("[Dangling"), MARK("Received signal "), MARK("fdsan: "), MARK("Fatal glibc"),
+	MARK("Kernel Fault: "), MARK("Bad Address ("), MARK("Kernel page f"), MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
+	MARK("in realloc(): "), MARK("malloc: *** error"),
 	/* no headlines, but perhaps parts of reports that nothing here understands; more in unread.c */
 	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
 	MARK("AddressSanitizer:DEADLY"), MARK("MemorySanitizer:DEADLY"), MARK("HWAddressSanitizer:DEADLY"),
@@ -570,6 +588,8 @@ enum decode_form decode_headline(const char *text, struct decode_open *o)
 		{ decode_headline_ubsan, FORM_UBSAN },
 		{ decode_headline_tombstone, FORM_TOMBSTONE },
 		{ decode_headline_valgrind_xml, FORM_VALGRIND_XML },
+		{ decode_headline_crash, FORM_CRASH },
+		{ decode_headline_checker, FORM_CHECKER },
 	};
 	enum decode_form form;
 

@@ -101,6 +101,7 @@ static const struct {
 	{ "lr : ", false },      { "LR is at ", false },  { "NIP [", true },       { "NIP: ", true },
 	{ "LR [", false },       { "epc : ", true },      { "epc   : ", true },    { "ra : ", false },
 	{ "ra    : ", false },   { "Krnl PSW : ", true }, { "ERA: ", true },       { "   ra: ", false },
+	{ "IAOQ[0]: ", true },
 };
 
 /* "RIP: 0010:func+0x1/0x2 [mod]", "pc : func+0x1/0x2": the instruction itself. */
@@ -480,7 +481,8 @@ static bool is_last_function(const char *function)
 		                            "system_call",     "start_kernel",       "x86_64_start_kernel",
 		                            "entry_INT80",     "entry_SYSENTER",     "ret_from_kernel_thread",
 		                            "asm_exc_",        "ret_from_exception", "kthread",
-		                            "rest_init",       "tracesys",           "syscall_return" };
+		                            "rest_init",       "tracesys",           "syscall_return",
+		                            "syscall_exit" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(last); i++)
 		if (starts(function, last[i]))
@@ -589,6 +591,10 @@ enum decode_answer decode_line(struct decode_open *o, const char *text)
 		return decode_line_tombstone(o, text);
 	case FORM_MESSAGE:
 		return decode_line_message(o, text);
+	case FORM_CRASH:
+		return decode_line_crash(o, text);
+	case FORM_CHECKER:
+		return decode_line_checker(o, text);
 	default:
 		return LINE_FOREIGN;
 	}

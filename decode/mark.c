@@ -32,7 +32,8 @@ static const struct mark {
 	/* KASAN, KFENCE, memsan; "BUG kmalloc-64 (Tainted"; "kernel BUG at" */
 	MARK("BUG: ", 0, 1),
 	MARK("BUG ", 0, 1),
-	MARK("unreferenced object 0x", 1, 2),
+	MARK("unreferenced object 0x", 14, 2),
+	MARK("segfault ", 2, 2),
 	MARK("Unable to handle kernel ", 0, 3),
 	MARK("list_add ", 3, 4),
 	MARK("list_del ", 3, 4),
@@ -68,9 +69,9 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 /* Which of sixteen places have two letters of a mark? */
 static inline vector pairs(vector here, vector next)
 {
-	return (vector)(PAIR('=', '=') | PAIR('B', 'U') | PAIR('n', 'r') | PAIR('U', 'n') | PAIR('t', '_') |
-	                PAIR('U', 'B') | PAIR('p', 'y') | PAIR('G', ':') | PAIR('r', 'u') | PAIR('*', '*') |
-	                PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-'));
+	return (vector)(PAIR('=', '=') | PAIR('B', 'U') | PAIR('b', 'j') | PAIR('g', 'f') | PAIR('U', 'n') |
+	                PAIR('t', '_') | PAIR('U', 'B') | PAIR('p', 'y') | PAIR('G', ':') | PAIR('r', 'u') |
+	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -241,7 +242,8 @@ static bool headline_json(const char *line, const char *p, const char *end, stru
 /* Where does the headline begin whose mark stands at p?  In front of the mark there may be words of the headline. */
 static bool headline_around(const char *line, const char *p, const char *end, struct decode_found *found)
 {
-	static const char *const fronts[] = { "kmemleak: ", "", "kernel " };
+	static const char *const fronts[] = { "kmemleak: ", "",           "kernel ",   "malloc: ",
+		                              "in free",    "in realloc", "in malloc", "in calloc" };
 	const char *place = p;
 
 	found->caller = 0;
@@ -251,8 +253,10 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 		if ((size_t)(p - line) < len || (len && memcmp(start, fronts[i], len) != 0))
 			continue;
 		if (i == ARRAY_SIZE(fronts)) { /* "a.c:3:5: runtime error: …" */
-			for (place -= place > line; place > line && place[-1] > ' '; place--)
-				;
+			place -= place > line;
+			place -= place > line && *p == 's'; /* "prog[12]: segfault at 0 …" */
+			while (place > line && place[-1] > ' ')
+				place--;
 			start = place;
 		}
 		if (inside_word(line, start) || !is_headline(start, end, 0))

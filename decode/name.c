@@ -7,6 +7,7 @@
  *     f(int)::{lambda(char)#2}::operator()(char) const, $_0       operator()
  *     app::inner::run::{{closure}}, ::{closure#0}                 {}
  *     <app::Foo as app::Bar>::run::h0123456789abcdef              run
+ *     main.(*Table).find, com.app.Main.find                       find
  *
  * gcc's AddressSanitizer prints no namespaces and classes, and Valgrind none for inlined functions, so they do not
  * count.
@@ -16,6 +17,26 @@
 #include <ctype.h>
 
 #include "decode/decode_internal.h"
+
+bool decode_is_clone_suffix(const char *dot)
+{
+	static const char *const words[] = { "constprop", "isra",  "cold",     "llvm",   "lto_priv", "localalias",
+		                             "resolver",  "ifunc", "default",  "avx",    "sse",      "arch_",
+		                             "__uniq",    "cfi",   "unlikely", "popcnt", "bmi",      "fma" };
+	static const char *const numbered[] = { "part.", "clone.", "specialized.", "str.", "warm.", "hot." };
+
+	if (dot[1] >= '0' && dot[1] <= '9')
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(numbered); i++)
+		if (starts(dot + 1, numbered[i]))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const char *behind = after(dot + 1, words[i]);
+		if (behind && (!isalpha((unsigned char)*behind) || behind[-1] == '_'))
+			return true;
+	}
+	return false;
+}
 
 /* What stands behind the bracket that closes the one at p, or the end. */
 static const char *behind_bracket(const char *p)
@@ -89,9 +110,18 @@ size_t decode_name_core(const char *function, char *core, size_t size, bool *wea
 				p = behind + 6;
 				continue;
 			}
+			if (*p == '(' && p[1] == '*' && *behind == '.') { /* Go's receiver */
+				p = behind;
+				n = 1;
+				continue;
+			}
 			break;
 		} else if (*p == '.' && n) {
-			break;          /* ".constprop.0" */
+			if (decode_is_clone_suffix(p))
+				break; /* ".constprop.0" */
+			p++;           /* Go's "main.work.func1" */
+			n = 0;
+			*weak = starts(p, "func") && p[4] && strspn(p + 4, "0123456789") == strlen(p + 4);
 		} else if (*p == ' ') { /* what stood in front was the return type; " as " ends Rust's own type */
 			if (starts(p, " as ")) {
 				p += strcspn(p, ">");

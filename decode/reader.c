@@ -125,7 +125,8 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 {
 	struct decode_record *r = o->record;
 
-	if (o->form == FORM_TOMBSTONE && !r->kind) { /* an end that has nothing to do with memory */
+	if ((o->form == FORM_TOMBSTONE || o->form == FORM_CRASH) &&
+	    !r->kind) { /* an end that has nothing to do with memory */
 		open_clear(l, o);
 		decode_record_free(r);
 		return;
@@ -298,7 +299,7 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 static bool may_begin(const struct line *n)
 {
 	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V' ||
-	       strstr(n->text, UBSAN_MARK);
+	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK);
 }
 
 /* No report has taken the line. */
@@ -339,6 +340,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	if (n->prefix.stamp_len)
 		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	o->shape = n->shape;
+	o->indent = n->prefix.len;
 	o->heard_at = l->line;
 	own_line(l, o, n);
 	return true;
@@ -843,6 +845,28 @@ static void take_known(struct decode_reader *l, struct line *n)
 	}
 }
 
+#define INDENT_LEAST 12
+
+/* journalctl prints an entry of several lines with blanks in place of the prefix in front of all but the first. */
+static void continue_entry(struct decode_reader *l, struct line *n)
+{
+	size_t blanks = 0;
+
+	while (blanks < n->raw_len && n->raw[blanks] == ' ')
+		blanks++;
+	if (blanks < INDENT_LEAST)
+		return;
+	for (size_t i = l->nr_open; i-- > 0;) {
+		struct decode_open *o = &l->open[i];
+		if (o->indent < INDENT_LEAST || !o->caller || o->shape || l->line - o->heard_at > 1 ||
+		    (blanks < o->indent && blanks < n->raw_len))
+			continue;
+		n->prefix.len = MIN(o->indent, n->raw_len);
+		n->prefix.caller = o->caller;
+		return;
+	}
+}
+
 /* Takes one line without its wrapping. `caller` is used when the prefix names none; `whole`: its pieces are joined. */
 static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller, bool whole)
 {
@@ -857,6 +881,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 		len--;
 	n.raw_len = len;
 	decode_prefix_parse(raw, len, &n.prefix);
+	if (l->nr_open && len && *raw == ' ' && !n.prefix.caller && !caller)
+		continue_entry(l, &n);
 	if (!n.prefix.caller)
 		n.prefix.caller = caller;
 	else if (n.prefix.caller >> 32 == 'V' << 16 && caller)

@@ -228,3 +228,19 @@ size_t decode_rule_length(const char *text)
 
 	return text[n] == '\0' || text[n] == ' ' ? n : 0;
 }
+
+bool decode_begin(struct decode_open *o, const char *detector, const char *kind, const char *text)
+{
+	o->record->detector = detector;
+	o->record->kind = kind;
+	o->record->headline = decode_record_string(o->record, text, strlen(text));
+	return true;
+}
+
+const char *decode_kind_of_words(const char *const (*rows)[2], size_t nr, const char *text)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (strstr(text, rows[i][0]))
+			return rows[i][1];
+	return NULL;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* decode/runtime.c - reports of libc and of allocators that check: glibc's aborts, Scudo, FORTIFY, Electric Fence,
- * which are one line; GWP-ASan; and Android's tombstones, in which all of these and MTE appear.
+ * and other allocators, which are one line; GWP-ASan; and Android's tombstones, in which all of these and MTE appear.
  *
  *     free(): double free detected in tcache 2      glibc; *** stack smashing detected ***; old: *** Error in `prog': …
  *     Scudo ERROR: corrupted chunk header at …      also behind "Abort message: '"
@@ -47,6 +47,41 @@ static const struct message messages[] = {
 	{ "ElectricFence Exiting: ", "electric-fence", NULL, NULL },
 	{ "DUMA Aborting: ", "electric-fence", NULL, NULL },
 	{ "DUMA Exiting: ", "electric-fence", NULL, NULL },
+	{ "Fatal glibc error: malloc", "glibc", "heap-corruption", NULL },
+	{ "fdsan: ", "fdsan", "file-descriptor-ownership", NULL },
+	{ "mimalloc: error: ", "mimalloc", NULL, NULL },
+	{ "fatal allocator error: ", "hardened-malloc", NULL, NULL },
+};
+
+/* Sentences of which only some are reports; words of the program may stand in front. */
+static const struct {
+	const char *words, *more, *detector, *kind;
+} sentences[] = {
+	{ "<jemalloc>: ", "double free", "jemalloc", "double-free" },
+	{ "<jemalloc>: ", "size mismatch", "jemalloc", "size-mismatch" },
+	{ "<jemalloc>: ", "orrupt", "jemalloc", "heap-corruption" },
+	{ "src/tcmalloc", "ttempt to free invalid pointer", "tcmalloc", "invalid-free" },
+	{ "in free(): ", "already free", "bsd-malloc", "double-free" },
+	{ "in free(): ", "double free", "bsd-malloc", "double-free" },
+	{ "in free(): error: ", "", "bsd-malloc", "invalid-free" },
+	{ "in free(): bogus pointer", "", "bsd-malloc", "invalid-free" },
+	{ "in malloc(): error: ", "", "bsd-malloc", "heap-corruption" },
+	{ "in calloc(): error: ", "", "bsd-malloc", "heap-corruption" },
+	{ "in realloc(): error: ", "", "bsd-malloc", "heap-corruption" },
+	{ "malloc: *** error for object ", "was not allocated", "macos-malloc", "invalid-free" },
+	{ "malloc: *** error for object ", "modified after being freed", "macos-malloc", "use-after-free" },
+	{ "malloc: *** error for object ", "", "macos-malloc", "heap-corruption" },
+	{ "malloc: Incorrect checksum for freed object", "", "macos-malloc", "use-after-free" },
+};
+/* mimalloc's and hardened_malloc's words. */
+static const char *const words_of_others[][2] = {
+	{ "double free", "double-free" },
+	{ "invalid free", "invalid-free" },
+	{ "invalid pointer", "invalid-free" },
+	{ "write after free", "use-after-free" },
+	{ "canary corrupted", "heap-buffer-overflow" },
+	{ "overflow", "heap-buffer-overflow" },
+	{ "corrupted", "heap-corruption" },
 };
 
 /* Sentences of which only a part is the kind. */
@@ -107,6 +142,20 @@ static bool glibc_words(const char *text)
 	return false;
 }
 
+static bool read_sentence(struct decode_record *r, const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++) {
+		const char *p = after(text, sentences[i].words);
+		if (!p || !strstr(p, sentences[i].more) || strlen(text) > 400)
+			continue;
+		r->detector = sentences[i].detector;
+		r->kind = sentences[i].kind;
+		r->access = strstr(r->kind, "free") && !strstr(r->kind, "use") ? "free" : NULL;
+		return true;
+	}
+	return false;
+}
+
 static bool read_message(struct decode_record *r, const char *text)
 {
 	const struct message *m = messages;
@@ -131,9 +180,10 @@ static bool read_message(struct decode_record *r, const char *text)
 		r->access = "free";
 	if (decode_hex_after(text, "address 0x", &r->addr) || decode_hex_after(text, "free(", &r->addr))
 		r->have_addr = true;
-	for (size_t i = 0; i < ARRAY_SIZE(kinds) && !r->kind; i++)
-		if (strstr(text, kinds[i][0]))
-			r->kind = kinds[i][1];
+	if (strcmp(m->detector, "mimalloc") == 0 || strcmp(m->detector, "hardened-malloc") == 0)
+		r->kind = decode_kind_of_words(words_of_others, ARRAY_SIZE(words_of_others), text);
+	if (!r->kind)
+		r->kind = decode_kind_of_words(kinds, ARRAY_SIZE(kinds), text);
 	if (!r->kind)
 		r->kind = decode_refusal_kind(text);
 	if (!r->kind)
@@ -163,7 +213,7 @@ bool decode_headline_message(const char *text, struct decode_open *o)
 {
 	struct decode_record *r = o->record;
 
-	if (!read_message(r, text) && !old_glibc(r, text))
+	if (!read_message(r, text) && !old_glibc(r, text) && !read_sentence(r, text))
 		return false;
 	r->headline = decode_record_string(r, text, strlen(text));
 	return true;

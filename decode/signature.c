@@ -12,7 +12,7 @@
  * ("operator()") also count their caller.  In the kernel, which is always optimized, the caller counts too.  Functions
  * of the kernel that are inlined do not count, so that a log has the same signature before and after it was
  * symbolized.  No frame counts behind main or the function of a thread.  A frame without a name counts by module and
- * offset.
+ * offset.  Of a leak whose stack names nothing but allocators (decision 57) the size of an object counts, too.
  *
  * Weaknesses accepted: two bugs of one kind in one function of a program have one signature.  Two functions whose
  * names differ in their class only have one, because some tools do not print the class.
@@ -44,6 +44,7 @@ static const char *const kinds[][2] = {
 	{ "*use-after-poison", "poisoned" },
 	{ "*use-after", "use-after-free" },
 	{ "poison-overwritten", "use-after-free" },
+	{ "dangling-pointer", "use-after-free" },
 	{ "invalid-read", "access" },
 	{ "invalid-write", "access" },
 	{ "*dealloc-mismatch", "mismatch" },
@@ -67,6 +68,7 @@ static const char *const kinds[][2] = {
 	{ "*redzone-overwritten", "heap" },
 	{ "memory-corruption", "heap" },
 	{ "*null-pointer", "null" },
+	{ "nil-pointer", "null" },
 	{ "*null-ptr", "null" },
 	{ "paging-request", "wild" },
 	{ "page-fault", "wild" },
@@ -167,6 +169,13 @@ static void set_signature(struct decode_record *r)
 		h = hash_bytes(h, r->access, strlen(r->access));
 	if (s && i == s->nr)
 		i = kernel && !r->function ? 0 : s->nr;
+	/* AddressSanitizer's stack of a leak may end in the program's own allocator; then the size tells leaks apart,
+	 * but not those of strings */
+	if (s && i < s->nr && r->leak.class && r->leak.objects && !kernel && decode_frame_is_allocator(&s->frames[i]) &&
+	    !strstr(s->frames[i].function, "str") && !strstr(s->frames[i].function, "printf")) {
+		uint64_t size = r->leak.bytes / r->leak.objects;
+		h = hash_bytes(h, (const char *)&size, sizeof(size));
+	}
 	/* a kernel's inlined guilty function counts as the function that it is inlined into */
 	for (; s && i < s->nr && taken < wanted; i++) {
 		const struct decode_frame *f = &s->frames[i];

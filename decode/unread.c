@@ -37,6 +37,8 @@ static bool other_matter(const char *p)
 	for (size_t i = 0; i < ARRAY_SIZE(other_matters); i++)
 		if (starts(p, other_matters[i]) || (*p && strstr(p, other_matters[i]) == p + 1))
 			return true;
+	if (starts(p, "http") || (*p && strspn(p, "#0123456789, ") == strlen(p))) /* a commit names what it repairs */
+		return true;
 	return starts(p, "MAX_") || strstr(p, "still has locks held") != NULL;
 }
 
@@ -58,6 +60,8 @@ static const struct {
 	{ "kernel BUG at include/linux/mm", NULL },
 	{ "kernel BUG at include/linux/page", NULL },
 	{ "kernel BUG at lib/string", NULL },
+	{ " warn_alloc+0x", NULL }, /* of "prog: page allocation failure: …" */
+	{ " warn_alloc.cold+0x", NULL },
 	{ "page dumped because: ", "BUG_ON" },
 	{ "page dumped because: ", "nonzero" },
 	{ "WARNING: ", " mm/slub.c:" },
