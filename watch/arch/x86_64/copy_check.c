@@ -71,7 +71,7 @@ static void merge(struct job *job, struct group *g, uint32_t first)
 		if (n->is_target || n->place || n[-1].flow != INSN_PLAIN || changes_base(&n[-1], f) ||
 		    writes_reg(&n[-1], INSN_RSP))
 			return;
-		if (!wanted(job, n) || n->covered || n->string || !same_base(n, f))
+		if (!wanted(job, n) || n->covered || n->string || n->masked || !same_base(n, f))
 			continue;
 		if (MAX(g->high, n->disp + n->size - 1) - MIN(g->low, first_tested(job, n)) <= SPAN_MAX)
 			add_member(job, g, i);
@@ -87,7 +87,7 @@ static void add_group(struct job *job, uint32_t node)
 	g->at = node;
 	g->first_member = job->nr_members;
 	add_member(job, g, node);
-	if (!n->string && !(job->request->flags & COPY_NO_MERGE))
+	if (!n->string && !n->masked && !(job->request->flags & COPY_NO_MERGE))
 		merge(job, g, node);
 	g->next = n->group;
 	n->group = job->nr_groups;
@@ -152,7 +152,7 @@ bool check_choose(struct job *job)
 				n->covered = true;
 			if (!n->covered) {
 				add_group(job, i);
-				if (!n->string)
+				if (!n->string && !n->masked)
 					nr_known = learn(job, known, nr_known);
 			}
 		}

@@ -294,6 +294,8 @@ static uint8_t string_kind(const struct job *job, const struct node *n)
 {
 	struct insn x;
 
+	if (n->masked)
+		return SLOW_MASKED;
 	if (!n->string || !node_decode(job, n, &x))
 		return SLOW_PLAIN;
 	if (!x.rep && !x.repne)
@@ -322,12 +324,12 @@ static void emit_description(struct job *job, struct code *c, const struct group
 
 	slow.log_scale = at->scale == 8 ? 3 : at->scale == 4 ? 2 : at->scale == 2 ? 1 : 0;
 	slow.function = (int32_t)(job->request->start - code_pc(c));
-	slow.nr_members = g->nr_members;
+	slow.nr_members = at->masked ? 2 : g->nr_members;
 	if (at->string && node_decode(job, at, &x))
 		slow.nr_members = x.nr_mem;
 	put_bytes(c, (const uint8_t *)&slow, sizeof(slow));
 	for (unsigned i = 0; i < slow.nr_members; i++) {
-		const struct node *n = at->string ? at : &job->nodes[job->members[g->first_member + i].node];
+		const struct node *n = at->string || at->masked ? at : &job->nodes[job->members[g->first_member + i].node];
 
 		m = (struct slow_member){ .disp = n->disp,
 			                  .offset = n->offset,
@@ -338,6 +340,8 @@ static void emit_description(struct job *job, struct code *c, const struct group
 			m.disp = x.mem[i].base;
 			m.access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
 		}
+		if (n->masked && i == 1)
+			m = (struct slow_member){ .disp = n->mask, .size = n->element };
 		put_bytes(c, (const uint8_t *)&m, sizeof(m));
 	}
 }
@@ -353,7 +357,7 @@ static bool emit_slow_path(struct job *job, struct code *c, struct group *g)
 {
 	uintptr_t thunk = job->request->thunk;
 
-	if (!code_has_room(c, g->nr_members * sizeof(struct slow_member)))
+	if (!code_has_room(c, (g->nr_members + 1u) * sizeof(struct slow_member)))
 		return false;
 	set_rel32(c, g->slow, code_offset(c));
 	if (g->first_slow)

@@ -30,6 +30,21 @@ static bool is_aligned_load(const struct insn *x)
 	return x->map == INSN_MAP_0F && (x->opcode == 0x28 || (x->opcode == 0x6f && x->operand16));
 }
 
+/* vmaskmovps, vmaskmovpd, vpmaskmovd, vpmaskmovq: the sign of each element in the register VEX.vvvv chooses. */
+static void choose_masked(const struct job *job, struct node *n, const struct insn *x)
+{
+	uint8_t vex = job->request->text[n->offset + x->opcode_offset - 1]; /* W vvvv L pp */
+
+	n->masked = true;
+	n->mask = (uint8_t)(~vex >> 3 & 0xf);
+	n->element = x->opcode == 0x2d || x->opcode == 0x2f || (x->opcode >= 0x8c && vex & 0x80) ? 8 : 4;
+}
+
+static bool is_masked(const struct insn *x)
+{
+	return x->mem[0].extent == INSN_MASKED && x->encoding == INSN_VEX && x->map == INSN_MAP_0F38;
+}
+
 /* Which access of the instruction a check can be made for. */
 static void choose_access(struct job *job, struct node *n, const struct insn *x)
 {
@@ -48,7 +63,7 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 			counts->stack++;
 			continue;
 		}
-		if (m->extent != INSN_EXACT || m->address32 || m->size == 0 || m->size > 64 ||
+		if ((m->extent != INSN_EXACT && !is_masked(x)) || m->address32 || m->size == 0 || m->size > 64 ||
 		    m->disp > INT32_MAX - 128 || m->disp < INT32_MIN + 128) {
 			counts->uncertain++;
 			continue;
@@ -61,6 +76,8 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 		n->access |= m->access;
 		n->string = x->string;
 		n->aligned = is_aligned_load(x);
+		if (is_masked(x))
+			choose_masked(job, n, x);
 	}
 }
 

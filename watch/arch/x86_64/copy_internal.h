@@ -34,6 +34,7 @@ struct node {
 	uint16_t size; /* of the access to check; 0: none */
 	uint8_t base, index, scale, access;
 	uint8_t length, flow;
+	uint8_t element, mask; /* masked: an element's size, and the vector register that chooses elements */
 	uint16_t live, flags_live; /* before the instruction */
 	uint16_t reads, writes, kills;
 	uint16_t flags_read, flags_written, flags_dead;
@@ -45,6 +46,7 @@ struct node {
 	bool sprung : 1;          /* a springboard starts here, or none is needed */
 	bool aligned : 1;         /* a vector load that faults unless its address is aligned */
 	bool string : 1;          /* movs, cmps, stos, lods, scas */
+	bool masked : 1;          /* vmaskmov: some elements of its vector */
 	bool nop : 1;             /* left out of the copy */
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
 	bool covered : 1;         /* by another access's check */
@@ -91,7 +93,8 @@ enum slow_string {
 	SLOW_STRING,       /* one element */
 	SLOW_REP,          /* rcx elements */
 	SLOW_COMPARE_REPE, /* up to rcx elements: scas, cmps */
-	SLOW_COMPARE_REPNE
+	SLOW_COMPARE_REPNE,
+	SLOW_MASKED /* no string, but a vector; its element and mask follow as a second member */
 };
 #define SLOW_OFFSET_BITS 22
 struct slow_member {

@@ -161,6 +161,11 @@ GENERAL_ONLY static uint64_t register_of(const struct thunk_frame *f, const stru
 	return f->gpr[reg];
 }
 
+static bool is_string(const struct slow *s)
+{
+	return s->string != SLOW_PLAIN && s->string != SLOW_MASKED;
+}
+
 struct bytes {
 	uintptr_t first;
 	size_t size;
@@ -238,7 +243,7 @@ GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const str
 {
 	struct bytes b = { (uintptr_t)(int64_t)m->disp, m->size };
 
-	if (s->string == SLOW_PLAIN) {
+	if (!is_string(s)) {
 		if (s->base != SLOW_NO_REG)
 			b.first += register_of(f, s, s->base);
 		if (s->index != SLOW_NO_REG)
@@ -272,12 +277,14 @@ GENERAL_ONLY static bool is_bad(const struct thunk_frame *f, const struct slow *
 	return true;
 }
 
-/* Is there a bad access?  `count` gets how many elements a repeated instruction accesses. */
+/* Is there a bad access?  Of a masked vector it is only asked whether all elements are good.  `count` gets how many elements a repeated instruction accesses. */
 GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow *s, uint64_t *count)
 {
 	bool bad = false;
 
 	*count = f->gpr[INSN_RCX];
+	if (s->string == SLOW_MASKED)
+		return is_bad(f, s, &s->members[0], 0);
 	for (unsigned i = 0; i < s->nr_members && !bad; i++)
 		bad = is_bad(f, s, &s->members[i], *count);
 	if (bad && s->string >= SLOW_COMPARE_REPE)
@@ -316,7 +323,7 @@ static uint32_t registers_lost(const struct slow *s)
 {
 	uint32_t lost = 0;
 
-	if (s->string != SLOW_PLAIN)
+	if (is_string(s))
 		return 0;
 	if (s->scratch != SLOW_NO_REG && !(s->shape & SHAPE_REG_PUSHED))
 		lost |= 1u << s->scratch;
@@ -325,6 +332,35 @@ static uint32_t registers_lost(const struct slow *s)
 	else if (!(s->shape & SHAPE_RAX_PUSHED))
 		lost |= 1u << INSN_RAX;
 	return lost;
+}
+
+/* What xsave has stored: the low halves of vector registers, a header with a bit for each component that is not as
+ * after reset, and the upper halves. */
+#define SAVED_LOW 160
+#define SAVED_HEADER 512
+#define SAVED_HIGH 576
+#define SAVED_SSE 0x2
+#define SAVED_AVX 0x4
+
+/* The bytes of the first chosen element of a masked vector that is bad; size 0: there is none. */
+static struct bytes masked_bad(const struct thunk_frame *f, const struct slow *s)
+{
+	const uint8_t *saved = (const uint8_t *)ALIGN_DOWN((uintptr_t)f, 64) - XSAVE_SIZE;
+	struct bytes all = accessed(f, s, &s->members[0], 0);
+	unsigned size = s->members[1].size, mask = (unsigned)s->members[1].disp;
+	uint8_t chosen[32] = { 0 };
+
+	if (saved[SAVED_HEADER] & SAVED_SSE)
+		mem_copy(chosen, saved + SAVED_LOW + mask * 16, 16);
+	if (saved[SAVED_HEADER] & SAVED_AVX)
+		mem_copy(chosen + 16, saved + SAVED_HIGH + mask * 16, 16);
+	for (unsigned i = 0; i < all.size; i += size) {
+		struct bytes b = { all.first + i, size };
+
+		if (chosen[i + size - 1] & 0x80 && first_bad(b))
+			return b;
+	}
+	return (struct bytes){ 0, 0 };
 }
 
 void slow_report(struct thunk_frame *frame)
@@ -337,9 +373,9 @@ void slow_report(struct thunk_frame *frame)
 
 	registers_before(frame, s, &regs);
 	any_bad(frame, s, &count);
-	for (unsigned i = 0; i < s->nr_members; i++) {
+	for (unsigned i = 0; i < (s->string == SLOW_MASKED ? 1 : s->nr_members); i++) {
 		const struct slow_member *m = &s->members[i];
-		struct bytes b = accessed(frame, s, m, count);
+		struct bytes b = s->string == SLOW_MASKED ? masked_bad(frame, s) : accessed(frame, s, m, count);
 		struct copy_access access = {
 			.pc = function + m->offset,
 			.address = b.first,
@@ -350,7 +386,7 @@ void slow_report(struct thunk_frame *frame)
 			.lost = registers_lost(s),
 		};
 
-		if (!handler || !is_bad(frame, s, m, count))
+		if (!handler || !b.size || !is_bad(frame, s, m, count))
 			continue;
 		regs.rip = access.pc;
 		handler(&access);
