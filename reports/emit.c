@@ -424,8 +424,8 @@ static bool reports_end_program(void)
 	return options.fault == FAULT_PANIC || options.fault == FAULT_ABORT;
 }
 
-/* `memsan run` has stopped with its program (tools/supervise.c). Whoever continues the program, a debugger for one, does
- * not know of it. */
+/* `memsan run` has stopped with its program (tools/supervise.c). Whoever continues the program, by kill or in a
+ * debugger, does not know that. */
 static void continue_supervisor(void)
 {
 	int parent = (int)arch_syscall6(SYS_getppid, 0, 0, 0, 0, 0, 0);
