@@ -424,6 +424,20 @@ static bool reports_end_program(void)
 	return options.fault == FAULT_PANIC || options.fault == FAULT_ABORT;
 }
 
+/* `memsan run` has stopped with its program (tools/supervise.c). Whoever continues the program, by kill or in a
+ * debugger, does not know that. */
+static void continue_supervisor(void)
+{
+	int parent = (int)arch_syscall6(SYS_getppid, 0, 0, 0, 0, 0, 0);
+	char start[32];
+	struct fmt_buf b;
+
+	fmt_init(&b, start, sizeof(start));
+	fmt_printf(&b, "/proc/%d/fd/", parent);
+	if (str_starts(options.notify, start))
+		arch_syscall6(SYS_kill, parent, SIGCONT, 0, 0, 0, 0);
+}
+
 /* Waits for a debugger, or for SIGCONT. Yama lets only a parent attach, unless the process says otherwise. */
 static void stop_here(void)
 {
@@ -433,6 +447,8 @@ static void stop_here(void)
 	if (!os_under_seccomp())
 		arch_syscall6(SYS_prctl, PR_SET_PTRACER, (long)PR_SET_PTRACER_ANY, 0, 0, 0, 0);
 	arch_syscall6(SYS_kill, pid, SIGSTOP, 0, 0, 0, 0);
+	if (!os_under_seccomp())
+		continue_supervisor();
 }
 
 static void note_last(const struct report_record *r)

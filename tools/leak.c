@@ -433,7 +433,7 @@ static int growth(struct leak_job *j)
 /* ---- why ------------------------------------------------------------------------------------- */
 
 /* A process runs on while it is read. A root may then point to an object that is newer than what was read of the heap,
- * and the path through that object is not seen. So an object is called lost only when several searches found no path. */
+ * and the path through it is not seen. So an object is called lost only when several searches found no path. */
 #define WHY_SEARCHES 5
 
 static int why_alive(struct leak_job *j)
