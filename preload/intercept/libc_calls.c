@@ -32,7 +32,10 @@
 #include <regex.h>
 #include <resolv.h>
 #include <sched.h>
+/* Declared with variable arguments. */
+#define sem_open sem_open_of_header
 #include <semaphore.h>
+#undef sem_open
 #include <shadow.h>
 #include <stddef.h>
 #include <sys/epoll.h>
@@ -94,6 +97,7 @@ size_t __wcsxfrm_l(wchar_t *to, const wchar_t *from, size_t n, locale_t l);
 size_t __strftime_l(char *to, size_t n, const char *format, const struct tm *tm, locale_t l);
 size_t __wcsftime_l(wchar_t *to, size_t n, const wchar_t *format, const struct tm *tm, locale_t l);
 char *__xpg_basename(char *path);
+sem_t *sem_open(const char *name, int flags, mode_t mode, unsigned value);
 long ptrace(int request, pid_t pid, void *address, void *data);
 int prctl(int option, void *a, unsigned long b, unsigned long c, unsigned long d);
 int ioctl(int fd, unsigned long request, void *data);

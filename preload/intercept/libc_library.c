@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_library.c - interceptors of functions in libraries beside libc: libm, libcrypt, libtirpc. Their
- * rows are in calls_library.def.
+/* preload/intercept/libc_library.c - interceptors of functions in libraries beside libc: libm, libcrypt, libtirpc.
+ * Their rows are in calls_library.def.
  *
  * A library that exports "xdr_int" would make each configure script believe that no -ltirpc is needed, and linkers
  * would leave libm out of programs that need it. So these functions have the versions of the symbols that they stand
@@ -13,8 +13,9 @@
  * The version also tells what the function's contract is: libc_replaced has no counterpart here.
  *
  * The real function is looked up at the first call, since its library may be loaded by dlopen, and in the modules that
- * are loaded now, since dlsym does not see what dlopen has loaded for one module only. Until then, the table entry leads
- * to a function that looks up. dlclose makes all entries lead there again, because it may have unloaded the library.
+ * are loaded now, since dlsym does not see what dlopen has loaded for one module only. Until then, the table entry
+ * leads to a function that looks up. dlclose makes all entries lead there again, because it may have unloaded the
+ * library.
  */
 #include "preload/intercept/calls.h"
 

@@ -172,7 +172,6 @@ void libc_look_up(void)
 {
 	looking_up = true;
 	look_up_all();
-	library_look_up_later();
 	looking_up = false;
 }
 

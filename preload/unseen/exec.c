@@ -33,46 +33,63 @@
 		envp = size_ ? foreign_environment(alloca(size_), envp) : (envp); \
 	} while (0)
 
-static int exec_path(const char *path, char *const argv[], char *const envp[])
+/* Checks what the kernel will read. Arguments are looked at only when their list is in the heap: the kernel refuses a
+ * list where there is no memory, and memsan must not crash on it. */
+static void check_program(const char *path, char *const argv[], const char *entry)
+{
+	if (!libc_checks())
+		return;
+	if (path)
+		kernel_reads_path(path, entry);
+	if (!arena_contains(argv) && !fence_contains(argv))
+		return;
+	for (size_t i = 0; kernel_reads(argv + i, sizeof(*argv), entry) && argv[i]; i++)
+		kernel_reads_path(argv[i], entry);
+}
+
+static int exec_path(const char *path, char *const argv[], char *const envp[], const char *entry)
 {
 	static void *real_execve;
 
+	check_program(path, argv, entry);
 	FIT_ENVIRONMENT(envp, AT_FDCWD, path, false);
 	EXEC(WAIT_REAL(execve)(path, argv, envp));
 }
 
-static int exec_search(const char *file, char *const argv[], char *const envp[])
+static int exec_search(const char *file, char *const argv[], char *const envp[], const char *entry)
 {
 	static void *real_execvpe;
 
+	check_program(file, argv, entry);
 	FIT_ENVIRONMENT(envp, AT_FDCWD, file, true);
 	EXEC(WAIT_REAL(execvpe)(file, argv, envp));
 }
 
 MEMSAN_EXPORT int execve(const char *path, char *const argv[], char *const envp[])
 {
-	return exec_path(path, argv, envp);
+	return exec_path(path, argv, envp, "execve");
 }
 
 MEMSAN_EXPORT int execv(const char *path, char *const argv[])
 {
-	return exec_path(path, argv, environ);
+	return exec_path(path, argv, environ, "execv");
 }
 
 MEMSAN_EXPORT int execvp(const char *file, char *const argv[])
 {
-	return exec_search(file, argv, environ);
+	return exec_search(file, argv, environ, "execvp");
 }
 
 MEMSAN_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	return exec_search(file, argv, envp);
+	return exec_search(file, argv, envp, "execvpe");
 }
 
 MEMSAN_EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
 	static void *real_fexecve;
 
+	check_program(NULL, argv, "fexecve");
 	FIT_ENVIRONMENT(envp, fd, "", false);
 	EXEC(WAIT_REAL(fexecve)(fd, argv, envp));
 }
@@ -81,6 +98,7 @@ MEMSAN_EXPORT int execveat(int dir, const char *path, char *const argv[], char *
 {
 	static void *real_execveat;
 
+	check_program(path, argv, "execveat");
 	FIT_ENVIRONMENT(envp, dir, path, false);
 	EXEC(WAIT_REAL(execveat)(dir, path, argv, envp, flags));
 }
@@ -143,6 +161,7 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 		struct signals_exec e;                                                                  \
 		int ret;                                                                                \
                                                                                                         \
+		check_program(path, argv, #name);                                                       \
 		FIT_ENVIRONMENT(envp, AT_FDCWD, path, search);                                          \
 		signals_exec_begin(&e);                                                                 \
 		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                            \

@@ -128,8 +128,8 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 	return false;
 }
 
-/* Makes a symbol of the table lead to a function; NULL: there is none. Other threads may look it up meanwhile, so each word is written
- * at once; for an ordinary function only one word changes. */
+/* Makes a symbol of the table lead to a function; NULL: there is none. Other threads may look it up meanwhile, so each
+ * word is written at once; for an ordinary function only one word changes. */
 static void table_lead(const struct symbol_table *t, const ElfW(Sym) *symbol, uintptr_t function)
 {
 	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbol;

@@ -21,6 +21,7 @@ __attribute__((constructor)) static void start_constructor(void)
 	runtime_ensure();
 	if (runtime_is_off()) {
 		libc_look_up();
+		library_look_up_later();
 		replaced_find();
 		libc_gate_open();
 		return;
@@ -29,6 +30,7 @@ __attribute__((constructor)) static void start_constructor(void)
 	leak_find_libc(dlsym(RTLD_NEXT, "syscall"));
 	libc_wrap = wrap;
 	libc_look_up();
+	library_look_up_later();
 	replaced_find();
 	handles_redirect();
 	libc_gate_open();
