@@ -190,10 +190,11 @@ static void compare(const struct form *form, const char *way, const struct state
 		complain(form, way, "memory", 0, 0);
 }
 
-/* vmaskmov and its kin. */
+/* vmaskmov, vgather and their kin: a vector chooses elements. */
 static bool is_masked(const struct insn *x)
 {
-	return x->encoding == INSN_VEX && x->map == INSN_MAP_0F38 && x->mem[0].extent == INSN_MASKED;
+	return x->encoding == INSN_VEX && x->map == INSN_MAP_0F38 &&
+	       (x->mem[0].extent == INSN_MASKED || x->mem[0].extent == INSN_SPREAD);
 }
 
 /* Is an access checked?  The stack, and accesses of which the bytes are not certain, are not. */
@@ -204,22 +205,37 @@ static bool is_checked(const struct insn *x, const struct insn_mem *m)
 	       (m->base != INSN_NO_REG || m->index != INSN_NO_REG);
 }
 
-/* The first element that a masked access touches: its offset; m->size: none.  *size: that of an element. */
-static size_t first_chosen(const struct form *form, const struct state *start, size_t *size)
+static const uint8_t *vector_byte(const struct state *start, unsigned reg, size_t at)
+{
+	return start->vectors + (at < 16 ? 160 : 576) + (size_t)reg * 16 + at % 16;
+}
+
+/* Where the first element lies that such an access touches, relative to its base and displacement.  False: none. */
+static bool first_chosen(const struct form *form, const struct state *start, size_t *size, int64_t *where)
 {
 	const struct insn *x = &form->insn;
 	const uint8_t *vex = form->code + x->opcode_offset - 1;
 	unsigned mask = ~*vex >> 3 & 0xf;
+	bool gather = x->mem[0].extent == INSN_SPREAD, quads = gather && x->opcode & 1;
+	size_t nr;
 
-	*size = x->opcode == 0x2d || x->opcode == 0x2f || (x->opcode >= 0x8c && *vex & 0x80) ? 8 : 4;
-	for (size_t at = 0; at < x->mem[0].size; at += *size) {
-		size_t sign = at + *size - 1;
-		const uint8_t *half = start->vectors + (sign < 16 ? 160 : 576) + (size_t)mask * 16;
+	*size = (gather || x->opcode >= 0x8c ? *vex & 0x80 : x->opcode & 1) ? 8 : 4;
+	nr = (*vex & 4 ? 32u : 16u) / (quads ? 8 : *size);
+	for (size_t i = 0; i < nr; i++) {
+		int32_t near = 0;
 
-		if (half[sign % 16] & 0x80)
-			return at;
+		if (!(*vector_byte(start, mask, i * *size + *size - 1) & 0x80))
+			continue;
+		*where = (int64_t)(i * *size);
+		if (quads)
+			memcpy(where, vector_byte(start, x->mem[0].index, i * 8), 8);
+		else if (gather)
+			memcpy(&near, vector_byte(start, x->mem[0].index, i * 4), 4);
+		if (gather)
+			*where = (quads ? *where : near) * x->mem[0].scale;
+		return true;
 	}
-	return x->mem[0].size;
+	return false;
 }
 
 static void check_told(const struct form *form, const char *way, const struct state *start)
@@ -229,20 +245,20 @@ static void check_told(const struct form *form, const char *way, const struct st
 	for (unsigned i = 0; i < form->insn.nr_mem; i++) {
 		const struct insn_mem *m = &form->insn.mem[i];
 		uint64_t address = (uint64_t)m->disp;
-		size_t size = m->size, at;
+		size_t size = m->size;
 		bool found = false;
+		int64_t where;
 
 		if (!is_checked(&form->insn, m))
 			continue;
 		if (is_masked(&form->insn)) {
-			at = first_chosen(form, start, &size);
-			if (at == m->size)
+			if (!first_chosen(form, start, &size, &where))
 				continue;
-			address += at;
+			address += (uint64_t)where;
 		}
 		if (m->base < 16)
 			address += start->gpr[m->base];
-		if (m->index < 16)
+		if (m->index < 16 && m->extent != INSN_SPREAD)
 			address += start->gpr[m->index] * m->scale;
 		if ((form->insn.rep || form->insn.repne) && start->gpr[INSN_RCX] == 0)
 			continue;

@@ -294,8 +294,8 @@ static uint8_t string_kind(const struct job *job, const struct node *n)
 {
 	struct insn x;
 
-	if (n->masked)
-		return SLOW_MASKED;
+	if (n->masked || n->gathered)
+		return n->masked ? SLOW_MASKED : SLOW_GATHERED;
 	if (!n->string || !node_decode(job, n, &x))
 		return SLOW_PLAIN;
 	if (!x.rep && !x.repne)
@@ -319,30 +319,37 @@ static void emit_description(struct job *job, struct code *c, const struct group
 		             .shape = g->shape,
 		             .scratch = slow_reg(g->scratch),
 		             .string = string_kind(job, at) };
+	const struct slow_vector vector = { .mask = at->mask,
+		                            .element = at->element,
+		                            .indices = at->indices,
+		                            .index_size = at->index_size,
+		                            .nr_elements = at->nr_elements };
 	struct slow_member m;
 	struct insn x;
 
 	slow.log_scale = at->scale == 8 ? 3 : at->scale == 4 ? 2 : at->scale == 2 ? 1 : 0;
 	slow.function = (int32_t)(job->request->start - code_pc(c));
-	slow.nr_members = at->masked ? 2 : g->nr_members;
-	if (at->string && node_decode(job, at, &x))
+	slow.nr_members = at->masked || at->gathered ? 2 : g->nr_members;
+	if (at->string && !at->gathered && node_decode(job, at, &x))
 		slow.nr_members = x.nr_mem;
 	put_bytes(c, (const uint8_t *)&slow, sizeof(slow));
 	for (unsigned i = 0; i < slow.nr_members; i++) {
-		const struct node *n = at->string || at->masked ? at : &job->nodes[job->members[g->first_member + i].node];
+		const struct node *n = slow.string != SLOW_PLAIN ? at
+		                                                 : &job->nodes[job->members[g->first_member + i].node];
 
 		m = (struct slow_member){ .disp = n->disp,
 			                  .offset = n->offset,
 			                  .size = n->size,
 			                  .access = n->access,
 			                  .aligned = n->aligned };
-		if (n->string) {
+		if (n->string && !n->gathered) {
 			m.disp = x.mem[i].base;
 			m.access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
 		}
-		if (n->masked && i == 1)
-			m = (struct slow_member){ .disp = n->mask, .size = n->element };
-		put_bytes(c, (const uint8_t *)&m, sizeof(m));
+		if (i == 1 && (n->masked || n->gathered))
+			put_bytes(c, (const uint8_t *)&vector, sizeof(vector));
+		else
+			put_bytes(c, (const uint8_t *)&m, sizeof(m));
 	}
 }
 

@@ -40,6 +40,27 @@ static void choose_masked(const struct job *job, struct node *n, const struct in
 	n->element = x->opcode == 0x2d || x->opcode == 0x2f || (x->opcode >= 0x8c && vex & 0x80) ? 8 : 4;
 }
 
+/* vgatherdps and its kin. */
+static void choose_gathered(const struct job *job, struct node *n, const struct insn *x)
+{
+	const uint8_t *text = job->request->text + n->offset;
+	uint8_t vex = text[x->opcode_offset - 1], sib = text[x->modrm_offset + 1];
+	unsigned length = vex & 0x4 ? 32 : 16;
+
+	n->gathered = n->string = true;
+	n->mask = (uint8_t)(~vex >> 3 & 0xf);
+	n->element = vex & 0x80 ? 8 : 4;
+	n->index_size = x->opcode & 1 ? 8 : 4;
+	n->nr_elements = (uint8_t)(length / MAX(n->element, n->index_size));
+	n->indices = (uint8_t)((sib >> 3 & 7) | (text[x->opcode_offset - 2] & 0x40 ? 0 : 8)); /* VEX.X, turned round */
+	n->index = INSN_NO_REG;
+}
+
+static bool is_gathered(const struct insn *x)
+{
+	return x->mem[0].extent == INSN_SPREAD && x->encoding == INSN_VEX && x->map == INSN_MAP_0F38;
+}
+
 static bool is_masked(const struct insn *x)
 {
 	return x->mem[0].extent == INSN_MASKED && x->encoding == INSN_VEX && x->map == INSN_MAP_0F38;
@@ -63,8 +84,8 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 			counts->stack++;
 			continue;
 		}
-		if ((m->extent != INSN_EXACT && !is_masked(x)) || m->address32 || m->size == 0 || m->size > 64 ||
-		    m->disp > INT32_MAX - 128 || m->disp < INT32_MIN + 128) {
+		if ((m->extent != INSN_EXACT && !is_masked(x) && !is_gathered(x)) || m->address32 || m->size == 0 ||
+		    m->size > 64 || m->disp > INT32_MAX - 128 || m->disp < INT32_MIN + 128) {
 			counts->uncertain++;
 			continue;
 		}
@@ -78,6 +99,8 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 		n->aligned = is_aligned_load(x);
 		if (is_masked(x))
 			choose_masked(job, n, x);
+		if (is_gathered(x))
+			choose_gathered(job, n, x);
 	}
 }
 

@@ -34,7 +34,9 @@ struct node {
 	uint16_t size; /* of the access to check; 0: none */
 	uint8_t base, index, scale, access;
 	uint8_t length, flow;
-	uint8_t element, mask; /* masked: an element's size, and the vector register that chooses elements */
+	/* masked, gathered: an element's size, the vector register that chooses elements; gathered: that of the indices,
+	 * the size of one, and how many there are. */
+	uint8_t element, mask, indices, index_size, nr_elements;
 	uint16_t live, flags_live; /* before the instruction */
 	uint16_t reads, writes, kills;
 	uint16_t flags_read, flags_written, flags_dead;
@@ -47,6 +49,7 @@ struct node {
 	bool aligned : 1;         /* a vector load that faults unless its address is aligned */
 	bool string : 1;          /* movs, cmps, stos, lods, scas */
 	bool masked : 1;          /* vmaskmov: some elements of its vector */
+	bool gathered : 1;        /* vgather: elements at several addresses; as `string`, always on the slow path */
 	bool nop : 1;             /* left out of the copy */
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
 	bool covered : 1;         /* by another access's check */
@@ -94,7 +97,8 @@ enum slow_string {
 	SLOW_REP,          /* rcx elements */
 	SLOW_COMPARE_REPE, /* up to rcx elements: scas, cmps */
 	SLOW_COMPARE_REPNE,
-	SLOW_MASKED /* no string, but a vector; its element and mask follow as a second member */
+	SLOW_MASKED, /* no string, but a vector: struct slow_vector stands in a second member's place */
+	SLOW_GATHERED
 };
 #define SLOW_OFFSET_BITS 22
 struct slow_member {
@@ -104,6 +108,10 @@ struct slow_member {
 	uint32_t size : 7;
 	uint32_t access : 2;
 } __attribute__((packed));
+struct slow_vector {
+	uint8_t mask, element, indices, index_size, nr_elements, pad[3];
+} __attribute__((packed));
+_Static_assert(sizeof(struct slow_vector) == sizeof(struct slow_member), "one takes the other's place");
 struct slow {
 	uint32_t base : 5, index : 5, log_scale : 2; /* registers; 31: none */
 	uint32_t shape : 4, scratch : 5, string : 3;

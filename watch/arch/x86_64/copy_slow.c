@@ -163,7 +163,7 @@ GENERAL_ONLY static uint64_t register_of(const struct thunk_frame *f, const stru
 
 static bool is_string(const struct slow *s)
 {
-	return s->string != SLOW_PLAIN && s->string != SLOW_MASKED;
+	return s->string >= SLOW_STRING && s->string <= SLOW_COMPARE_REPNE;
 }
 
 struct bytes {
@@ -277,14 +277,12 @@ GENERAL_ONLY static bool is_bad(const struct thunk_frame *f, const struct slow *
 	return true;
 }
 
-/* Is there a bad access?  Of a masked vector it is only asked whether all elements are good.  `count` gets how many elements a repeated instruction accesses. */
+/* Is there a bad access?  `count` gets how many elements a repeated instruction accesses. */
 GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow *s, uint64_t *count)
 {
 	bool bad = false;
 
 	*count = f->gpr[INSN_RCX];
-	if (s->string == SLOW_MASKED)
-		return is_bad(f, s, &s->members[0], 0);
 	for (unsigned i = 0; i < s->nr_members && !bad; i++)
 		bad = is_bad(f, s, &s->members[i], *count);
 	if (bad && s->string >= SLOW_COMPARE_REPE)
@@ -297,11 +295,104 @@ GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow 
 	return false;
 }
 
+/* ---- vectors of which not all elements are accessed, or at several addresses ------------------ */
+
+/* Where the vector registers are: the lower and the upper half of the first one; NULL: all are 0. */
+struct vectors {
+	const uint8_t *low, *high;
+	size_t step;
+};
+
+static bool is_vector(const struct slow *s)
+{
+	return s->string == SLOW_MASKED || s->string == SLOW_GATHERED;
+}
+
+GENERAL_ONLY static uint8_t vector_byte(const struct vectors *v, unsigned reg, unsigned i)
+{
+	const uint8_t *half = i < 16 ? v->low : v->high;
+
+	return half ? half[reg * v->step + i % 16] : 0;
+}
+
+GENERAL_ONLY static int64_t vector_index(const struct vectors *v, const struct slow_vector *x, unsigned i)
+{
+	uint64_t value = 0;
+
+	for (unsigned k = 0; k < x->index_size; k++)
+		value |= (uint64_t)vector_byte(v, x->indices, i * x->index_size + k) << k * 8;
+	return x->index_size == 4 ? (int32_t)value : (int64_t)value;
+}
+
+/* The bytes of the first chosen element that is bad; size 0: there is none. */
+GENERAL_ONLY static struct bytes vector_bad(const struct thunk_frame *f, const struct slow *s, const struct vectors *v)
+{
+	const struct slow_vector *x = (const struct slow_vector *)&s->members[1];
+	struct bytes all = accessed(f, s, &s->members[0], 0);
+	unsigned nr = s->string == SLOW_MASKED ? (unsigned)all.size / x->element : x->nr_elements;
+
+	for (unsigned i = 0; i < nr; i++) {
+		struct bytes b = { all.first, x->element };
+
+		if (!(vector_byte(v, x->mask, i * x->element + x->element - 1u) & 0x80))
+			continue;
+		b.first += s->string == SLOW_MASKED ? (uintptr_t)i * x->element
+		                                    : (uintptr_t)vector_index(v, x, i) << s->log_scale;
+		if (first_bad(b))
+			return b;
+	}
+	return (struct bytes){ 0, 0 };
+}
+
+/* The program's vector registers are as they were: only they and general ones are in use here. */
+GENERAL_ONLY static bool any_vector_bad(const struct thunk_frame *f, const struct slow *s)
+{
+	uint8_t all[16 * 32];
+	const struct vectors v = { all, all + 16, 32 };
+
+	__asm__ volatile("vmovdqu %%ymm0, (%0)\n"
+	                 "vmovdqu %%ymm1, 32(%0)\n"
+	                 "vmovdqu %%ymm2, 64(%0)\n"
+	                 "vmovdqu %%ymm3, 96(%0)\n"
+	                 "vmovdqu %%ymm4, 128(%0)\n"
+	                 "vmovdqu %%ymm5, 160(%0)\n"
+	                 "vmovdqu %%ymm6, 192(%0)\n"
+	                 "vmovdqu %%ymm7, 224(%0)\n"
+	                 "vmovdqu %%ymm8, 256(%0)\n"
+	                 "vmovdqu %%ymm9, 288(%0)\n"
+	                 "vmovdqu %%ymm10, 320(%0)\n"
+	                 "vmovdqu %%ymm11, 352(%0)\n"
+	                 "vmovdqu %%ymm12, 384(%0)\n"
+	                 "vmovdqu %%ymm13, 416(%0)\n"
+	                 "vmovdqu %%ymm14, 448(%0)\n"
+	                 "vmovdqu %%ymm15, 480(%0)\n"
+	                 :
+	                 : "r"(all)
+	                 : "memory");
+	return vector_bad(f, s, &v).size != 0;
+}
+
+/* What xsave has stored: the lower halves, a header with a bit for each component that is not 0, and the upper halves. */
+#define SAVED_LOW 160
+#define SAVED_HEADER 512
+#define SAVED_HIGH 576
+#define SAVED_SSE 0x2
+#define SAVED_AVX 0x4
+
+static struct vectors saved_vectors(const struct thunk_frame *f)
+{
+	const uint8_t *saved = (const uint8_t *)ALIGN_DOWN((uintptr_t)f, 64) - XSAVE_SIZE;
+
+	return (struct vectors){ saved[SAVED_HEADER] & SAVED_SSE ? saved + SAVED_LOW : NULL,
+		                 saved[SAVED_HEADER] & SAVED_AVX ? saved + SAVED_HIGH : NULL, 16 };
+}
+
 GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
 {
+	const struct slow *s = slow_behind_call(frame->back);
 	uint64_t count;
 
-	return any_bad(frame, slow_behind_call(frame->back), &count);
+	return is_vector(s) ? any_vector_bad(frame, s) : any_bad(frame, s, &count);
 }
 
 /* ---- a bad access ---------------------------------------------------------------------------- */
@@ -323,7 +414,7 @@ static uint32_t registers_lost(const struct slow *s)
 {
 	uint32_t lost = 0;
 
-	if (is_string(s))
+	if (is_string(s) || s->string == SLOW_GATHERED)
 		return 0;
 	if (s->scratch != SLOW_NO_REG && !(s->shape & SHAPE_REG_PUSHED))
 		lost |= 1u << s->scratch;
@@ -334,48 +425,21 @@ static uint32_t registers_lost(const struct slow *s)
 	return lost;
 }
 
-/* What xsave has stored: the low halves of vector registers, a header with a bit for each component that is not as
- * after reset, and the upper halves. */
-#define SAVED_LOW 160
-#define SAVED_HEADER 512
-#define SAVED_HIGH 576
-#define SAVED_SSE 0x2
-#define SAVED_AVX 0x4
-
-/* The bytes of the first chosen element of a masked vector that is bad; size 0: there is none. */
-static struct bytes masked_bad(const struct thunk_frame *f, const struct slow *s)
-{
-	const uint8_t *saved = (const uint8_t *)ALIGN_DOWN((uintptr_t)f, 64) - XSAVE_SIZE;
-	struct bytes all = accessed(f, s, &s->members[0], 0);
-	unsigned size = s->members[1].size, mask = (unsigned)s->members[1].disp;
-	uint8_t chosen[32] = { 0 };
-
-	if (saved[SAVED_HEADER] & SAVED_SSE)
-		mem_copy(chosen, saved + SAVED_LOW + mask * 16, 16);
-	if (saved[SAVED_HEADER] & SAVED_AVX)
-		mem_copy(chosen + 16, saved + SAVED_HIGH + mask * 16, 16);
-	for (unsigned i = 0; i < all.size; i += size) {
-		struct bytes b = { all.first + i, size };
-
-		if (chosen[i + size - 1] & 0x80 && first_bad(b))
-			return b;
-	}
-	return (struct bytes){ 0, 0 };
-}
-
 void slow_report(struct thunk_frame *frame)
 {
 	const struct slow *s = slow_behind_call(frame->back);
 	uintptr_t function = (uintptr_t)s + (uintptr_t)(intptr_t)s->function;
 	copy_bad_access *handler = LOAD_ACQUIRE(bad_access);
+	struct vectors v = saved_vectors(frame);
 	struct copy_regs regs;
-	uint64_t count;
+	uint64_t count = 0;
 
 	registers_before(frame, s, &regs);
-	any_bad(frame, s, &count);
-	for (unsigned i = 0; i < (s->string == SLOW_MASKED ? 1 : s->nr_members); i++) {
+	if (!is_vector(s))
+		any_bad(frame, s, &count);
+	for (unsigned i = 0; i < (is_vector(s) ? 1 : s->nr_members); i++) {
 		const struct slow_member *m = &s->members[i];
-		struct bytes b = s->string == SLOW_MASKED ? masked_bad(frame, s) : accessed(frame, s, m, count);
+		struct bytes b = is_vector(s) ? vector_bad(frame, s, &v) : accessed(frame, s, m, count);
 		struct copy_access access = {
 			.pc = function + m->offset,
 			.address = b.first,
@@ -386,7 +450,7 @@ void slow_report(struct thunk_frame *frame)
 			.lost = registers_lost(s),
 		};
 
-		if (!handler || !b.size || !is_bad(frame, s, m, count))
+		if (!handler || !b.size || (!is_vector(s) && !is_bad(frame, s, m, count)))
 			continue;
 		regs.rip = access.pc;
 		handler(&access);
