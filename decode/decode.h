@@ -307,6 +307,9 @@ void decode_writer_put(struct decode_writer *w, const struct decode_record *r);
 bool decode_root(const char *folder);
 /* … and to folders of other machines, whose text is taken off.  The string stays the caller's.  False: too many. */
 bool decode_strip(const char *prefix);
+/* HTML: a table of plain text in front of the bugs or behind them, cells with tabs between them, a row a line.  A cell
+ * "#SIGNATURE TEXT" leads to that bug.  Ignored in other forms. */
+void decode_writer_table(struct decode_writer *w, bool behind, const char *heading, const char *rows);
 void decode_writer_finish(struct decode_writer *w); /* frees the writer, too */
 
 /* ---- suppressed.c, merge.c ------------------------------------------------------------------- */

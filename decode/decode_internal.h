@@ -533,6 +533,9 @@ struct decode_writer {
 	struct decode_rule *rules; /* SARIF: the rules so far, which are written behind the results */
 	size_t nr_rules, room_rules;
 	struct decode_page *page; /* HTML: all reports */
+	FILE *tables[2];          /* HTML: in front of the bugs, behind them; NULL: none */
+	char *tables_text[2];
+	size_t tables_len[2];
 	FILE *body;               /* JUnit: the cases, collected because the head counts them */
 	char *body_text;
 	size_t body_len;

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "decode/decode_internal.h"
 
@@ -233,6 +234,55 @@ static void put_bug(FILE *out, const struct decode_page *p, const struct page_bu
 	fputs("</pre></div></details>\n", out);
 }
 
+/* ---- tables of the tool that writes the page ------------------------------------------------- */
+
+static void put_cell(FILE *out, const char *cell)
+{
+	size_t hex = *cell == '#' ? strspn(cell + 1, "0123456789abcdef") : 0;
+
+	fputs("<td>", out);
+	if (hex == 16 && cell[17] == ' ') {
+		fprintf(out, "<a href=\"%.17s\">", cell);
+		decode_put_xml(out, cell + 18);
+		fputs("</a>", out);
+	} else {
+		decode_put_xml(out, cell);
+	}
+	fputs("</td>", out);
+}
+
+void decode_writer_table(struct decode_writer *w, bool behind, const char *heading, const char *rows)
+{
+	char *copy = strdup(rows), *rest = copy, *row, *cell;
+	FILE *out;
+
+	if (w->form == DECODE_HTML && !w->tables[behind])
+		w->tables[behind] = open_memstream(&w->tables_text[behind], &w->tables_len[behind]);
+	out = w->tables[behind];
+	if (out && copy) {
+		fputs("<section><h2>", out);
+		decode_put_xml(out, heading);
+		fputs("</h2>\n<div class=\"table\"><table>\n", out);
+		while ((row = strsep(&rest, "\n")) != NULL && (rest || *row)) {
+			fputs("<tr>", out);
+			while ((cell = strsep(&row, "\t")) != NULL)
+				put_cell(out, cell);
+			fputs("</tr>\n", out);
+		}
+		fputs("</table></div></section>\n", out);
+	}
+	free(copy);
+}
+
+static void put_tables(struct decode_writer *w, bool behind)
+{
+	if (!w->tables[behind])
+		return;
+	fclose(w->tables[behind]);
+	fputs(w->tables_text[behind], w->out);
+	free(w->tables_text[behind]);
+}
+
 void decode_html_tail(struct decode_writer *w)
 {
 	struct decode_page *p = w->page;
@@ -244,6 +294,7 @@ void decode_html_tail(struct decode_writer *w)
 	put_summary(out, p);
 	put_controls(out);
 	fputs("</header>\n<main>\n", out);
+	put_tables(w, false);
 	if (!p->nr_bugs)
 		fputs("<p>No reports.</p>\n", out);
 	for (size_t i = 0; i < p->nr_bugs; i++) {
@@ -251,6 +302,7 @@ void decode_html_tail(struct decode_writer *w)
 		put_bug(out, p, p->bugs[i]);
 		fputs(i < ELEMENTS_MAX ? "" : "</noscript>", out);
 	}
+	put_tables(w, true);
 	fputs("</main>\n<script type=\"application/json\" id=\"data\">", out);
 	page_data_write(p, out);
 	fputs("</script>\n<script>\n", out);

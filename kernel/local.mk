@@ -2,12 +2,14 @@
 # The kernel half is only installed here, as source: "memsan kernel" builds it at run time, for the guest's kernel.
 kerneldir = $(pkgdatadir)/kernel
 dist_kernel_SCRIPTS = kernel/build
+dist_kernel_DATA = kernel/gdb.py
 kernelconfigsdir = $(kerneldir)/configs
 dist_kernelconfigs_DATA = kernel/configs/common.config kernel/configs/x86_64.config kernel/configs/kasan.config \
-	kernel/configs/light.config kernel/configs/arm64.config
+	kernel/configs/light.config kernel/configs/arm64.config kernel/configs/before-5.18.config
 kernelsubsystemdir = $(kerneldir)/configs/subsystem
-dist_kernelsubsystem_DATA = kernel/configs/subsystem/bpf.config kernel/configs/subsystem/ext4.config \
-	kernel/configs/subsystem/loop.config kernel/configs/subsystem/namespaces.config \
+dist_kernelsubsystem_DATA = kernel/configs/subsystem/9p.config kernel/configs/subsystem/bpf.config \
+	kernel/configs/subsystem/ext4.config kernel/configs/subsystem/loop.config \
+	kernel/configs/subsystem/memory.config kernel/configs/subsystem/namespaces.config \
 	kernel/configs/subsystem/net.config kernel/configs/subsystem/usb.config
 kernelfaildir = $(kerneldir)/fail
 dist_kernelfail_DATA = kernel/fail/Kbuild kernel/fail/fail.c kernel/fail/fail.def kernel/fail/fail.h \

@@ -131,7 +131,7 @@ static void put_values(const struct cursor *c, const char *command, const char *
 		for (size_t i = 0; (profile = kernel_profile_at(i)) != NULL; i++)
 			put(c, before, profile, strlen(profile), NULL);
 	else if (strcmp(kind, "LIST") == 0 && kernel)
-		put_choices(c, before, "net|bpf|ext4|loop|namespaces|usb");
+		put_choices(c, before, "net|bpf|ext4|loop|namespaces|usb|9p|memory");
 	for (size_t i = 0; i < sizeof(of_files) / sizeof(of_files[0]); i++)
 		if (strcmp(kind, of_files[i]) == 0)
 			puts(":files");

@@ -7,6 +7,7 @@
  *     memsan: bug NAME                        the bug NAME runs next
  *     memsan: bug NAME ended STATUS           0, 1 when the module refused, or 128 + the signal that killed the writer
  *     memsan: scan / memsan: scan ended       kmemleak's report stands between the two
+ *     memsan: share not mounted: WHY          the host's folder (--share) is not there
  *     memsan: repro / repro ended STATUS      the reproducer runs between the two; 124: it was ended at its limit
  *     memsan: failing N                       the N-th allocation of the modules fails from here on; 0: none
  *     memsan: failing N ended CALLS FIRED HOW that run is over: HOW is ok, oops or stuck (see fail_each)
@@ -592,6 +593,15 @@ static void prepare_user_space(void)
 	}
 }
 
+/* The host's folder, by 9P. */
+static void mount_share(char *where)
+{
+	if (mount("memsan", where, "9p", 0, "trans=virtio,version=9p2000.L,msize=131072") == 0)
+		return;
+	say("share not mounted: %s", strerror(errno));
+	failed = 1;
+}
+
 /* Starts a program or shell in its own session, on the second port. */
 static pid_t start_on_port(const char *const argv[], bool interactive)
 {
@@ -686,6 +696,7 @@ static const struct word {
 	{ "fence", set_fence },             /* KFENCE's sample interval */
 	{ "bug", run_bug },                 /* name, setup */
 	{ "fail-place", skip_place },       /* the hash of a place that fails no more */
+	{ "share", mount_share },           /* folder */
 	{ "scan", scan_leaks },
 	{ "validate", validate_caches },
 	{ "script", do_script },

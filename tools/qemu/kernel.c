@@ -6,9 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define KERNEL_SUBSYSTEMS "net, bpf, ext4, loop, namespaces, usb"
+#define KERNEL_SUBSYSTEMS "net, bpf, ext4, loop, namespaces, usb, 9p, memory"
 
 static const char *const actions[] = { "list", "build", "run", "shell", "test", "cache" };
 enum { NR_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
@@ -64,6 +65,7 @@ static int build_main(const struct kernel_options *o)
 
 static int set_format(struct kernel_options *o, const struct arguments *a)
 {
+<<<<<<< HEAD
 	static const char *const names[] = { "text", "json", "markdown", "sarif" };
 	int format = arguments_choice(a, "format", names, ARRAY_SIZE(names));
 
@@ -71,6 +73,16 @@ static int set_format(struct kernel_options *o, const struct arguments *a)
 		return EXIT_USAGE;
 	o->format = (enum kernel_format)format;
 	return 0;
+=======
+	static const char *const names[] = { "text", "json", "markdown", "sarif", "html" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0) {
+			o->format = (enum kernel_format)i;
+			return 0;
+		}
+	return tool_usage_error("kernel", "unknown format '%s' (text, json, markdown, sarif, html)", name);
+>>>>>>> kern20
 }
 
 static int set_profile(struct kernel_options *o, const struct arguments *a)
@@ -132,51 +144,90 @@ static int set_expect(struct kernel_options *o, const char *title)
 	return 0;
 }
 
-static int add_file(struct kernel_options *o, const char *file)
+static int add_path(const char **list, size_t *nr, size_t room, const char *path, const char *what)
 {
-	if (o->nr_files == sizeof(o->files) / sizeof(o->files[0]))
-		return tool_usage_error("kernel", "too many files; give a folder");
-	o->files[o->nr_files++] = file;
+	if (*nr == room)
+		return tool_usage_error("kernel", "too many %s", what);
+	list[(*nr)++] = path;
 	return 0;
 }
+#define ADD_PATH(list, nr, path, what) add_path(list, &(nr), sizeof(list) / sizeof((list)[0]), path, what)
 
-static int add_module(struct kernel_options *o, const char *path)
-{
-	if (o->nr_modules == sizeof(o->modules) / sizeof(o->modules[0]))
-		return tool_usage_error("kernel", "too many modules");
-	o->modules[o->nr_modules++] = path;
-	return 0;
-}
+/* In this order their fragments make a configuration, so that net,bpf and bpf,net are one kernel. */
+static const char *const subsystems[] = { "net", "bpf", "ext4", "loop", "namespaces", "usb", "9p", "memory" };
+enum { NR_SUBSYSTEMS = sizeof(subsystems) / sizeof(subsystems[0]), SUBSYSTEM_9P = 6 };
+_Static_assert(NR_SUBSYSTEMS <= sizeof(((struct kernel_options *)NULL)->subsystem), "a place for each subsystem");
 
-static int add_config(struct kernel_options *o, const char *path)
-{
-	if (o->nr_configs == sizeof(o->configs) / sizeof(o->configs[0]))
-		return tool_usage_error("kernel", "too many configuration fragments");
-	o->configs[o->nr_configs++] = path;
-	return 0;
-}
-
-/* --subsystem=net,bpf: fragments of ours. */
 static int add_subsystems(struct kernel_options *o, const char *list)
 {
-	const char *data = kernel_data_dir(), *end;
+	const char *end;
+
+	for (;; list = end + 1) {
+		size_t len = strcspn(list, ","), i;
+
+		end = list + len;
+		for (i = 0; i < NR_SUBSYSTEMS; i++)
+			if (strlen(subsystems[i]) == len && strncmp(subsystems[i], list, len) == 0)
+				break;
+		if (i == NR_SUBSYSTEMS)
+			return tool_usage_error("kernel", "unknown subsystem '%.*s' (" KERNEL_SUBSYSTEMS ")", (int)len,
+			                        list);
+		o->subsystem[i] = true;
+		if (!*end)
+			return 0;
+	}
+}
+
+bool kernel_has_subsystem(const struct kernel_options *o, const char *name)
+{
+	for (size_t i = 0; i < NR_SUBSYSTEMS; i++)
+		if (strcmp(subsystems[i], name) == 0)
+			return o->subsystem[i];
+	return false;
+}
+
+/* Puts the fragments of the subsystems in front of the user's own, which may override them. */
+static int take_subsystems(struct kernel_options *o)
+{
+	const char *own[sizeof(o->configs) / sizeof(o->configs[0])], *data;
+	size_t nr_own = o->nr_configs;
 	int status = 0;
 
-	for (; data && !status && *list; list = end + (*end == ',')) {
-		char *path;
-
-		end = list + strcspn(list, ",");
-		path = tool_format("%s/configs/subsystem/%.*s.config", data, (int)(end - list), list);
-		if (end == list || memchr(list, '/', (size_t)(end - list)) || access(path, R_OK) != 0)
-			status = tool_usage_error("kernel", "unknown subsystem '%.*s' (" KERNEL_SUBSYSTEMS ")",
-			                          (int)(end - list), list);
-		else
-			status = add_config(o, path);
-		o->owned[o->nr_owned++] = path;
-		if (o->nr_owned == sizeof(o->owned) / sizeof(o->owned[0]))
-			break;
+	memcpy(own, o->configs, sizeof(own));
+	o->nr_configs = 0;
+	for (size_t i = 0; i < NR_SUBSYSTEMS && !status; i++) {
+		if (!o->subsystem[i])
+			continue;
+		data = kernel_data_dir();
+		if (!data)
+			return EXIT_USAGE;
+		o->owned[o->nr_owned] = tool_format("%s/configs/subsystem/%s.config", data, subsystems[i]);
+		status = ADD_PATH(o->configs, o->nr_configs, o->owned[o->nr_owned++], "configuration fragments");
 	}
-	return data ? status : EXIT_USAGE;
+	for (size_t i = 0; i < nr_own && !status; i++)
+		status = ADD_PATH(o->configs, o->nr_configs, own[i], "configuration fragments");
+	return status;
+}
+
+/* --share=HOST[:GUEST] */
+static int set_share(struct kernel_options *o, const char *value)
+{
+	const char *colon = access(value, F_OK) == 0 ? NULL : strrchr(value, ':');
+	char *host = tool_format("%.*s", colon ? (int)(colon - value) : (int)strlen(value), value);
+	char *path = realpath(host, NULL);
+	struct stat st;
+	int status = 0;
+
+	if (!path || stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
+		tool_say("--share: %s is no folder", host);
+		status = EXIT_USAGE;
+	}
+	free(o->share_host);
+	o->share_host = path;
+	o->share_guest = colon ? colon + 1 : "host";
+	o->subsystem[SUBSYSTEM_9P] = true;
+	free(host);
+	return status;
 }
 
 enum {
@@ -229,6 +280,7 @@ static const struct option known_options[] = {
 	TOOL_OPTIONS_END,
 };
 
+<<<<<<< HEAD
 /* Options that only switch something on.  False: it is none of these. */
 static bool take_switch(struct kernel_options *o, int option)
 {
@@ -298,6 +350,63 @@ static int take_option(struct kernel_options *o, const struct arguments *a, int 
 	default:
 		return set_expect(o, a->value);
 	}
+=======
+	if ((value = tool_option_value("--format", argv, argc, i)))
+		return set_format(o, value);
+	if ((value = tool_option_value("--profile", argv, argc, i)))
+		return set_profile(o, value);
+	if ((value = tool_option_value("--timeout", argv, argc, i)))
+		return set_timeout(o, value);
+	if ((value = tool_option_value("--module", argv, argc, i)))
+		return ADD_PATH(o->modules, o->nr_modules, value, "modules");
+	if ((value = tool_option_value("--config", argv, argc, i)))
+		return ADD_PATH(o->configs, o->nr_configs, value, "configuration fragments");
+	if ((value = tool_option_value("--patch", argv, argc, i)))
+		return ADD_PATH(o->patches, o->nr_patches, value, "patches");
+	if ((value = tool_option_value("--revert", argv, argc, i)))
+		return ADD_PATH(o->reverts, o->nr_reverts, value, "patches");
+	if ((value = tool_option_value("--subsystem", argv, argc, i)))
+		return add_subsystems(o, value);
+	if ((value = tool_option_value("--file", argv, argc, i)))
+		return ADD_PATH(o->files, o->nr_files, value, "files; give a folder");
+	if ((value = tool_option_value("--share", argv, argc, i)))
+		return set_share(o, value);
+	if ((value = tool_option_value("--limit", argv, argc, i)))
+		return set_limit(o, value);
+	if ((value = tool_option_value("--tries", argv, argc, i)))
+		return set_tries(o, value);
+	if ((value = tool_option_value("--expect", argv, argc, i)))
+		return set_expect(o, value);
+	if ((value = tool_option_value("--script", argv, argc, i)))
+		o->script = value;
+	else if ((value = tool_option_value("--repro", argv, argc, i)))
+		o->repro = value;
+	else if ((value = tool_option_value("--kernel-source", argv, argc, i)))
+		o->source = value;
+	else if ((value = tool_option_value("--append", argv, argc, i)))
+		o->append = value;
+	else if ((value = tool_option_value("--smp", argv, argc, i)))
+		o->smp = value;
+	else if ((value = tool_option_value("--mem", argv, argc, i)))
+		o->mem = value;
+	else if (!strcmp(argv[*i], "--all"))
+		o->all = true;
+	else if (!strcmp(argv[*i], "--kunit"))
+		o->kunit = true;
+	else if (!strcmp(argv[*i], "--fail-each"))
+		o->fail_each = true;
+	else if (!strcmp(argv[*i], "--leak-check"))
+		o->leak_check = true;
+	else if (!strcmp(argv[*i], "--gdb"))
+		o->gdb = true;
+	else if (!strcmp(argv[*i], "--keep"))
+		o->keep = true;
+	else if (!strcmp(argv[*i], "--kvm"))
+		o->kvm = true;
+	else
+		return tool_usage_error("kernel", "unknown option '%s'", argv[*i]);
+	return 0;
+>>>>>>> kern20
 }
 
 /* Options of a run of the user's own. */
@@ -307,16 +416,19 @@ static int check_own(const struct kernel_options *o)
 
 	if (own && (o->nr_bugs || o->all))
 		return tool_usage_error("kernel", "either bugs by name, or --module, --script and --repro");
-	if (!own && (o->nr_files || o->expect || o->tries))
-		return tool_usage_error("kernel", "--file, --expect and --tries go with --module, --script or --repro");
+	if (!own && (o->nr_files || o->share_host || o->expect || o->tries))
+		return tool_usage_error("kernel",
+		                        "--file, --share, --expect and --tries go with --module, --script or --repro");
 	if ((o->fail_each || o->leak_check) && !o->nr_modules)
 		return tool_usage_error("kernel", "%s wants a module (--module)",
 		                        o->fail_each ? "--fail-each" : "--leak-check");
 	if (o->fail_each && (o->expect || o->tries))
 		return tool_usage_error("kernel", "--fail-each goes with neither --expect nor --tries");
-	if (o->format == KERNEL_MARKDOWN || (o->format == KERNEL_SARIF && o->fail_each))
+	if (o->format == KERNEL_MARKDOWN || ((o->format == KERNEL_SARIF || o->format == KERNEL_HTML) && o->fail_each))
 		return tool_usage_error("kernel", "--format=%s is not for this run",
-		                        o->format == KERNEL_SARIF ? "sarif" : "markdown");
+		                        o->format == KERNEL_SARIF  ? "sarif"
+		                        : o->format == KERNEL_HTML ? "html"
+		                                                   : "markdown");
 	return 0;
 }
 
@@ -390,8 +502,13 @@ static int kernel_main(int argc, char **argv)
 		o.bugs[o.nr_bugs++] = bug;
 	}
 	if (!status)
+		status = take_subsystems(&o);
+	if (!status && o.gdb && strcmp(action, "shell") != 0)
+		status = tool_usage_error("kernel", "--gdb is for 'memsan kernel shell'");
+	if (!status)
 		status = act(action, &o);
 	free(o.bugs);
+	free(o.share_host);
 	for (size_t i = 0; i < o.nr_owned; i++)
 		free(o.owned[i]);
 	return status;
@@ -405,7 +522,7 @@ const struct tool_command command_kernel = {
 		"       memsan kernel run BUG… | --all\n"
 		"       memsan kernel run --repro=FILE [--expect=TITLE] [--module=MODULE]…\n"
 		"       memsan kernel run --module=MODULE… [--script=SCRIPT] [--fail-each]\n"
-		"       memsan kernel shell\n"
+		"       memsan kernel shell [--module=MODULE]… [--gdb]\n"
 		"       memsan kernel test [--kunit]\n"
 		"       memsan kernel cache [--limit=SIZE]\n"
 		"\n"
@@ -419,6 +536,8 @@ const struct tool_command command_kernel = {
 		"  --script=SCRIPT      shell script to run in the guest after the modules are loaded\n"
 		"  --repro=FILE         C source, program or script that makes a bug happen\n"
 		"  --file=HOST[:GUEST]  file or folder to bring into the guest; may be repeated\n"
+		"  --share=HOST[:GUEST] folder of this machine in the guest, by default at /host; what the\n"
+		"                       guest writes there stays\n"
 		"  --expect=TITLE       report that counts as reproduced, such as\n"
 		"                       'KASAN: use-after-free in FUNCTION'; the guest ends when it comes\n"
 		"  --tries=N            run N guests, and print how many reproduced\n"
@@ -426,12 +545,21 @@ const struct tool_command command_kernel = {
 		"  --leak-check         scan for leaks also before the modules are loaded, and count\n"
 		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script), of the\n"
 		"                       reproducer (60), or of each step of --fail-each (60)\n"
+<<<<<<< HEAD
 		"  --format=FORMAT      text, json; for test also markdown; for --module also sarif\n"
 		"  --all                run all bugs\n"
+=======
+		"  --format=FORMAT      text, json; for test also markdown; for run also html (one page);\n"
+		"                       for --module and --repro also sarif\n"
+>>>>>>> kern20
 		"  --kunit              run the kernel's own kasan_test, kfence_test and slub_kunit\n"
-		"  --kernel-source=DIR  source of another kernel: a folder or a tarball\n"
+		"  --gdb                stop the guest at its start, and print the command for gdb\n"
+		"  --kernel-source=DIR  source of another kernel, 5.15 or newer: a folder or a tarball\n"
+		"  --patch=FILE         apply a patch to a copy of that source; may be repeated\n"
+		"  --revert=FILE        take a patch out of it, such as the fix of the bug\n"
 		"  --config=FRAGMENT    file with more kernel options; may be repeated\n"
-		"  --subsystem=LIST     more parts of the kernel: net, bpf, ext4, loop, namespaces, usb\n"
+		"  --subsystem=LIST     more parts of the kernel: net, bpf, ext4, loop, namespaces, usb, 9p,\n"
+		"                       memory\n"
 		"  --limit=SIZE         of the cache: remove what was not used for longest\n"
 		"  --append=WORDS       more words for the kernel's command line\n"
 		"  --smp=N              CPUs of the guest (1)\n"

@@ -12,8 +12,10 @@
  *   kernel_session.c  the bugs of one profile, in as many boots as they take
  *   kernel_run.c     memsan kernel run of bugs, and shell
  *   kernel_own.c     a guest with the user's own modules, script, files and reproducer
+ *   kernel_debian.c  the modules of Debian's kernel that --subsystem stands for
  *   kernel_needs.c   what a reproducer uses that the kernel does not have
  *   kernel_expect.c  is a report the one that --expect names?
+ *   kernel_page.c    the page of --format=html
  *   kernel_repro.c   memsan kernel run of the user's own: tries, the verdict
  *   kernel_fail.c    memsan kernel run --fail-each
  *   kernel_test.c    memsan kernel test: the matrix, the kernel's own suites
@@ -72,15 +74,21 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
 
 /* ---- options --------------------------------------------------------------------------------- */
 
-enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF };
+enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF, KERNEL_HTML };
 struct kernel_options {
 	bool profile[NR_PROFILES], profile_given;
-	bool all, kunit, keep, kvm, fail_each, leak_check;
+	bool all, kunit, keep, kvm, fail_each, leak_check, gdb;
+	bool shell;         /* the action is shell */
 	const char *source; /* --kernel-source; NULL: Debian's source */
-	const char *configs[16];
+	const char *patches[16], *reverts[16];
+	size_t nr_patches, nr_reverts;
+	const char *configs[32];
 	size_t nr_configs;
-	char *owned[16]; /* paths of fragments of ours */
+	bool subsystem[8];
+	char *owned[8]; /* paths of their fragments */
 	size_t nr_owned;
+	char *share_host; /* --share, an absolute path, or NULL */
+	const char *share_guest;
 	const char *modules[8]; /* .ko files or source folders */
 	size_t nr_modules;
 	const char *files[32]; /* HOST or HOST:GUEST */
@@ -95,6 +103,8 @@ struct kernel_options {
 	size_t nr_bugs;
 };
 
+bool kernel_has_subsystem(const struct kernel_options *o, const char *name);
+
 /* ---- kernel_cache.c -------------------------------------------------------------------------- */
 
 /* Set by SIGINT, SIGTERM and SIGHUP: builds and guests are ended, and every function returns. */
@@ -108,6 +118,7 @@ struct kernel_built {
 	char *image;   /* what QEMU boots */
 	char *vmlinux; /* with debug information, or NULL */
 	char *release; /* as uname -r prints it there */
+	char *modules; /* the folder of Debian's modules, with --subsystem; else NULL */
 	bool arm64;
 };
 void kernel_built_free(struct kernel_built *k);
@@ -168,6 +179,8 @@ struct bring *bring_create(struct initrd *r, const struct kernel_built *k);
 void bring_free(struct bring *b);
 /* Brings HOST[:GUEST], a file or a folder, programs with their libraries.  False: a line was printed. */
 bool bring_file(struct bring *b, const char *option);
+/* Makes the folder where --share appears, and writes the plan's line.  False: a line was printed. */
+bool bring_share(struct bring *b, const char *guest, FILE *plan);
 enum repro_kind { REPRO_NONE, REPRO_C, REPRO_CXX, REPRO_PROGRAM, REPRO_SCRIPT };
 enum repro_kind bring_kind(const char *path);
 /* Brings the reproducer as /memsan/repro; source is built.  False: a line was printed. */
@@ -202,6 +215,8 @@ struct guest {
 	struct decode_reader *reader;
 	double seen_at; /* when it came, or 0 */
 };
+/* Where QEMU listens for gdb, with --gdb; the caller frees the path. */
+char *guest_gdb_socket(void);
 /* Starts a guest.  False: a line was printed.  With `shell`, the second serial port is this terminal. */
 bool guest_start(struct guest *g, const struct kernel_options *o, const struct kernel_built *k, const char *initrd,
                  bool shell);
@@ -284,6 +299,19 @@ bool kernel_expect_log(const char *title, const char *log);
 /* Are there lines that begin a complaint of the kernel? */
 bool kernel_log_complains(const char *log);
 
+/* ---- kernel_page.c --------------------------------------------------------------------------- */
+
+struct kernel_page;
+struct kernel_page *kernel_page_create(void);
+void kernel_page_sources(const struct kernel_options *o, const struct kernel_built *k);
+/* A row of the table "expected and found"; NULL ends the cells. */
+void kernel_page_row(struct kernel_page *p, const char *const *cells);
+void kernel_page_record(struct kernel_page *p, const struct decode_record *r);
+/* The events of a console, in order; `f`: its reports, or NULL. */
+void kernel_page_console(struct kernel_page *p, const char *heading, const char *log, const struct kernel_findings *f);
+/* Writes the page to standard output, and frees. */
+void kernel_page_finish(struct kernel_page *p);
+
 /* ---- kernel_own.c ---------------------------------------------------------------------------- */
 
 struct kernel_own {
@@ -299,6 +327,13 @@ struct kernel_plan {
 	struct initrd *initrd;
 	FILE *load, *use, *unload;
 };
+/* ---- kernel_debian.c ------------------------------------------------------------------------- */
+
+/* False: a line was printed. */
+bool kernel_debian_modules(struct kernel_plan *plan, const struct kernel_options *o, const struct kernel_built *k);
+
+/* ---- kernel_own.c, again --------------------------------------------------------------------- */
+
 /* Checks what was given, and gets the kernel.  False: a line was printed, or a signal came. */
 bool kernel_own_prepare(struct kernel_own *w, const struct kernel_options *o);
 void kernel_own_free(struct kernel_own *w);

@@ -90,7 +90,7 @@ static bool is_below(const char *name, const char *folder)
 
 /* The path in the guest as the archive has it: without "/" in front, "." and "//".  NULL: it leads somewhere else, and
  * a line was printed. */
-static char *name_in_guest(const char *path)
+static char *name_in_guest(const char *option, const char *path)
 {
 	static const char *const taken[] = { "proc", "sys", "dev", "memsan", "init" };
 	char *name = tool_format("%s", path), *to = name, *save = NULL, *copy = tool_format("%s", path);
@@ -105,13 +105,13 @@ static char *name_in_guest(const char *path)
 	}
 	free(copy);
 	if (bad || !*name) {
-		tool_say("--file: '%s' is no path of a file in the guest", path);
+		tool_say("%s: '%s' is no path of a file in the guest", option, path);
 		free(name);
 		return NULL;
 	}
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
 		if (is_below(name, taken[i])) {
-			tool_say("--file: the guest has something else at /%s", name);
+			tool_say("%s: the guest has something else at /%s", option, name);
 			free(name);
 			return NULL;
 		}
@@ -305,11 +305,25 @@ bool bring_file(struct bring *b, const char *option)
 		free(host);
 		return false;
 	}
-	name = name_in_guest(guest);
+	name = name_in_guest("--file", guest);
 	ok = name && (S_ISDIR(st.st_mode) ? put_tree(b, host, name, 0) : put_program(b, host, name));
 	free(name);
 	free(host);
 	return ok;
+}
+
+bool bring_share(struct bring *b, const char *guest, FILE *plan)
+{
+	char *name = name_in_guest("--share", guest);
+
+	if (!name)
+		return false;
+	add_folders(b, name);
+	if (is_new(b, name))
+		initrd_dir(b->initrd, name);
+	fprintf(plan, "share /%s\n", name);
+	free(name);
+	return true;
 }
 
 /* ---- the reproducer -------------------------------------------------------------------------- */

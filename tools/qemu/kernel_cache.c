@@ -179,7 +179,7 @@ static char *newest_headers(void)
 }
 
 /* Debian's kernel for the newest headers. When that kernel is not installed here, its package is fetched. */
-static bool get_debian(struct kernel_built *k)
+static bool get_debian(const struct kernel_options *o, struct kernel_built *k)
 {
 	char *release = newest_headers(), *config, *dir;
 
@@ -189,12 +189,14 @@ static bool get_debian(struct kernel_built *k)
 	}
 	k->image = tool_format("/boot/vmlinuz-%s", release);
 	config = tool_format("/boot/config-%s", release);
-	if (access(k->image, R_OK) != 0) {
+	/* an installed kernel may have its modules compressed */
+	if (access(k->image, R_OK) != 0 || o->nr_configs) {
 		free(k->image);
 		free(config);
 		dir = build_thing((const char *[]){ NULL, "debian", "--release", release, NULL });
 		k->image = dir ? tool_format("%s/image", dir) : NULL;
 		config = dir ? tool_format("%s/config", dir) : NULL;
+		k->modules = dir && o->nr_configs ? tool_format("%s/modules", dir) : NULL;
 		free(dir);
 	}
 	if (k->image) {
@@ -209,13 +211,13 @@ static bool get_debian(struct kernel_built *k)
 
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k)
 {
-	const char *argv[8 + 2 * 16], *data = kernel_data_dir();
+	const char *argv[8 + 2 * (32 + 16 + 16)], *data = kernel_data_dir();
 	size_t n = 0;
 	char *script, *init;
 
 	*k = (struct kernel_built){ 0 };
 	if (p == PROFILE_DEBIAN)
-		return get_debian(k);
+		return get_debian(o, k);
 	k->arm64 = kernel_profile_is_arm64(p);
 	/* The guest's init is made quickly.  If a program for that is missing, the user should know before a kernel is
 	 * built. */
@@ -231,6 +233,14 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	if (o->source) {
 		argv[n++] = "--source";
 		argv[n++] = o->source;
+	}
+	for (size_t i = 0; i < o->nr_patches; i++) {
+		argv[n++] = "--patch";
+		argv[n++] = o->patches[i];
+	}
+	for (size_t i = 0; i < o->nr_reverts; i++) {
+		argv[n++] = "--revert";
+		argv[n++] = o->reverts[i];
 	}
 	for (size_t i = 0; i < o->nr_configs; i++) {
 		argv[n++] = "--config";
@@ -278,6 +288,7 @@ void kernel_built_free(struct kernel_built *k)
 	free(k->image);
 	free(k->vmlinux);
 	free(k->release);
+	free(k->modules);
 	*k = (struct kernel_built){ 0 };
 }
 

@@ -124,6 +124,46 @@ static char *make_append(const struct kernel_options *o, const struct kernel_bui
 	                   o->append ? " " : "", o->append ? o->append : "");
 }
 
+/* Commas separate QEMU's words. */
+static char *double_commas(const char *path)
+{
+	char *out = tool_alloc(2 * strlen(path) + 1), *to = out;
+
+	for (; *path; path++) {
+		if (*path == ',')
+			*to++ = ',';
+		*to++ = *path;
+	}
+	*to = '\0';
+	return out;
+}
+
+static void add_share(struct words *argv, const struct kernel_options *o, bool arm64, char **owned)
+{
+	char *path = double_commas(o->share_host);
+	const char *device = arm64 ? "virtio-9p-device,fsdev=share,mount_tag=memsan"
+	                           : "virtio-9p-pci,fsdev=share,mount_tag=memsan";
+
+	*owned = tool_format("local,id=share,path=%s,security_model=none,multidevs=remap", path);
+	free(path);
+	add_words(argv, (const char *const[]){ "-fsdev", *owned, "-device", device, NULL });
+}
+
+char *guest_gdb_socket(void)
+{
+	return tool_format("%s/gdb.socket", kernel_work_dir());
+}
+
+static void add_gdb(struct words *argv, char **owned)
+{
+	char *path = guest_gdb_socket(), *plain = double_commas(path);
+
+	*owned = tool_format("socket,id=gdb,path=%s,server=on,wait=off", plain);
+	free(path);
+	free(plain);
+	add_words(argv, (const char *const[]){ "-chardev", *owned, "-gdb", "chardev:gdb", "-S", NULL });
+}
+
 static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell,
                         int log_fd, int script_fd)
 {
@@ -132,7 +172,7 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 	char *smp = tool_format("%s,sockets=%s", o->smp ? o->smp : "1", o->smp ? o->smp : "1");
 	char *script = shell ? tool_format("stdio,id=script,signal=off")
 	                     : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
-	const char *const more[] = { "-accel",      o->kvm ? "kvm" : "tcg,thread=multi",
+	const char *const more[] = { "-accel",      o->kvm ? "kvm" : o->gdb ? "tcg,thread=single" : "tcg,thread=multi",
 		                     "-m",          o->mem ? o->mem : "1G",
 		                     "-smp",        smp,
 		                     "-nodefaults", "-no-user-config",
@@ -145,15 +185,22 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 		                     initrd,        "-append",
 		                     append,        NULL };
 	struct words argv = { .nr = 0 };
+	char *share = NULL, *gdb = NULL;
 	pid_t pid;
 
 	add_words(&argv, k->arm64 ? arm64_machine : x86_machine);
 	add_words(&argv, more);
+	if (o->share_host)
+		add_share(&argv, o, k->arm64, &share);
+	if (o->gdb)
+		add_gdb(&argv, &gdb);
 	pid = spawn_program((char *const *)(uintptr_t)argv.all, shell ? STDIN_FILENO : -1, -1);
 	free(append);
 	free(log);
 	free(script);
 	free(smp);
+	free(share);
+	free(gdb);
 	return pid;
 }
 
@@ -190,7 +237,7 @@ static bool start(struct guest *g, const struct kernel_options *o, const struct 
 static bool kvm_works(const struct kernel_options *o, const struct kernel_built *k)
 {
 	static int known = -1;
-	struct kernel_options probe = *o;
+	struct kernel_options probe = *o; /* without a debugger that must say go */
 	struct guest g = { .pid = -1 };
 	char *path = tool_format("%s/probe.cpio", kernel_work_dir());
 	struct initrd *r = known < 0 ? initrd_base(path, k, false) : NULL;
@@ -198,6 +245,7 @@ static bool kvm_works(const struct kernel_options *o, const struct kernel_built 
 	if (r) {
 		initrd_data(r, "memsan/plan", 0644, "", 0);
 		probe.timeout = 20;
+		probe.gdb = false;
 		known = initrd_finish(r) && start(&g, &probe, k, path, false);
 		if (known)
 			guest_watch(&g, 1);

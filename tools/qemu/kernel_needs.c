@@ -35,11 +35,12 @@ static const struct need needs[] = {
 	{ "message queues", "CONFIG_POSIX_MQUEUE", NULL, "mq_open( __NR_mq_open" },
 	{ "inotify", "CONFIG_INOTIFY_USER", NULL, "inotify_init( inotify_init1( __NR_inotify_init" },
 	{ "fanotify", "CONFIG_FANOTIFY", NULL, "fanotify_init( __NR_fanotify_init" },
+	{ "9P", "CONFIG_9P_FS", "9p", "\"9p\"" },
 	{ "FUSE", "CONFIG_FUSE_FS", NULL, "/dev/fuse" },
 	{ "KVM", "CONFIG_KVM", NULL, "/dev/kvm" },
 	{ "sound", "CONFIG_SND", NULL, "/dev/snd" },
 	{ "fault injection", "CONFIG_FAULT_INJECTION", NULL, "fail-nth" },
-	{ "cgroups", "CONFIG_CGROUPS", NULL, "/sys/fs/cgroup" },
+	{ "cgroups", "CONFIG_CGROUPS", "memory", "/sys/fs/cgroup" },
 	{ "seccomp", "CONFIG_SECCOMP_FILTER", NULL, "PR_SET_SECCOMP __NR_seccomp SECCOMP_SET_MODE_FILTER" },
 };
 

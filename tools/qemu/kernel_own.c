@@ -150,7 +150,7 @@ unsigned kernel_repro_limit(const struct kernel_options *o)
 
 static bool needs_shell(const struct kernel_options *o, const struct kernel_built *k)
 {
-	if (o->script || (o->repro && bring_kind(o->repro) == REPRO_SCRIPT))
+	if (o->shell || o->script || (o->repro && bring_kind(o->repro) == REPRO_SCRIPT))
 		return true;
 	/* programs may call system(3) */
 	return o->repro && kernel_have_busybox(k);
@@ -159,10 +159,12 @@ static bool needs_shell(const struct kernel_options *o, const struct kernel_buil
 static bool add_files(struct kernel_own *w, const struct kernel_options *o, struct kernel_plan *plan)
 {
 	struct bring *b = bring_create(plan->initrd, &w->built);
-	bool ok = true;
+	bool ok = kernel_debian_modules(plan, o, &w->built);
 
 	for (size_t i = 0; ok && i < o->nr_files; i++)
 		ok = bring_file(b, o->files[i]);
+	if (ok && o->share_host)
+		ok = bring_share(b, o->share_guest, plan->load);
 	for (size_t i = 0; ok && i < o->nr_modules; i++)
 		ok = add_module(w, plan, o->modules[i]);
 	if (ok && o->script) {
@@ -268,6 +270,10 @@ bool kernel_own_prepare(struct kernel_own *w, const struct kernel_options *o)
 		         kernel_profile_name(w->profile));
 		return false;
 	}
+	if (o->share_host && !kernel_config_has(&w->built, "CONFIG_9P_FS")) {
+		tool_say("--share needs 9P, which the %s kernel does not have", kernel_profile_name(w->profile));
+		return false;
+	}
 	if (o->repro)
 		kernel_needs_tell(o->repro, &w->built);
 	return true;
@@ -292,7 +298,8 @@ bool kernel_own_complaints(const struct guest *g, const char *until)
 
 		if (until && strncmp(text, until, strlen(until)) == 0)
 			break;
-		if (strncmp(text, "memsan: module ", 15) == 0 && bad) {
+		if ((strncmp(text, "memsan: module ", 15) == 0 && bad) ||
+		    strncmp(text, "memsan: share not mounted", 25) == 0) {
 			tool_say("in the guest: %.*s", (int)(end - text - 8), text + 8);
 			any = true;
 		}

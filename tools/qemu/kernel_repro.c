@@ -89,6 +89,24 @@ static size_t add_report(struct found *f, const struct decode_record *r, unsigne
 	return i;
 }
 
+static void print_page(const struct kernel_options *o, const struct kernel_own *w, const struct found *f,
+                       const char *found, const char *log, const struct kernel_findings *of_log)
+{
+	struct kernel_page *page = kernel_page_create();
+
+	kernel_page_sources(o, &w->built);
+	kernel_page_row(page, (const char *const[]){ "expected", o->expect ? o->expect : "no report", NULL });
+	kernel_page_row(page, (const char *const[]){ "found", found, NULL });
+	for (size_t i = 0; i < f->nr_bugs; i++)
+		kernel_page_row(page, (const char *const[]){ "", f->bugs[i].record->title, NULL });
+	kernel_page_row(page, (const char *const[]){ "kernel", w->built.release, NULL });
+	for (size_t i = 0; i < f->nr_tries; i++)
+		for (size_t n = 0; n < f->tries[i].nr; n++)
+			kernel_page_record(page, f->tries[i].all[n].record);
+	kernel_page_console(page, "Console", log ? log : "", of_log);
+	kernel_page_finish(page);
+}
+
 static void print_bugs(const struct kernel_options *o, const struct found *f)
 {
 	static const struct decode_text_options plain;
@@ -133,6 +151,7 @@ try {
 	enum verdict verdict;
 	int status; /* of a run without --expect */
 	double seconds;
+	char *log; /* for the page, or NULL */
 };
 
 /* The status of the reproducer, -1: it did not end. */
@@ -234,7 +253,9 @@ static bool try_once(struct kernel_own *w, const struct kernel_options *o, const
 		kernel_find(f, g.log, &w->built, w->folders, w->nr_folders);
 		t->verdict = judge(o, &g, f);
 		t->seconds = g.ended - g.started;
-		if (o->tries < 2 && !o->repro)
+		if (o->format == KERNEL_HTML)
+			t->log = tool_format("%s", g.log);
+		else if (o->tries < 2 && !o->repro)
 			print_all(o, f);
 		if (g.end == GUEST_PANIC && !f->nr && o->tries < 2)
 			fprintf(o->format == KERNEL_TEXT ? stdout : stderr, "%s",
@@ -297,7 +318,8 @@ int kernel_run_own(const struct kernel_options *o)
 	double seconds = 0;
 	struct kernel_own w;
 	struct try t = { 0 };
-	char *initrd = NULL;
+	size_t on_page = 0; /* the try whose console the page shows: the first that reproduced, else the last */
+	char *initrd = NULL, *log = NULL;
 
 	memset(f.tries, 0, tries * sizeof(*f.tries));
 	if (kernel_own_prepare(&w, o)) {
@@ -307,6 +329,13 @@ int kernel_run_own(const struct kernel_options *o)
 				t = (struct try){ 0 };
 				if (!try_once(&w, o, initrd, done + 1, &f.tries[done], &t) || kernel_signal)
 					break;
+				if (!log || !count[REPRODUCED]) {
+					free(log);
+					log = t.log;
+					on_page = done;
+				} else {
+					free(t.log);
+				}
 				count[t.verdict]++;
 				seconds += t.seconds;
 				if (tries > 1)
@@ -316,8 +345,17 @@ int kernel_run_own(const struct kernel_options *o)
 					add_report(&f, f.tries[done].all[i].record, done + 1);
 			}
 	}
-	if (done && (o->repro || tries > 1))
+	if (done && o->format == KERNEL_HTML) {
+		char *found = tool_format("%s in %u of %u tries (%.1f s), another bug in %u, nothing in %u",
+		                          o->expect ? "reproduced" : "reports", count[REPRODUCED], done, seconds,
+		                          count[ANOTHER_BUG], count[NOTHING]);
+
+		print_page(o, &w, &f, found, log, &f.tries[on_page]);
+		free(found);
+	} else if (done && (o->repro || tries > 1)) {
 		print_bugs(o, &f);
+	}
+	free(log);
 	if (done && (!kernel_signal || done > 1))
 		status = summary(o, &w, &f, count, done, seconds, &t);
 	for (size_t i = 0; i < tries; i++)

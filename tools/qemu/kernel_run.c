@@ -4,6 +4,7 @@
 
 #include "tools/qemu/kernel.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -98,6 +99,29 @@ static void print_result_json(const struct kernel_result *r)
 	printf("]}\n");
 }
 
+static void put_on_page(struct kernel_page *page, const struct kernel_result *r)
+{
+	char *expected = kernel_cell_text(r->bug, r->profile);
+	char *name = tool_format("%s, %s kernel", r->bug->name, kernel_profile_name(r->profile));
+
+	kernel_page_row(page, (const char *const[]){ name, expected, r->difference ? r->difference : "as expected",
+	                                             r->bug->why, NULL });
+	free(name);
+	free(expected);
+	for (size_t i = 0; i < r->nr_findings && i < sizeof(r->findings) / sizeof(r->findings[0]); i++)
+		kernel_page_record(page, r->findings[i]->record);
+}
+
+static void put_consoles(struct kernel_page *page, const struct kernel_session *s)
+{
+	for (size_t b = 0; b < s->nr_boots; b++) {
+		char *heading = tool_format("Console: %s kernel, guest %zu", kernel_profile_name(s->profile), b + 1);
+
+		kernel_page_console(page, heading, s->logs[b], &s->findings[b]);
+		free(heading);
+	}
+}
+
 /* The profile that shows a bug best when none is given.  A bug that other detectors find needs no KASAN kernel. */
 static enum kernel_profile best_profile(const struct kernel_bug *bug)
 {
@@ -138,6 +162,7 @@ int kernel_run_bugs(const struct kernel_options *o)
 {
 	struct wanted wanted[NR_PROFILES];
 	size_t nr = choose(o, wanted);
+	struct kernel_page *page = o->format == KERNEL_HTML ? kernel_page_create() : NULL;
 	int status = 0;
 
 	for (size_t i = 0; i < nr && status != EXIT_USAGE && !kernel_signal; i++) {
@@ -145,16 +170,24 @@ int kernel_run_bugs(const struct kernel_options *o)
 
 		if (!kernel_sessions_run(&s, 1, &wanted[i].o))
 			status = EXIT_USAGE;
+		if (page && s.nr_boots)
+			kernel_page_sources(o, &s.built);
 		for (size_t b = 0; b < s.nr_results && !kernel_signal && s.nr_boots; b++) {
-			if (o->format == KERNEL_JSON)
+			if (page)
+				put_on_page(page, &s.results[b]);
+			else if (o->format == KERNEL_JSON)
 				print_result_json(&s.results[b]);
 			else
 				print_result(&s, &s.results[b]);
 			if (!s.results[b].as_expected && !status)
 				status = 1;
 		}
+		if (page)
+			put_consoles(page, &s);
 		kernel_session_free(&s);
 	}
+	if (page)
+		kernel_page_finish(page);
 	for (size_t i = 0; i < nr; i++)
 		free(wanted[i].o.bugs);
 	kernel_work_remove(o);
@@ -185,46 +218,84 @@ static bool watch_shell(struct guest *g, const struct kernel_options *o, const s
 	return true;
 }
 
-int kernel_run_shell(const struct kernel_options *o)
+static void write_shell_plan(FILE *out, const struct kernel_options *o, const char *load, const char *use,
+                             const char *unload, void *ctx)
 {
-	enum kernel_profile profile = PROFILE_KASAN;
-	const char *dir, *data = kernel_data_dir();
-	struct kernel_built k;
+	(void)o;
+	(void)use;
+	(void)unload;
+	(void)ctx;
+	/* fences at the kernel's own rate: at our rate, KFENCE would report most bugs before KASAN does */
+	fprintf(out, "fence 100\n%sshell\n", load);
+}
+
+/* Writes what gdb is to do first.  NULL: a line was printed; else the caller frees the path. */
+static char *write_gdb_commands(const struct kernel_own *w)
+{
+	char *path = tool_format("%s/gdb", kernel_work_dir()), *socket = guest_gdb_socket();
+	FILE *out = fopen(path, "we");
+
+	if (out) {
+		fprintf(out, "set confirm off\nset pagination off\nset breakpoint pending on\nfile %s\n",
+		        w->built.vmlinux);
+		fprintf(out, "source %s/gdb.py\n", kernel_data_dir());
+		for (size_t i = 0; i < w->nr_folders; i++)
+			fprintf(out, "memsan-modules %s\n", w->folders[i]);
+		fprintf(out, "memsan-modules %s\ntarget remote %s\nmemsan-start\n", w->built.dir, socket);
+	}
+	free(socket);
+	if (out && fclose(out) == 0)
+		return path;
+	tool_say("cannot write %s: %s", path, strerror(errno));
+	free(path);
+	return NULL;
+}
+
+int kernel_run_shell(const struct kernel_options *given)
+{
+	const char *data = kernel_data_dir();
+	struct kernel_options o = *given;
 	struct guest g = { .pid = -1 };
-	char *initrd, *source, *module_dir, *module;
-	struct initrd *r;
+	char *initrd = NULL, *source = tool_format("%s/module", data ? data : ""), *commands = NULL;
+	struct kernel_own w;
 	bool ok;
 
-	for (int p = 0; p < NR_PROFILES; p++)
-		if (o->profile_given && o->profile[p])
-			profile = (enum kernel_profile)p;
-	if (!data || !kernel_programs_there(profile) || !kernel_get(o, profile, &k) || !(dir = kernel_work_dir()))
-		return EXIT_USAGE;
-	source = tool_format("%s/module", data);
-	module_dir = kernel_get_module(&k, source);
-	module = module_dir ? kernel_module_file(module_dir) : NULL;
-	initrd = tool_format("%s/initrd.cpio", dir);
-	r = module ? initrd_base(initrd, &k, true) : NULL;
-	ok = r != NULL;
-	if (r) {
-		/* fences at the kernel's own rate: at our rate, KFENCE would report most bugs before KASAN does */
-		static const char plan[] = "fence 100\ninsmod /memsan/memsan_bugs.ko\nshell\n";
-
-		initrd_data(r, "memsan/plan", 0644, plan, strlen(plan));
-		ok = initrd_file(r, "memsan/memsan_bugs.ko", 0644, module);
-		ok = initrd_finish(r) && ok;
+	o.shell = true;
+	if (!o.nr_modules)
+		o.modules[o.nr_modules++] = source;
+	memset(&w, 0, sizeof(w));
+	ok = data && kernel_own_prepare(&w, &o);
+	if (ok && o.gdb && !w.built.vmlinux) {
+		tool_say("--gdb needs a kernel with debug information, which the %s kernel does not have",
+		         kernel_profile_name(w.profile));
+		ok = false;
 	}
 	if (ok) {
-		tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and runs bugs, dmesg shows "
-		         "reports; ^D ends it");
-		ok = watch_shell(&g, o, &k, initrd);
+		initrd = tool_format("%s/initrd.cpio", kernel_work_dir());
+		ok = kernel_own_archive(&w, &o, initrd, write_shell_plan, NULL);
 	}
-	kernel_keep_log(o, "console.log", g.log ? g.log : "");
+	if (ok && o.gdb)
+		ok = (commands = write_gdb_commands(&w)) != NULL;
+	if (ok) {
+		if (commands)
+			tool_say("the guest waits for the debugger: %s -x %s", w.built.arm64 ? "gdb-multiarch" : "gdb",
+			         commands);
+		if (given->nr_modules)
+			tool_say("the guest's shell; dmesg shows reports; ^D ends it");
+		else
+			tool_say("the guest's shell; /sys/kernel/debug/memsan/trigger lists and runs bugs, dmesg shows "
+			         "reports; ^D ends it");
+		ok = watch_shell(&g, &o, &w.built, initrd);
+		if (ok)
+			kernel_own_complaints(&g, NULL);
+	}
+	if (g.log)
+		kernel_keep_log(&o, "console.log", g.log);
 	guest_free(&g);
 	free(source);
-	free(module_dir);
-	free(module);
 	free(initrd);
-	kernel_work_remove(o);
+	free(commands);
+	kernel_own_free(&w);
+	kernel_work_remove(&o);
 	return kernel_signal ? kernel_interrupted() : ok ? 0 : g.end == GUEST_PANIC ? 1 : EXIT_USAGE;
 }
