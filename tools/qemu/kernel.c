@@ -65,24 +65,13 @@ static int build_main(const struct kernel_options *o)
 
 static int set_format(struct kernel_options *o, const struct arguments *a)
 {
-<<<<<<< HEAD
-	static const char *const names[] = { "text", "json", "markdown", "sarif" };
+	static const char *const names[] = { "text", "json", "markdown", "sarif", "html" };
 	int format = arguments_choice(a, "format", names, ARRAY_SIZE(names));
 
 	if (format < 0)
 		return EXIT_USAGE;
 	o->format = (enum kernel_format)format;
 	return 0;
-=======
-	static const char *const names[] = { "text", "json", "markdown", "sarif", "html" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(name, names[i]) == 0) {
-			o->format = (enum kernel_format)i;
-			return 0;
-		}
-	return tool_usage_error("kernel", "unknown format '%s' (text, json, markdown, sarif, html)", name);
->>>>>>> kern20
 }
 
 static int set_profile(struct kernel_options *o, const struct arguments *a)
@@ -244,6 +233,10 @@ enum {
 	OPT_FORMAT,
 	OPT_ALL,
 	OPT_KUNIT,
+	OPT_GDB,
+	OPT_PATCH,
+	OPT_REVERT,
+	OPT_SHARE,
 	OPT_KERNEL_SOURCE,
 	OPT_CONFIG,
 	OPT_SUBSYSTEM,
@@ -268,7 +261,11 @@ static const struct option known_options[] = {
 	{ "format", required_argument, NULL, OPT_FORMAT },
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "kunit", no_argument, NULL, OPT_KUNIT },
+	{ "gdb", no_argument, NULL, OPT_GDB },
 	{ "kernel-source", required_argument, NULL, OPT_KERNEL_SOURCE },
+	{ "patch", required_argument, NULL, OPT_PATCH },
+	{ "revert", required_argument, NULL, OPT_REVERT },
+	{ "share", required_argument, NULL, OPT_SHARE },
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "subsystem", required_argument, NULL, OPT_SUBSYSTEM },
 	{ "limit", required_argument, NULL, OPT_LIMIT },
@@ -280,7 +277,6 @@ static const struct option known_options[] = {
 	TOOL_OPTIONS_END,
 };
 
-<<<<<<< HEAD
 /* Options that only switch something on.  False: it is none of these. */
 static bool take_switch(struct kernel_options *o, int option)
 {
@@ -293,6 +289,8 @@ static bool take_switch(struct kernel_options *o, int option)
 		return o->fail_each = true;
 	case OPT_LEAK_CHECK:
 		return o->leak_check = true;
+	case OPT_GDB:
+		return o->gdb = true;
 	case OPT_KEEP:
 		return o->keep = true;
 	case OPT_KVM:
@@ -336,13 +334,19 @@ static int take_option(struct kernel_options *o, const struct arguments *a, int 
 	case OPT_TIMEOUT:
 		return set_timeout(o, a->value);
 	case OPT_MODULE:
-		return add_module(o, a->value);
+		return ADD_PATH(o->modules, o->nr_modules, a->value, "modules");
 	case OPT_CONFIG:
-		return add_config(o, a->value);
+		return ADD_PATH(o->configs, o->nr_configs, a->value, "configuration fragments");
+	case OPT_PATCH:
+		return ADD_PATH(o->patches, o->nr_patches, a->value, "patches");
+	case OPT_REVERT:
+		return ADD_PATH(o->reverts, o->nr_reverts, a->value, "patches");
 	case OPT_SUBSYSTEM:
 		return add_subsystems(o, a->value);
 	case OPT_FILE:
-		return add_file(o, a->value);
+		return ADD_PATH(o->files, o->nr_files, a->value, "files; give a folder");
+	case OPT_SHARE:
+		return set_share(o, a->value);
 	case OPT_LIMIT:
 		return set_limit(o, a->value);
 	case OPT_TRIES:
@@ -350,63 +354,6 @@ static int take_option(struct kernel_options *o, const struct arguments *a, int 
 	default:
 		return set_expect(o, a->value);
 	}
-=======
-	if ((value = tool_option_value("--format", argv, argc, i)))
-		return set_format(o, value);
-	if ((value = tool_option_value("--profile", argv, argc, i)))
-		return set_profile(o, value);
-	if ((value = tool_option_value("--timeout", argv, argc, i)))
-		return set_timeout(o, value);
-	if ((value = tool_option_value("--module", argv, argc, i)))
-		return ADD_PATH(o->modules, o->nr_modules, value, "modules");
-	if ((value = tool_option_value("--config", argv, argc, i)))
-		return ADD_PATH(o->configs, o->nr_configs, value, "configuration fragments");
-	if ((value = tool_option_value("--patch", argv, argc, i)))
-		return ADD_PATH(o->patches, o->nr_patches, value, "patches");
-	if ((value = tool_option_value("--revert", argv, argc, i)))
-		return ADD_PATH(o->reverts, o->nr_reverts, value, "patches");
-	if ((value = tool_option_value("--subsystem", argv, argc, i)))
-		return add_subsystems(o, value);
-	if ((value = tool_option_value("--file", argv, argc, i)))
-		return ADD_PATH(o->files, o->nr_files, value, "files; give a folder");
-	if ((value = tool_option_value("--share", argv, argc, i)))
-		return set_share(o, value);
-	if ((value = tool_option_value("--limit", argv, argc, i)))
-		return set_limit(o, value);
-	if ((value = tool_option_value("--tries", argv, argc, i)))
-		return set_tries(o, value);
-	if ((value = tool_option_value("--expect", argv, argc, i)))
-		return set_expect(o, value);
-	if ((value = tool_option_value("--script", argv, argc, i)))
-		o->script = value;
-	else if ((value = tool_option_value("--repro", argv, argc, i)))
-		o->repro = value;
-	else if ((value = tool_option_value("--kernel-source", argv, argc, i)))
-		o->source = value;
-	else if ((value = tool_option_value("--append", argv, argc, i)))
-		o->append = value;
-	else if ((value = tool_option_value("--smp", argv, argc, i)))
-		o->smp = value;
-	else if ((value = tool_option_value("--mem", argv, argc, i)))
-		o->mem = value;
-	else if (!strcmp(argv[*i], "--all"))
-		o->all = true;
-	else if (!strcmp(argv[*i], "--kunit"))
-		o->kunit = true;
-	else if (!strcmp(argv[*i], "--fail-each"))
-		o->fail_each = true;
-	else if (!strcmp(argv[*i], "--leak-check"))
-		o->leak_check = true;
-	else if (!strcmp(argv[*i], "--gdb"))
-		o->gdb = true;
-	else if (!strcmp(argv[*i], "--keep"))
-		o->keep = true;
-	else if (!strcmp(argv[*i], "--kvm"))
-		o->kvm = true;
-	else
-		return tool_usage_error("kernel", "unknown option '%s'", argv[*i]);
-	return 0;
->>>>>>> kern20
 }
 
 /* Options of a run of the user's own. */
@@ -545,13 +492,9 @@ const struct tool_command command_kernel = {
 		"  --leak-check         scan for leaks also before the modules are loaded, and count\n"
 		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script), of the\n"
 		"                       reproducer (60), or of each step of --fail-each (60)\n"
-<<<<<<< HEAD
-		"  --format=FORMAT      text, json; for test also markdown; for --module also sarif\n"
-		"  --all                run all bugs\n"
-=======
 		"  --format=FORMAT      text, json; for test also markdown; for run also html (one page);\n"
 		"                       for --module and --repro also sarif\n"
->>>>>>> kern20
+		"  --all                run all bugs\n"
 		"  --kunit              run the kernel's own kasan_test, kfence_test and slub_kunit\n"
 		"  --gdb                stop the guest at its start, and print the command for gdb\n"
 		"  --kernel-source=DIR  source of another kernel, 5.15 or newer: a folder or a tarball\n"
