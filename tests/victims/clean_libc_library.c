@@ -40,7 +40,8 @@ int main(void)
 		puts("a name is seen without its library");
 	for (int i = 0; i < 3; i++) {
 		pthread_t thread;
-		void *math;
+		void *math, *sincos_there;
+		Dl_info info;
 
 		lib = dlopen(getenv("VICTIM_MODULE"), RTLD_NOW | RTLD_LOCAL);
 		if (i == 1 && fork() == 0) {
@@ -51,14 +52,15 @@ int main(void)
 		use(lib);
 		pthread_join(thread, NULL);
 		math = dlopen("libm.so.6", RTLD_NOW | RTLD_NOLOAD);
-		if (!math || !dlsym(math, "sincos"))
+		sincos_there = math ? dlsym(math, "sincos") : NULL;
+		if (!sincos_there || !dladdr(sincos_there, &info))
 			puts("libm has no sincos");
 		dlclose(math);
 		dlclose(lib);
 		if (dlopen("libm.so.6", RTLD_NOW | RTLD_NOLOAD))
 			puts("libm stays");
-		/* Something else lies there next time. */
-		mmap(NULL, 2 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		/* The next libm must lie elsewhere. */
+		mmap(info.dli_fbase, 400000, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	}
 	wait(NULL);
 	puts("done");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/libc_program.c - the path and the arguments of another program are in memory that is too small or freed;
- * a list of arguments at a bad address is the kernel's to refuse
+/* tests/victims/libc_program.c - the path and the arguments of another program are in memory that is too small or
+ * freed; a list of arguments at a bad address is the kernel's to refuse
  *
  * expect: below
  * options: multi_shot=on:max_reports=0
