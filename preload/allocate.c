@@ -113,10 +113,13 @@ __inline_hot void *ladder_end(void *p)
 static bool allocate_rare;
 static enum { RELEASE_PLAIN, RELEASE_FULL, RELEASE_HOOKS } release_way;
 
-void allocate_choose_ways(void)
+static const struct allocate_hooks *allocate_hooks;
+
+void allocate_choose_ways(const struct allocate_hooks *hooks)
 {
-	allocate_rare = failslab_on || malloc_hooks_on;
-	release_way = malloc_hooks_on ? RELEASE_HOOKS : harden_full ? RELEASE_FULL : RELEASE_PLAIN;
+	allocate_hooks = hooks;
+	allocate_rare = failslab_on || hooks;
+	release_way = hooks ? RELEASE_HOOKS : harden_full ? RELEASE_FULL : RELEASE_PLAIN;
 }
 
 static __cold_path void *allocate_rarely(size_t size, size_t align, enum slab_api api, bool zero,
@@ -129,8 +132,8 @@ static __cold_path void *allocate_rarely(size_t size, size_t align, enum slab_ap
 	else
 		p = ladder_end(ladder_fence_or_slab(size, align, api, zero, regs));
 	runtime_leave();
-	if (p && malloc_hooks_on)
-		malloc_hooks_allocated(p, size);
+	if (p && allocate_hooks)
+		allocate_hooks->allocated(p, size);
 	return p;
 }
 
@@ -154,7 +157,7 @@ static __cold_path bool release_rarely(void *p)
 {
 	if (release_way == RELEASE_FULL)
 		return slab_free_full(p);
-	malloc_hooks_freed(p);
+	allocate_hooks->freed(p);
 	return false;
 }
 
@@ -279,7 +282,7 @@ __inline_hot void *reallocate_inside(void *p, size_t size, const struct unwind_r
 	return ladder_end(q);
 }
 
-/* The hooks see a new object and the end of the old one.  NULL, *failed: there is no memory; else the pointer is bad. */
+/* The hooks see a new object and the end of the old one.  NULL: there is no memory (*failed), or the pointer is bad. */
 static void *reallocate_for_hooks(void *p, size_t size, const struct unwind_regs *regs, bool *failed)
 {
 	enum slab_api api;
@@ -304,7 +307,7 @@ static __cold_path void *reallocate_rarely(void *p, size_t size, const struct un
 	bool failed = false;
 	void *q = NULL;
 
-	if (malloc_hooks_on) {
+	if (allocate_hooks) {
 		runtime_leave();
 		q = reallocate_for_hooks(p, size, regs, &failed);
 		if (q || failed)

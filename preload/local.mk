@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 runtime_sources += preload/init.c preload/allocate.c preload/interrupted.c preload/malloc.c preload/new.c \
-	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/hooks.c preload/malloc_hooks.c preload/caches.c \
-	preload/sanitizer.c \
-	preload/views.c \
+	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/hooks.c preload/malloc_hooks.c \
+	preload/caches.c preload/sanitizer.c preload/views.c \
 	preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
 	preload/unseen/limits.c preload/unseen/dup.c
 include_HEADERS += preload/memsan.h

@@ -14,9 +14,7 @@ typedef void (*freed_fn)(const volatile void *p);
 
 __attribute__((weak)) extern void __sanitizer_malloc_hook(const volatile void *p, size_t size);
 __attribute__((weak)) extern void __sanitizer_free_hook(const volatile void *p);
-MEMSAN_EXPORT int __sanitizer_install_malloc_and_free_hooks(allocated_fn allocated, freed_fn freed);
 
-bool malloc_hooks_on;
 /* Grows only, while the program has one thread. */
 static struct {
 	allocated_fn allocated;
@@ -25,13 +23,7 @@ static struct {
 static size_t nr_pairs;
 static TLS_IE bool calling;
 
-void malloc_hooks_connect(void)
-{
-	malloc_hooks_on = options.mode == MODE_CHECK && (&__sanitizer_malloc_hook || &__sanitizer_free_hook);
-	allocate_choose_ways();
-}
-
-void malloc_hooks_allocated(const void *p, size_t size)
+static void all_allocated(const void *p, size_t size)
 {
 	if (calling)
 		return;
@@ -44,7 +36,7 @@ void malloc_hooks_allocated(const void *p, size_t size)
 	calling = false;
 }
 
-void malloc_hooks_freed(const void *p)
+static void all_freed(const void *p)
 {
 	if (calling || slab_is_inside())
 		return;
@@ -57,15 +49,22 @@ void malloc_hooks_freed(const void *p)
 	calling = false;
 }
 
-int __sanitizer_install_malloc_and_free_hooks(allocated_fn allocated, freed_fn freed)
+static const struct allocate_hooks hooks = { all_allocated, all_freed };
+
+void malloc_hooks_connect(void)
 {
-	runtime_ensure();
+	bool defined = &__sanitizer_malloc_hook || &__sanitizer_free_hook;
+
+	allocate_choose_ways(options.mode == MODE_CHECK && defined ? &hooks : NULL);
+}
+
+int malloc_hooks_add(allocated_fn allocated, freed_fn freed)
+{
 	if (options.mode != MODE_CHECK || nr_pairs == PAIRS)
 		return 0;
 	pairs[nr_pairs].allocated = allocated;
 	pairs[nr_pairs].freed = freed;
 	nr_pairs++;
-	malloc_hooks_on = true;
-	allocate_choose_ways();
+	allocate_choose_ways(&hooks);
 	return (int)nr_pairs;
 }

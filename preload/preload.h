@@ -157,12 +157,15 @@ void leak_connect(void);
 /* hooks.c: the program's functions that are called after each report. */
 void hooks_connect(void);
 /* malloc_hooks.c: the program's functions that are called after each allocation and before each free. */
-extern bool malloc_hooks_on;
+struct allocate_hooks {
+	void (*allocated)(const void *p, size_t size);
+	void (*freed)(const void *p);
+};
 void malloc_hooks_connect(void);
-void malloc_hooks_allocated(const void *p, size_t size);
-void malloc_hooks_freed(const void *p);
-/* allocate.c: asks failslab_on, malloc_hooks_on and harden_full. */
-void allocate_choose_ways(void);
+/* The number of pairs, or 0: there is no room. */
+int malloc_hooks_add(void (*allocated)(const volatile void *p, size_t size), void (*freed)(const volatile void *p));
+/* allocate.c: asks failslab_on and harden_full.  NULL: there are no hooks. */
+void allocate_choose_ways(const struct allocate_hooks *hooks);
 void leak_find_libc(void *function);       /* libc's syscall(), or NULL */
 void leak_find_static_tls(void *function); /* libc's _dl_get_tls_static_info, or NULL */
 

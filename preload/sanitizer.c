@@ -18,6 +18,8 @@ MEMSAN_EXPORT size_t __sanitizer_get_free_bytes(void);
 MEMSAN_EXPORT size_t __sanitizer_get_unmapped_bytes(void);
 MEMSAN_EXPORT void __sanitizer_purge_allocator(void);
 MEMSAN_EXPORT void __sanitizer_print_memory_profile(size_t top_percent, size_t max_stacks);
+MEMSAN_EXPORT int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *p, size_t n),
+                                                            void (*freed)(const volatile void *p));
 MEMSAN_EXPORT void __sanitizer_set_report_path(const char *path);
 MEMSAN_EXPORT const char *__sanitizer_get_report_path(void);
 MEMSAN_EXPORT void __sanitizer_set_report_fd(void *fd);
@@ -102,6 +104,13 @@ void __sanitizer_print_memory_profile(size_t top_percent, size_t max_stacks)
 {
 	(void)top_percent, (void)max_stacks;
 	malloc_stats();
+}
+
+int __sanitizer_install_malloc_and_free_hooks(void (*allocated)(const volatile void *p, size_t n),
+                                              void (*freed)(const volatile void *p))
+{
+	runtime_ensure();
+	return malloc_hooks_add(allocated, freed);
 }
 
 /* ---- common_interface_defs.h ----------------------------------------------------------------- */

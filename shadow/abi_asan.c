@@ -31,7 +31,7 @@ void __asan_register_elf_globals(uintptr_t *flag, void *start, void *stop)
 	if (*flag || start == stop)
 		return;
 	UNWIND_HERE(&regs);
-	globals_register(start, (size_t)((struct asan_global *)stop - (struct asan_global *)start), &regs);
+	globals_register(start, (size_t)((struct asan_global *)stop - (struct asan_global *)start), odr_report, &regs);
 	*flag = 1;
 }
 

@@ -12,7 +12,7 @@ void __asan_register_globals(struct asan_global *g, size_t n)
 	/* The options are known once the heap has started. */
 	shadow_start_runtime();
 	UNWIND_HERE(&regs);
-	globals_register(g, n, &regs);
+	globals_register(g, n, odr_report, &regs);
 }
 
 void __asan_unregister_globals(struct asan_global *g, size_t n)

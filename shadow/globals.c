@@ -143,6 +143,60 @@ static bool descriptions_have_shadow(const struct asan_global *g, size_t n)
 	return !((uintptr_t)g & GRANULE_MASK) && map_has_shadow((uintptr_t)g) && map_has_shadow((uintptr_t)(g + n) - 1);
 }
 
+/* ---- one variable that two modules define (odr.c) --------------------------------------------- */
+#define ODR_PRIVATE UINTPTR_MAX /* clang's indicator of a variable that no other module can see */
+
+/* A module that was unmapped without unregistering leaves an array that cannot be read, so os_safe_read copies the
+ * description. */
+static bool read_description(struct asan_global *g, const struct registered *e, size_t i)
+{
+	struct asan_global *first = __atomic_load_n(&e->first, __ATOMIC_ACQUIRE);
+
+	return first && i < e->n && os_safe_read(g, &first[i], sizeof(*g)) == sizeof(*g);
+}
+
+/* The first registered global that the function accepts; *found is a copy.  Takes no lock. */
+static bool find_by(bool (*accept)(const struct asan_global *g, const void *ctx), const void *ctx,
+                    struct asan_global *found)
+{
+	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next)
+		for (size_t i = 0; read_description(found, e, i); i++)
+			if (accept(found, ctx))
+				return true;
+	return false;
+}
+
+static bool has_indicator(const struct asan_global *g)
+{
+	return g->odr_indicator && g->odr_indicator != ODR_PRIVATE;
+}
+
+static void mark(const struct asan_global *g, bool registered)
+{
+	if (has_indicator(g))
+		*(uint8_t *)g->odr_indicator = registered;
+}
+
+/* Cheap: nearly all globals are described once. */
+static bool may_have_twin(const struct asan_global *g)
+{
+	if (has_indicator(g))
+		return *(const uint8_t *)g->odr_indicator != 0;
+	return g->odr_indicator != ODR_PRIVATE && shadow_find_bad((const void *)g->beg, g->size_with_redzone) != 0;
+}
+
+static bool same_variable(const struct asan_global *g, const void *ctx)
+{
+	const struct asan_global *other = ctx;
+
+	return has_indicator(other) ? g->odr_indicator == other->odr_indicator : g->beg == other->beg;
+}
+
+static bool find_twin(const struct asan_global *g, struct asan_global *twin)
+{
+	return may_have_twin(g) && find_by(same_variable, g, twin);
+}
+
 /* Two modules describe the same memory: the red zone is that of the larger variable. */
 static void poison_twin(const struct asan_global *g, const struct asan_global *twin)
 {
@@ -154,7 +208,7 @@ static void poison_twin(const struct asan_global *g, const struct asan_global *t
 	}
 }
 
-void globals_register(struct asan_global *g, size_t n, const struct unwind_regs *regs)
+void globals_register(struct asan_global *g, size_t n, globals_twin_fn tell_twin, const struct unwind_regs *regs)
 {
 	struct asan_global twin;
 
@@ -164,13 +218,14 @@ void globals_register(struct asan_global *g, size_t n, const struct unwind_regs 
 	if (map_state != MAP_FULL || is_registered(g))
 		return;
 	for (size_t i = 0; i < n; i++) {
-		if (unlikely(odr_find_twin(&g[i], &twin))) {
+		if (unlikely(find_twin(&g[i], &twin))) {
 			poison_twin(&g[i], &twin);
-			odr_report(&g[i], &twin, regs);
+			if (tell_twin)
+				tell_twin(&g[i], &twin, regs);
 		} else {
 			poison_one(&g[i]);
 		}
-		odr_mark(&g[i], true);
+		mark(&g[i], true);
 	}
 	/* The first global behind the descriptions has no red zone to its left; the descriptions are its red zone. */
 	if (descriptions_have_shadow(g, n))
@@ -184,7 +239,7 @@ void globals_unregister(struct asan_global *g, size_t n)
 		return;
 	for (size_t i = 0; i < n; i++) {
 		unpoison_one(&g[i]);
-		odr_mark(&g[i], false);
+		mark(&g[i], false);
 	}
 	if (descriptions_have_shadow(g, n))
 		shadow_unpoison((uintptr_t)g, n * sizeof(*g));
@@ -258,15 +313,6 @@ static size_t distance(const struct asan_global *g, uintptr_t addr)
 	return addr - g->beg < g->size_with_redzone ? 0 : addr - g->beg - g->size_with_redzone + 1;
 }
 
-/* A module that was unmapped without unregistering leaves an array that cannot be read, so os_safe_read copies the
- * description. */
-static bool read_description(struct asan_global *g, const struct registered *e, size_t i)
-{
-	struct asan_global *first = __atomic_load_n(&e->first, __ATOMIC_ACQUIRE);
-
-	return first && i < e->n && os_safe_read(g, &first[i], sizeof(*g)) == sizeof(*g);
-}
-
 static bool find_within(uintptr_t addr, size_t limit, struct asan_global *found)
 {
 	struct asan_global g;
@@ -283,16 +329,6 @@ static bool find_within(uintptr_t addr, size_t limit, struct asan_global *found)
 			limit = distance(&g, addr) - 1;
 		}
 	return any;
-}
-
-bool globals_find_by(bool (*accept)(const struct asan_global *g, const void *ctx), const void *ctx,
-                     struct asan_global *found)
-{
-	for (struct registered *e = __atomic_load_n(&all, __ATOMIC_ACQUIRE); e; e = e->next)
-		for (size_t i = 0; read_description(found, e, i); i++)
-			if (accept(found, ctx))
-				return true;
-	return false;
 }
 
 bool globals_find(uintptr_t addr, struct asan_global *found)

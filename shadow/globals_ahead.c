@@ -57,7 +57,7 @@ static void constructor_ahead(const struct module_range *m, uintptr_t pc)
 	for (uint32_t i = 0; i < n; i++)
 		if (!is_description(m, &g[i]))
 			return;
-	globals_register(g, n, NULL);
+	globals_register(g, n, NULL, NULL);
 }
 
 static void array_ahead(const uintptr_t *array, size_t n, const struct module_range *m)

@@ -2,8 +2,8 @@
 core_sources += shadow/early.c shadow/scan.c shadow/reserve.c shadow/map.c shadow/poison.c shadow/heap.c \
 	shadow/classify.c shadow/bad_access.c shadow/describe.c shadow/globals.c shadow/globals_ahead.c \
 	shadow/odr.c shadow/located.c shadow/stack.c shadow/stale.c shadow/fake_stack.c
-runtime_sources += shadow/abi_access.c shadow/abi_kernel.c shadow/abi_asan.c shadow/interface.c shadow/container.c shadow/symbolize.c shadow/pointer_pair.c \
-	shadow/arch/x86_64/entry.c
+runtime_sources += shadow/abi_access.c shadow/abi_kernel.c shadow/abi_asan.c shadow/interface.c shadow/container.c \
+	shadow/symbolize.c shadow/pointer_pair.c shadow/arch/x86_64/entry.c
 noinst_HEADERS += shadow/shadow.h shadow/shadow_internal.h shadow/abi.h \
 	shadow/arch/x86_64/code.h
 

@@ -12,39 +12,6 @@
  */
 #include "shadow/shadow_internal.h"
 
-#define PRIVATE UINTPTR_MAX /* clang's indicator of a variable that no other module can see */
-
-static bool has_indicator(const struct asan_global *g)
-{
-	return g->odr_indicator && g->odr_indicator != PRIVATE;
-}
-
-void odr_mark(const struct asan_global *g, bool registered)
-{
-	if (has_indicator(g))
-		*(uint8_t *)g->odr_indicator = registered;
-}
-
-/* Cheap: nearly all globals are described once. */
-static bool may_have_twin(const struct asan_global *g)
-{
-	if (has_indicator(g))
-		return *(const uint8_t *)g->odr_indicator != 0;
-	return g->odr_indicator != PRIVATE && shadow_find_bad((const void *)g->beg, g->size_with_redzone) != 0;
-}
-
-static bool same_variable(const struct asan_global *g, const void *ctx)
-{
-	const struct asan_global *other = ctx;
-
-	return has_indicator(other) ? g->odr_indicator == other->odr_indicator : g->beg == other->beg;
-}
-
-bool odr_find_twin(const struct asan_global *g, struct asan_global *twin)
-{
-	return may_have_twin(g) && globals_find_by(same_variable, g, twin);
-}
-
 static void put_definition(struct fmt_buf *b, const struct asan_global *g)
 {
 	struct module_info m;

@@ -9,8 +9,8 @@
  *     stack      between two variables lies a red zone; between two places of one variable lies none
  *     elsewhere  nothing is known of other memory, but it is none of the above
  *
- * Weakness accepted: variables that are not instrumented, and objects in one block of the program's own allocator, count
- * as one object.  A pointer that leaves its slot counts as the neighbor's.
+ * Weakness accepted: variables that are not instrumented count as one object, and so do objects in one block of the
+ * program's own allocator.  A pointer that leaves its slot counts as the neighbor's.
  */
 #include "shadow/abi.h"
 

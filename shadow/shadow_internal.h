@@ -148,8 +148,11 @@ struct asan_global {
 	uintptr_t odr_indicator;
 };
 _Static_assert(sizeof(struct asan_global) == 64, "the compilers' struct");
-/* regs: of the constructor that registers them; NULL: memsan does so by itself. */
-void globals_register(struct asan_global *g, size_t n, const struct unwind_regs *regs);
+/* A registered global of another module is the same variable.  regs: as below. */
+typedef void (*globals_twin_fn)(const struct asan_global *g, const struct asan_global *twin,
+                                const struct unwind_regs *regs);
+/* regs: of the constructor that registers them.  tell_twin and regs are NULL where memsan does so by itself. */
+void globals_register(struct asan_global *g, size_t n, globals_twin_fn tell_twin, const struct unwind_regs *regs);
 void globals_unregister(struct asan_global *g, size_t n);
 /* The globals of a source file are about to be constructed: poisons those of other files that are not constructed yet,
  * with shadow.init_order=strict all of them. */
@@ -162,15 +165,8 @@ bool globals_find(uintptr_t addr, struct asan_global *found);
 /* That one, or else the nearest. */
 bool globals_find_near(uintptr_t addr, struct asan_global *found);
 
-/* The first registered global that the function accepts; it gets a copy.  Takes no lock. */
-bool globals_find_by(bool (*accept)(const struct asan_global *g, const void *ctx), const void *ctx,
-                     struct asan_global *found);
-
 /* ---- odr.c ----------------------------------------------------------------------------------- */
-/* The registered global of another module that is the same variable. */
-bool odr_find_twin(const struct asan_global *g, struct asan_global *twin);
 void odr_report(const struct asan_global *g, const struct asan_global *twin, const struct unwind_regs *regs);
-void odr_mark(const struct asan_global *g, bool registered);
 
 /* ---- globals_ahead.c ------------------------------------------------------------------------- */
 /* Registers the globals of the module that has code at pc, as far as its constructors tell where they are. */

@@ -40,8 +40,8 @@ static void globals_of_unloaded_modules(void **state)
 	struct asan_global one[2] = { global(0, 13), global(1, 16) }, two = global(2, 40), found;
 
 	(void)state;
-	globals_register(one, 2, NULL);
-	globals_register(&two, 1, NULL);
+	globals_register(one, 2, NULL, NULL);
+	globals_register(&two, 1, NULL, NULL);
 	assert_false(bad_at(&variables[0][12]));
 	for (int i = 13; i < 64; i++)
 		assert_true(bad_at(&variables[0][i]));
@@ -58,7 +58,7 @@ static void globals_of_unloaded_modules(void **state)
 	globals_unregister(&one[1], 1);
 	assert_true(bad_at(&variables[2][40]));
 	/* The place of a forgotten array is used again. */
-	globals_register(&one[1], 1, NULL);
+	globals_register(&one[1], 1, NULL, NULL);
 	assert_true(globals_find((uintptr_t)variables[1], &found) && !globals_find((uintptr_t)variables[0], &found));
 	globals_unregister(&one[1], 1);
 	globals_unregister(&two, 1);
@@ -75,13 +75,13 @@ static void unmapped_arrays_hide_nothing(void **state)
 	/* More than one of each: places in the list that are free are used again. */
 	for (unsigned i = 0; i < 4; i++) {
 		before[i] = global(1, 16);
-		globals_register(&before[i], 1, NULL);
+		globals_register(&before[i], 1, NULL, NULL);
 	}
 	*gone = global(3, 16);
-	globals_register(gone, 1, NULL);
+	globals_register(gone, 1, NULL, NULL);
 	for (unsigned i = 0; i < 4; i++) {
 		behind[i] = global(2, 16);
-		globals_register(&behind[i], 1, NULL);
+		globals_register(&behind[i], 1, NULL, NULL);
 	}
 	assert_true(globals_find((uintptr_t)variables[3], &found));
 	munmap(gone, PAGE_SIZE);
