@@ -316,6 +316,7 @@ struct decode_open {
 	bool trace_over;               /* the call trace has been left by a line of the report */
 	unsigned pids, headings;       /* lines that a report has only once */
 	bool mixed;                    /* such a line came again: lines of another report are among this one's */
+	bool summed_up;                /* memsan's last line was seen; up to 0.1 there was none */
 	bool closed;                   /* a rule came that either closes the report or opens the next one */
 	unsigned rows_behind;          /* rows of memory behind the marked one */
 	size_t mark_column;            /* where the bytes of the marked row begin */
@@ -346,6 +347,8 @@ enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text
 enum decode_answer decode_line_message(struct decode_open *o, const char *text);
 enum decode_answer decode_line_crash(struct decode_open *o, const char *text);
 enum decode_answer decode_line_checker(struct decode_open *o, const char *text);
+/* Does a report's summary ("… in f") name a function that is nowhere in its main stack? */
+bool decode_summary_differs(const struct decode_open *o, const char *text);
 /* Several processes write to one stream, and their lines do not say whose they are.  Is this the headline of another
  * process than the report's?  How well does a line fit into the report?  Negative: it is not the report's. */
 bool decode_other_process(const struct decode_open *o, const char *text);

@@ -378,7 +378,7 @@ static bool kasan_is_whole(const struct decode_open *o)
 	const char *detector = o->record->detector;
 
 	if (strcmp(detector, "memsan") == 0)
-		return true;
+		return o->summed_up;
 	return strcmp(detector, "kasan") == 0 ? o->saw_memory : o->saw_summary;
 }
 
@@ -395,6 +395,8 @@ static bool read_memsan(struct decode_open *o, const char *text, const char *t)
 		return true;
 	}
 	if (starts(text, "SUMMARY: MEMSAN: ")) {
+		o->mixed |= o->summed_up || decode_summary_differs(o, text);
+		o->summed_up = true;
 		o->section = SECTION_HEAD;
 		o->stack = NULL;
 		return true;
@@ -629,6 +631,8 @@ const char *decode_missing(const struct decode_open *o)
 		return o->saw_summary ? NULL : "its closing element is missing";
 	case FORM_GWP:
 		return o->saw_summary ? NULL : "its closing line is missing";
+	case FORM_UBSAN:
+		return !s || s->frames[0].at_line == DECODE_NONE || o->trace_over ? NULL : "its stack goes on";
 	case FORM_TOMBSTONE:
 		return s ? NULL : "its backtrace is missing";
 	case FORM_VALGRIND:

@@ -40,6 +40,7 @@
 #define BEFORE_LEN 120
 #define HELD_MAX 8
 #define HELD_BYTES_MAX (1u << 20)
+#define STACKLESS_MAX 8
 #define STRINGS_MAX 4 /* deeper strings in strings are not opened */
 
 struct decode_reader {
@@ -62,6 +63,9 @@ struct decode_reader {
 	size_t carry_len, carry_room;
 	bool ending;   /* the log's last line has no newline */
 	bool skipping; /* dropping the rest of a line that is too long */
+	/* UBSan's last reports, if they have no stack; they wait for the next report */
+	struct decode_record *stackless[STACKLESS_MAX];
+	size_t nr_stackless;
 	struct decode_open open[LANES_MAX];
 	size_t nr_open;
 	uint64_t uses;
@@ -121,6 +125,39 @@ static void open_clear(struct decode_reader *l, struct decode_open *o)
 	memset(&l->open[l->nr_open], 0, sizeof(*o));
 }
 
+static void hand_over_stackless(struct decode_reader *l)
+{
+	for (size_t i = 0; i < l->nr_stackless; i++)
+		l->fn(l->ctx, l->stackless[i]);
+	l->nr_stackless = 0;
+}
+
+/* UBSan prints stacks for all of a program's reports, or for none.  A report without one, in front of a report that has
+ * one, has lost its own to another process; so it may have in front of a report among whose lines are others. */
+static void mark_stackless(struct decode_reader *l, const struct decode_record *next, bool ubsan)
+{
+	for (size_t i = 0; i < l->nr_stackless; i++) {
+		struct decode_record *r = l->stackless[i];
+		if (!r->corrupted && (ubsan || (next->corrupted && next->first_line <= r->last_line + 1)))
+			r->corrupted = "its stack is missing";
+	}
+}
+
+static void hand_over(struct decode_reader *l, struct decode_record *r)
+{
+	const struct decode_stack *s = decode_record_main_stack(r);
+	bool ubsan = strcmp(r->detector, "ubsan") == 0;
+	bool stackless = ubsan && s && s->nr == 1 && s->frames[0].at_line == DECODE_NONE;
+
+	mark_stackless(l, r, ubsan && !stackless);
+	if (!stackless || l->nr_stackless == STACKLESS_MAX)
+		hand_over_stackless(l);
+	if (stackless)
+		l->stackless[l->nr_stackless++] = r;
+	else
+		l->fn(l->ctx, r);
+}
+
 static void report_finish(struct decode_reader *l, struct decode_open *o, const char *cut)
 {
 	struct decode_record *r = o->record;
@@ -145,7 +182,7 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 	l->valgrind_seen |= strcmp(r->detector, "valgrind") == 0;
 	decode_record_name(r);
 	open_clear(l, o);
-	l->fn(l->ctx, r);
+	hand_over(l, r);
 }
 
 #define BY_REPORT "another report"
@@ -360,6 +397,7 @@ static void take_json(struct decode_reader *l, const char *text, size_t len)
 		r->file = decode_record_string(r, l->name, strlen(l->name));
 	if (!r->first_line)
 		r->first_line = r->last_line = l->line;
+	hand_over_stackless(l);
 	l->fn(l->ctx, r);
 }
 
@@ -1131,6 +1169,7 @@ void decode_reader_idle(struct decode_reader *l)
 	for (size_t i = l->nr_open; i-- > 0;)
 		if (!decode_missing(&l->open[i]))
 			report_finish(l, &l->open[i], NULL);
+	hand_over_stackless(l);
 }
 
 void decode_reader_end(struct decode_reader *l)
@@ -1144,6 +1183,7 @@ void decode_reader_end(struct decode_reader *l)
 	l->ending = false;
 	l->skipping = false;
 	cut_all(l, BY_END);
+	hand_over_stackless(l);
 	if (l->deadly && l->unread)
 		l->unread(l->unread_ctx, l->name, l->deadly, "DEADLYSIGNAL, and no report of a sanitizer behind it");
 	l->deadly = 0;
@@ -1155,6 +1195,8 @@ void decode_reader_destroy(struct decode_reader *l)
 		decode_record_free(l->open[0].record);
 		open_clear(l, &l->open[0]);
 	}
+	while (l->nr_stackless)
+		decode_record_free(l->stackless[--l->nr_stackless]);
 	free(l->carry);
 	free(l->text);
 	free(l->plain);

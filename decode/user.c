@@ -499,8 +499,9 @@ static bool tsan_access(struct decode_open *o, const char *t)
 	bool atomic = starts(t, "Atomic ") || starts(t, "Previous atomic "), previous = starts(t, "Previous ");
 	const char *size = strstr(t, " of size "), *by = strstr(t, " by ");
 
-	if (!size || !by || !strstr(t, " at 0x"))
+	if (!size || !by || !strstr(t, " at 0x") || starts(t, "Location is "))
 		return false;
+	o->mixed |= decode_record_role(r, previous ? "other" : "access") != NULL;
 	o->stack = decode_record_stack(r, previous ? "other" : "access");
 	if (o->stack && by)
 		o->stack->thread = decode_record_string(r, by + 4, strcspn(by + 4, ":("));
@@ -524,6 +525,7 @@ static bool tsan_heading(struct decode_open *o, const char *t)
 		r->object.state = strstr(r->kind, "use-after-free") ? "freed" : "allocated";
 		o->stack = decode_record_stack(r, "alloc");
 	} else if (starts(t, "Location is ")) {
+		o->mixed |= r->place != NULL;
 		r->place = decode_record_string(r, t, strlen(t));
 		o->stack = NULL;
 	} else if (starts(t, "Thread ") && strstr(t, " created ")) {
@@ -558,6 +560,7 @@ enum decode_answer decode_line_tsan(struct decode_open *o, const char *text)
 		return LINE_TAKEN;
 	}
 	if (starts(t, "SUMMARY: ThreadSanitizer")) {
+		o->mixed |= decode_summary_differs(o, t);
 		o->saw_summary = true;
 		return LINE_TAKEN;
 	}
@@ -566,6 +569,12 @@ enum decode_answer decode_line_tsan(struct decode_open *o, const char *text)
 
 /* ---- UndefinedBehaviorSanitizer -------------------------------------------------------------- */
 
+static bool ubsan_has_stack(const struct decode_open *o)
+{
+	return o->stack && o->stack->nr && o->stack->frames[0].at_line != DECODE_NONE;
+}
+
+/* Behind a stack there is an empty line, and, of clang's, "SUMMARY: UndefinedBehaviorSanitizer: … a.c:5:71 in f". */
 enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
@@ -574,14 +583,40 @@ enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text)
 	if (*t == '#' && decode_frame_asan(r, NULL, text)) {
 		if (o->stack && o->stack->nr == 1 && o->stack->frames[0].at_line == DECODE_NONE)
 			o->stack->nr = 0; /* the headline's place; now the stack follows */
+		o->mixed |= o->trace_over;
 		watch_numbers(o, t);
 		decode_frame_asan(r, o->stack, text);
 		return LINE_TAKEN;
 	}
-	if (starts(t, "SUMMARY: "))
+	if (starts(t, "SUMMARY: ")) {
+		o->mixed |= (ubsan_has_stack(o) && !o->trace_over) || (r->place && !strstr(t, r->place));
+		o->saw_summary = true;
 		return LINE_LAST;
-	if (strstr(t, ": note: ") || starts(t, "<memory cannot be printed>") ||
-	    (text[0] == ' ' && strspn(text, " 0123456789abcdef?^") == strlen(text)))
+	}
+	if (!*t && ubsan_has_stack(o)) {
+		o->trace_over = true;
 		return LINE_TAKEN;
-	return !*t && o->stack && o->stack->nr && o->stack->frames[0].at_line != DECODE_NONE ? LINE_TAKEN : LINE_BEHIND;
+	}
+	if (strstr(t, ": note: ") || starts(t, "<memory cannot be printed>") ||
+	    (*t && text[0] == ' ' && strspn(text, " 0123456789abcdef?^") == strlen(text)))
+		return LINE_TAKEN;
+	return LINE_BEHIND;
+}
+
+/* ---- reports whose lines are mixed ----------------------------------------------------------- */
+
+bool decode_summary_differs(const struct decode_open *o, const char *text)
+{
+	const struct decode_stack *s = decode_record_main_stack(o->record);
+	const char *name = strstr(text, " in ");
+	size_t len;
+
+	if (!name || !s || !s->nr)
+		return false;
+	name += 4;
+	len = strcspn(name, "(+ ");
+	for (size_t i = 0; i < s->nr; i++)
+		if (!s->frames[i].function || memmem(s->frames[i].function, strlen(s->frames[i].function), name, len))
+			return false;
+	return len > 0;
 }

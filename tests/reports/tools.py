@@ -337,6 +337,53 @@ for count in (1, 2, 3, 7, 20):
     add(f"two-processes-{count}", alternating(READER, WRITER, count), *(BOTH if count == 20 else reversed(BOTH)))
 # Nothing in the lines tells these two apart.
 add("two-alike", alternating(READER, TWIN, 1), "asan heap-use-after-free * !", "asan heap-use-after-free * !")
+UBSAN_STACK = """\
+/src/NAME.c:143:9: runtime error: index 4 out of bounds for type 'const int[4]'
+    #0 0x5611f62199c4 in NAME /src/NAME.c:143:9
+    #1 0x5611f621916e in main /src/NAME.c:216:26
+    #2 0x7f79a17c3249 in __libc_start_call_main csu/../sysdeps/nptl/libc_start_call_main.h:58:16
+
+SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior /src/NAME.c:143:9 in 
+"""
+TSAN_RACE = """\
+==================
+WARNING: ThreadSanitizer: data race (pid=NUMBER)
+  Write of size 4 at 0x7b0400000800 by thread T2:
+    #0 NAME /src/NAME.c:106:9 (prog+0xd0b2d)
+    #1 work /src/NAME.c:112:2 (prog+0xd0b2d)
+
+  Previous write of size 4 at 0x7b0400000800 by thread T1:
+    #0 NAME /src/NAME.c:106:9 (prog+0xd0b2d)
+    #1 work /src/NAME.c:112:2 (prog+0xd0b2d)
+
+SUMMARY: ThreadSanitizer: data race /src/NAME.c:106:9 in NAME
+==================
+"""
+MEMSAN_FREE = """\
+==================================================================
+BUG: MEMSAN: double-free in NAME+0x11/0x13 [prog] at NAME.c:48
+Free of addr 0x7e3716400010 by thread prog/NUMBER
+Meaning: memory that was already freed is freed again
+
+PID: NUMBER TID: NUMBER Comm: prog memsan 0.2.0 Exe: /src/prog In: free
+Call Trace:
+ NAME+0x11/0x13 [prog] at /src/NAME.c:48:2
+ main+0x309/0x4ba [prog] at /src/NAME.c:204:18
+
+Freed by thread prog/NUMBER (0.00 s ago):
+ NAME+0x9/0x13 [prog] at /src/NAME.c:47:2
+
+SUMMARY: MEMSAN: double-free /src/NAME.c:48:2 in NAME
+==================================================================
+"""
+for title, layout, found in (("ubsan", UBSAN_STACK, "ubsan out-of-bounds-index"), ("tsan", TSAN_RACE, "tsan data-race"),
+                             ("memsan", MEMSAN_FREE, "memsan double-free")):
+    ONE_OF, OTHER_OF = (layout.replace("NAME", name).replace("NUMBER", pid).splitlines(True)
+                        for name, pid in (("take_entry", "4711"), ("draw_line", "4713")))
+    for count in (1, 2, 3, 4, 8):
+        # the summary of TSan's second report stands behind both, and is said
+        add(f"{'unread-' if title == 'tsan' else ''}two-{title}-{count}", alternating(ONE_OF, OTHER_OF, count),
+            *[found + " * !"] * 2 if len(ONE_OF) > count else [found + " take_entry", found + " draw_line"])
 add("unread-kernel-bug", "[   12.345678] BUG: object caught fire at ffff88801d3b5a40\n")
 add("unread-summary", "SUMMARY: AddressSanitizer: heap-use-after-free /src/bugs.c:31 in use_freed\n")
 for number, line in enumerate((
