@@ -46,14 +46,28 @@ def add_symbols(module):
     print(f"memsan: module {name} at {text:#x}")
 
 
-class ModuleLoads(gdb.Breakpoint):
-    def stop(self):
-        register = "$x0" if "aarch64" in gdb.selected_inferior().architecture().name() else "$rdi"
-        try:
-            add_symbols(gdb.parse_and_eval(f"(struct module *){register}").dereference())
-        except gdb.error as error:
-            print(f"memsan: no symbols for a module: {error}")
-        return False
+def go_on_at(function, act):
+    """The next stop is at the function.  Then act() is called, and the guest goes on.
+
+    A breakpoint that stays would be one to step over, and QEMU stops interrupts and clocks for a single step: some
+    guests then stood still until a key was pressed.  A temporary one is gone, so that nothing is stepped over.
+    """
+    breakpoint_ = gdb.Breakpoint(f"*{function}", gdb.BP_HARDWARE_BREAKPOINT, temporary=True)
+    breakpoint_.silent = True
+    breakpoint_.commands = f"silent\npython {act}()\ncontinue"
+
+
+def module_comes():
+    go_on_at("do_init_module", "module_lies_there")
+
+
+def module_lies_there():
+    register = "$x0" if "aarch64" in gdb.selected_inferior().architecture().name() else "$rdi"
+    try:
+        add_symbols(gdb.parse_and_eval(f"(struct module *){register}").dereference())
+    except gdb.error as error:
+        print(f"memsan: no symbols for a module: {error}")
+    go_on_at("load_module", "module_comes")
 
 
 class Start(gdb.Command):
@@ -61,13 +75,10 @@ class Start(gdb.Command):
         super().__init__("memsan-start", gdb.COMMAND_RUNNING)
 
     def invoke(self, argument, from_tty):
-        # QEMU stops interrupts and clocks for a single step, and gdb makes one to go on behind ModuleLoads.  Such a
-        # guest sometimes stood still until a key was pressed.
-        gdb.execute("maintenance packet Qqemu.sstep=0x1", to_string=True)
         # in hardware: the kernel is not in memory yet
         gdb.execute("thbreak start_kernel", to_string=True)
-        ModuleLoads("*do_init_module", gdb.BP_HARDWARE_BREAKPOINT, internal=True)
         gdb.execute("continue")
+        module_comes()
 
 
 Modules()
