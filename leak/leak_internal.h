@@ -344,6 +344,7 @@ void registered_init(void);
 
 struct snapshot_info {
 	uint32_t nr_threads, nr_silent;
+	uint32_t nr_slept; /* of the silent ones: stood still by themselves, in a system call */
 	uint64_t pause_us; /* how long the program stood still */
 	const char *why;   /* what went wrong, or NULL */
 };

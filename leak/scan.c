@@ -287,15 +287,17 @@ void scan_fork_child(void)
 	result_memory = NULL;
 }
 
-/* Says how many threads did not stop, when they are more than ever before. */
-static void tell_silent(const struct snapshot_info *info)
+/* Says how many threads did not stop, when they are more than ever before. Of a thread that slept only the registers
+ * are not known, which matters where something is called lost. */
+static void tell_silent(const struct snapshot_info *info, bool lost)
 {
 	static uint32_t told;
+	uint32_t nr = info->nr_silent - (lost ? 0 : MIN(info->nr_slept, info->nr_silent));
 
-	if (info->nr_silent > told)
-		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", info->nr_silent,
+	if (nr > told)
+		report_line("leak: %u of %u threads did not stop; their stacks are scanned as a whole", nr,
 		            info->nr_threads);
-	told = MAX(told, info->nr_silent);
+	told = MAX(told, nr);
 }
 
 /* took: the time until the copy was gone. */
@@ -352,7 +354,7 @@ bool scan_run(struct snapshot_how how, enum suspects_rule rule, unsigned classes
 		*kept = &result_memory->groups;
 	} else if (ok && rule != SUSPECTS_CLEAR) {
 		/* snapshot_lock keeps the result ours, even while a report waits for its helper. */
-		tell_silent(&a->info);
+		tell_silent(&a->info, any_wanted(&result_memory->groups, all));
 		report_result(result_memory, all, how, a);
 	}
 	if (ok && rule == SUSPECTS_CONFIRMED && suspects_left_out())

@@ -305,6 +305,7 @@ bool stop_handler_install(int sig)
 struct thread_status {
 	bool gone, cannot_answer;
 	uint64_t blocked;
+	uint64_t switches; /* how often the thread began to sleep; UINT64_MAX: not known */
 	int32_t tid;
 };
 
@@ -323,6 +324,8 @@ static void status_line(struct thread_status *st, const char *p)
 		}
 	} else if (str_starts(p, "SigBlk:\t")) {
 		number_hex(p + 8, &st->blocked);
+	} else if (str_starts(p, "voluntary_ctxt_switches:\t")) {
+		number_decimal(p + 25, &st->switches);
 	}
 }
 
@@ -334,7 +337,7 @@ static void read_status(int32_t name, struct thread_status *st)
 	ssize_t n;
 	int fd;
 
-	*st = (struct thread_status){ .tid = name };
+	*st = (struct thread_status){ .tid = name, .switches = UINT64_MAX };
 	fmt_init(&b, path, sizeof(path));
 	fmt_printf(&b, "/proc/self/task/%d/status", name);
 	fd = os_open(path, O_RDONLY | O_CLOEXEC, 0);
@@ -357,10 +360,34 @@ static bool status_blocks(const struct thread_status *st, int sig)
 	return (st->blocked >> (sig - 1) & 1) && !(st->blocked >> (LIBC_OWN_SIGNAL - 1) & 1);
 }
 
+/* In which system call a thread sleeps, since when; 0: it runs, or that is not known.  A thread for which the answer is
+ * the same after the copy stood still meanwhile.  Node has such a thread, which blocks all signals. */
+static uint64_t thread_sleep(int32_t name)
+{
+	struct thread_status before, after;
+	char path[48], text[256];
+	struct fmt_buf b;
+	uint64_t sleep;
+
+	fmt_init(&b, path, sizeof(path));
+	fmt_printf(&b, "/proc/self/task/%d/syscall", name);
+	read_status(name, &before);
+	os_read_text(path, text, sizeof(text));
+	read_status(name, &after);
+	/* "running", "-1" and two addresses outside of calls, or the call's number and registers */
+	if (text[0] < '0' || text[0] > '9' || before.switches == UINT64_MAX || before.switches != after.switches)
+		return 0;
+	sleep = before.switches;
+	for (const char *p = text; *p; p++)
+		sleep = (sleep ^ (uint8_t)*p) * 0x100000001b3ull; /* FNV-1a */
+	return sleep ? sleep : 1;
+}
+
 /* A thread that was met: its number in /proc, and its tid. */
 struct met {
 	int32_t name, tid;
 	bool asked;
+	uint64_t sleep; /* of a thread that was not asked: thread_sleep before the copy */
 };
 struct round {
 	struct met *met; /* all seen so far */
@@ -406,8 +433,20 @@ static void meet_thread(struct round *r, int32_t name)
 	*m = (struct met){ .name = name, .tid = st.tid, .asked = !st.gone && ask_thread(r, name, &st) };
 	if (m->asked)
 		r->nr_asked++;
-	else if (!st.gone && arch_syscall6(SYS_tgkill, os_getpid(), st.tid, 0, 0, 0, 0) == 0)
+	else if (!st.gone && arch_syscall6(SYS_tgkill, os_getpid(), st.tid, 0, 0, 0, 0) == 0) {
 		r->nr_silent++;
+		m->sleep = thread_sleep(name);
+	}
+}
+
+/* Threads that were not asked, and slept all the time. */
+static uint32_t slept(const struct round *r)
+{
+	uint32_t nr = 0;
+
+	for (uint32_t i = 0; i < r->nr; i++)
+		nr += r->met[i].sleep && thread_sleep(r->met[i].name) == r->met[i].sleep;
+	return nr;
 }
 
 static int32_t parse_tid(const char *name)
@@ -670,6 +709,8 @@ static bool snapshot_take(struct snapshot_how how, const struct snapshot_job *jo
 		run_in_place(job);
 	if (pid > 0 && how.copied)
 		wait_for_copy(how.copied);
+	if (r->nr_silent)
+		info->nr_slept = slept(r);
 	release_threads();
 	info->pause_us = snapshot_now_us() - began;
 	if (pid > 0 && !child_wait(pid))

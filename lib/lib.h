@@ -289,6 +289,7 @@ void *os_reserve_data(size_t size, size_t align);
 /* Maps memory of memsan's own anew, without access, so that it does not count when it is made usable. False: there is
  * no such limit. */
 bool os_do_not_count(void *p, size_t size);
+void os_limit_data(void); /* the program sets such a limit */
 /* The same at this address. NULL: something is there. Both are multiples of the page size. */
 void *os_reserve_at(uintptr_t addr, size_t size);
 /* Usable memory that a copy of this process shares with it. Counts as a reserve; os_release gives it back. */

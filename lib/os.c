@@ -531,14 +531,19 @@ static uint64_t soft_limit(int resource)
 	return os_syscall4(SYS_prlimit64, 0, resource, 0, (long)&limit) == 0 ? limit.soft : UINT64_MAX;
 }
 
-/* Is there a limit of data (ulimit -d)? Asked once, at start-up. */
+/* Is there a limit of data (ulimit -d)? Asked once, at start-up; later the program may set one. */
+static int data_limited; /* atomic: 1: no, 2: yes */
+
 static bool data_is_limited(void)
 {
-	static int known; /* atomic: 1: no, 2: yes */
+	if (!READ_ONCE(data_limited))
+		WRITE_ONCE(data_limited, !os_filter_set() && soft_limit(RLIMIT_DATA) != UINT64_MAX ? 2 : 1);
+	return READ_ONCE(data_limited) == 2;
+}
 
-	if (!READ_ONCE(known))
-		WRITE_ONCE(known, !os_filter_set() && soft_limit(RLIMIT_DATA) != UINT64_MAX ? 2 : 1);
-	return READ_ONCE(known) == 2;
+void os_limit_data(void)
+{
+	WRITE_ONCE(data_limited, 2);
 }
 
 /* Linux counts a private mapping as data when it may be written, unless the mapping grows downwards as a stack does

@@ -35,12 +35,12 @@ MEMSAN_EXPORT int memsan_stat(struct memsan_stats *stats)
 	if (size < 2 * sizeof(size_t))
 		return -1;
 	runtime_ensure();
-	slab_get_stats(&slab);
+	malloc_get_stats(&slab);
 	fence_get_stats(&fence);
 	all.reports = report_count();
 	all.allocs = slab.allocs + fence.allocs;
 	all.frees = slab.frees + fence.frees;
-	all.live_objects = slab.live_objects + fence.live;
+	all.live_objects = slab.live_objects;
 	all.live_bytes = slab.live_bytes;
 	all.quarantine_objects = slab.quarantine_objects;
 	all.quarantine_bytes = slab.quarantine_bytes;

@@ -252,6 +252,21 @@ MEMSAN_EXPORT int mallopt(int parameter, int value)
 	return 1;
 }
 
+static void count_fenced(void *stats, uintptr_t addr, size_t size)
+{
+	struct slab_stats *s = stats;
+
+	(void)addr;
+	s->live_objects++;
+	s->live_bytes += size;
+}
+
+void malloc_get_stats(struct slab_stats *s)
+{
+	slab_get_stats(s);
+	fence_for_each_live(count_fenced, s);
+}
+
 MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 {
 	struct slab_stats s;
@@ -259,7 +274,7 @@ MEMSAN_EXPORT struct mallinfo2 mallinfo2(void)
 	if (!runtime_enter())
 		return runtime_is_off() && skipped_next->mallinfo2 ? skipped_next->mallinfo2()
 		                                                   : (struct mallinfo2){ 0 };
-	slab_get_stats(&s);
+	malloc_get_stats(&s);
 	runtime_leave();
 	return (struct mallinfo2){
 		.arena = s.arena_mapped - s.large_bytes,
@@ -309,7 +324,7 @@ MEMSAN_EXPORT void malloc_stats(void)
 			skipped_next->malloc_stats();
 		return;
 	}
-	slab_get_stats(&s);
+	malloc_get_stats(&s);
 	runtime_leave();
 	fmt_init(&b, text, sizeof(text));
 	fmt_printf(&b, "memsan: %llu bytes in %llu live objects, %llu in quarantine, %llu of the arena usable",
@@ -336,13 +351,11 @@ MEMSAN_EXPORT int malloc_info(int flags, FILE *stream)
 	runtime_ensure();
 	if (runtime_is_off() && skipped_next->malloc_info)
 		return skipped_next->malloc_info(flags, stream);
-	if (flags != 0) {
-		errno = EINVAL;
-		return -1;
-	}
+	if (flags != 0)
+		return EINVAL; /* as glibc does: no -1, no errno */
 	if (!runtime_enter())
 		return -1;
-	slab_get_stats(&s);
+	malloc_get_stats(&s);
 	runtime_leave();
 	n = fprintf(stream,
 	            "<malloc version=\"memsan-1\">\n<heap nr=\"0\">\n"

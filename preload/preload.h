@@ -84,6 +84,7 @@ void release_pages(void *p, unsigned order, const struct unwind_regs *regs);
 /* ---- malloc.c -------------------------------------------------------------------------------- */
 /* realloc of a program that has a malloc of its own, or NULL (unseen/replaced.c). */
 extern void *(*malloc_programs_realloc)(void *p, size_t size);
+void malloc_get_stats(struct slab_stats *s); /* with the fenced objects */
 
 /* ---- interrupted.c --------------------------------------------------------------------------- */
 /* For a signal handler that interrupted the runtime. */

@@ -68,7 +68,7 @@ static struct slab_stats stats(void)
 {
 	struct slab_stats s;
 
-	slab_get_stats(&s);
+	malloc_get_stats(&s);
 	return s;
 }
 

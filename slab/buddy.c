@@ -59,7 +59,7 @@ static uint32_t purged_at;            /* jiffies */
 static uint32_t few_dirty;            /* block + 1: became free last, with few dirty pages; 0: none */
 static uint32_t few_dirty_pages;      /* so many */
 static uint32_t decay_start;          /* jiffies */
-static bool pack;                     /* buddy_pack; written once */
+static bool pack;                     /* buddy_pack; never false again */
 static bool purging;                  /* one thread at a time gives memory back */
 
 static uint64_t free_word(unsigned order, int dirty)
@@ -327,30 +327,39 @@ static int take_run_at(uint32_t page, size_t n)
 	return dirty;
 }
 
-static uint32_t gap_in_block(uint32_t block, size_t n)
+/* The lowest n free pages side by side from `page` on, below `end`. A free run is aligned to its size, so no run begins
+ * below an aligned start and ends above it. */
+static uint32_t gap_between(uint32_t page, uint32_t end, size_t n, size_t align)
 {
-	uint32_t page = block << BLOCK_ORDER, end = page + BLOCK_PAGES, start = page;
+	uint32_t start = (uint32_t)ALIGN_UP(page, align);
 	size_t run;
 
-	for (; page < end && page - start < n; page += (uint32_t)MAX(run, 1u)) {
+	for (; page < end && (page < start || page - start < n); page += (uint32_t)MAX(run, 1u)) {
 		run = free_run_at(page);
 		if (!run)
-			start = page + 1;
+			start = (uint32_t)ALIGN_UP(page + 1, align);
 	}
-	return page - start >= n ? start : NO_PAGE;
+	return page >= start && page - start >= n ? start : NO_PAGE;
 }
 
-/* Where memory is counted as soon as it may be written (RLIMIT_DATA): the lowest n free pages side by side in a block
- * that is in use, at any alignment.  Powers of two would leave up to half of each run unused, and the program would
- * meet its limit early. */
+/* Where memory is counted as soon as it may be written (RLIMIT_DATA): the lowest n free pages side by side;
+ * less than a block in a block that is in use.  Powers of two would leave up to half of each run unused,
+ * and the program would meet its limit early. */
+#define GAP_LOOKS 16 /* blocks */
 static uint32_t take_gap(size_t n, int *dirty)
 {
+	/* Callers rely on the alignment of runs of a power of two. Slabs take such runs often, and the lists have others. */
+	bool power = (n & (n - 1)) == 0;
+	size_t align = power ? MIN(n, (size_t)BLOCK_PAGES) : 1;
+	unsigned looks = power ? GAP_LOOKS : UINT32_MAX;
 	uint32_t page = NO_PAGE;
 	size_t have = 0, run;
 
-	for (uint32_t b = 0; b < top_block && page == NO_PAGE; b++)
-		if ((arena_blocks[b] & OWNER_TAG) == OWNER_NONE && arena_blocks[b] >= FREE_IN_BLOCK(n))
-			page = gap_in_block(b, n);
+	if (n >= BLOCK_PAGES)
+		page = gap_between(0, top_block << BLOCK_ORDER, n, align);
+	for (uint32_t b = 0; b < top_block && n < BLOCK_PAGES && page == NO_PAGE && looks; b++)
+		if ((arena_blocks[b] & OWNER_TAG) == OWNER_NONE && arena_blocks[b] >= FREE_IN_BLOCK(n) && looks--)
+			page = gap_between(b << BLOCK_ORDER, (b + 1) << BLOCK_ORDER, n, align);
 	if (page == NO_PAGE)
 		return NO_PAGE;
 	for (*dirty = CLEAN; have < n; have += run) {
@@ -369,7 +378,7 @@ static uint32_t take_run(size_t n, int *dirty)
 	size_t whole = blocks * BLOCK_PAGES;
 	uint32_t page = NO_PAGE;
 
-	if (pack && n < BLOCK_PAGES && (n & (n - 1))) {
+	if (READ_ONCE(pack)) {
 		page = take_gap(n, dirty);
 		whole = page == NO_PAGE ? whole : n;
 	}
@@ -521,7 +530,7 @@ void buddy_init(void)
 
 void buddy_pack(void)
 {
-	pack = true;
+	WRITE_ONCE(pack, true);
 }
 
 void slab_limit_space(uint64_t limit)

@@ -24,7 +24,14 @@ static uint32_t interval_start; /* jiffies; under area_lock */
 
 void budget_init(void)
 {
-	budget_lean = os_charge_limit() < LEAN_BELOW;
+	budget_limit(os_charge_limit());
+}
+
+bool budget_limit(uint64_t limit)
+{
+	if (limit < LEAN_BELOW)
+		WRITE_ONCE(budget_lean, true);
+	return READ_ONCE(budget_lean);
 }
 
 /* Live and retained areas together take no more bytes than the live areas took at their recent peak. So a program that

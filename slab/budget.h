@@ -67,6 +67,7 @@ static inline void budget_area_sub(size_t bytes)
 }
 
 void budget_init(void);
+bool budget_limit(uint64_t limit); /* of data, in bytes; is budget_lean? */
 /* Bytes of retained areas, `most` at most. Under area_lock. */
 size_t budget_retained_bytes(size_t most);
 /* Bytes that the quarantine may hold now. */

@@ -95,7 +95,7 @@ static void choose_run(struct slab_cache *c)
 
 static size_t redzone_size(size_t object_size)
 {
-	if (options.redzone || budget_lean)
+	if (options.redzone || READ_ONCE(budget_lean))
 		return MAX((size_t)options.redzone, (size_t)REDZONE_SIZE);
 	return MIN(MAX(object_size / REDZONE_SHARE, (size_t)REDZONE_SIZE), (size_t)REDZONE_MAX);
 }

@@ -251,6 +251,8 @@ void slab_copy_child(void);  /* in a copy that no fork handler announced */
 /* From now on the process may map no more than `limit` bytes. slab gives unused address space back, which leaves the
  * limit to the program. */
 void slab_limit_space(uint64_t limit);
+/* The same for data (RLIMIT_DATA): from now on large blocks take no more than they need. */
+void slab_limit_data(uint64_t limit);
 
 /* ---- the arena ------------------------------------------------------------------------------- */
 extern uintptr_t arena_base __attribute__((visibility("hidden")));

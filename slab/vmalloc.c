@@ -48,10 +48,16 @@ static bool area_held;
 void area_init(void)
 {
 	area_flags = flags_for_cache("vmalloc");
-	if (budget_lean)
+	if (READ_ONCE(budget_lean))
 		buddy_pack();
 	area_held = area_flags != 0 && options.quarantine_size != 0;
 	lock_register_for_fork(&area_lock);
+}
+
+void slab_limit_data(uint64_t limit)
+{
+	if (budget_limit(limit))
+		buddy_pack();
 }
 
 size_t area_usable(const struct area *a)
@@ -270,7 +276,7 @@ static void area_publish(struct area *a)
  * production too. */
 static struct area *area_get(size_t pages, size_t align, enum slab_api api, size_t spare)
 {
-	size_t guards = (area_flags && !budget_lean) || api == SLAB_API_VMALLOC ? 1 : 0;
+	size_t guards = (area_flags && !READ_ONCE(budget_lean)) || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
 
 	if (!guards && !area_flags && align <= PAGE_SIZE && api != SLAB_API_PAGES)
@@ -535,6 +541,19 @@ static bool area_grow_guarded(struct area *a, size_t extra)
 	return true;
 }
 
+/* `extra` data pages more, in place. Under a limit of data areas have no guards. */
+static bool area_grow(struct area *a, size_t extra)
+{
+	bool clean;
+
+	if (a->guard_pages)
+		return area_grow_guarded(a, extra);
+	if (!buddy_extend(a->page + a->nr_pages, extra, &clean))
+		return false;
+	area_resize_run(a, a->nr_pages + (uint32_t)extra);
+	return true;
+}
+
 /* In check mode an area stays in place when it shrinks within the same pages, and when its size changes in small steps
  * (from the second one on). An area that is too large to be copied each time also grows in place, if it can. Otherwise
  * the area moves, which catches pointers that were not updated. */
@@ -545,21 +564,21 @@ static bool area_stays(struct area *a, size_t size)
 
 	if (room == have)
 		return size <= a->size || step || large;
+	if (size > a->size && large)
+		return area_grow(a, (room - have) >> PAGE_SHIFT);
 	if (!a->guard_pages)
 		return false;
 	if (size <= a->size)
 		return step && area_give_spare(a, (have - room) >> PAGE_SHIFT);
-	if (large)
-		return area_grow_guarded(a, (room - have) >> PAGE_SHIFT);
 	return step && area_take_spare(a, (room - have) >> PAGE_SHIFT);
 }
 
-/* There is no memory to move to. */
-static bool area_grows(struct area *a, size_t size)
+/* There is no memory to move to. What an area loses by shrinking becomes slack. */
+static bool area_must_stay(struct area *a, size_t size)
 {
 	size_t room = ALIGN_UP(size, PAGE_SIZE), have = area_data_size(a);
 
-	return size > a->size && a->guard_pages && (room == have || area_grow_guarded(a, (room - have) >> PAGE_SHIFT));
+	return room <= have || area_grow(a, (room - have) >> PAGE_SHIFT);
 }
 
 /* The area gets its new size in place, when `stays` allows it and has made room. */
@@ -594,7 +613,7 @@ void *area_realloc(struct area *a, size_t size, const struct unwind_regs *regs)
 		return area_resize_in_place(a, size) ? (void *)a->addr : area_move(a, size, regs);
 	if (!area_restamp(a, size, regs, area_stays)) {
 		moved = area_move(a, size, regs);
-		if (moved || !area_restamp(a, size, regs, area_grows))
+		if (moved || !area_restamp(a, size, regs, area_must_stay))
 			return moved;
 	}
 	area_trace(a, false, a->alloc_stack);

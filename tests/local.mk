@@ -15,6 +15,7 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/harden/attacks.cc tests/harden/program.c tests/watch/signal_stack.c tests/watch/contexts.c tests/watch/edges.c \
 	tests/watch/module.c tests/watch/loads.c tests/watch/rare.c tests/watch/vectors.c \
 	tests/torture/process.c tests/torture/threads.c tests/torture/memory.c tests/torture/loader.cc \
+	tests/torture/heap.c tests/torture/objects.cc \
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/languages tests/live tests/real tests/soak tests/kernel-real \
