@@ -85,7 +85,7 @@ static void hint_interpreter(void)
 		{ "node", "NODE_OPTIONS",
 		  "JavaScript's objects lie in V8's own heap; memsan sees those of add-ons and of Node itself" },
 	};
-	static char exe[PATH_MAX];
+	static __large_bss char exe[PATH_MAX];
 	const char *base;
 	long n = os_exe_path(exe, sizeof(exe) - 1);
 
@@ -153,7 +153,7 @@ static bool name_listed(const char *list, const char *path)
  * program's own first argument, where a dynamic loader was started by hand. */
 static bool program_listed(const char *list)
 {
-	static char exe[PATH_MAX];
+	static __large_bss char exe[PATH_MAX];
 	long n = os_exe_path(exe, sizeof(exe) - 1);
 	uintptr_t *words = &__libc_stack_end ? __libc_stack_end : NULL;
 
@@ -243,13 +243,13 @@ void shadow_start_runtime(void)
  * sample (sshd's sandbox does, for prlimit64 and prctl). */
 static void warm_up(void)
 {
-	struct unwind_regs regs;
+	uintptr_t pc = (uintptr_t)warm_up;
 
 	os_may_commit(0);
 	if (options.mode != MODE_CHECK && !fence_sampling)
 		return;
-	UNWIND_HERE(&regs);
-	unwind_save(&regs);
+	/* Without a walk: a short process in production has no use for what a walk reads and remembers. */
+	depot_save(&pc, 1);
 	thread_index();
 }
 

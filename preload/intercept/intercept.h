@@ -340,6 +340,8 @@ extern struct libc_gate libc_gate;
 extern struct libc_table libc_real;
 /* Is the function behind memsan's another library's instead of libc's? Its contract is not known then. */
 extern bool libc_replaced[LIBC_NR];
+/* The function's place in libc's own symbol table; 0: not known. */
+extern uint32_t libc_symbol[LIBC_NR];
 #pragma GCC visibility pop
 
 /* An entry of libc_real before the constructor has filled it (libc_real.c tells how). */

@@ -15,13 +15,13 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <link.h>
 #include <stddef.h>
 
 struct libc_table libc_real;
 bool libc_replaced[LIBC_NR];
+uint32_t libc_symbol[LIBC_NR];
 struct libc_gate libc_gate;
 void (*libc_wrap)(void **real);
 static bool looked_up; /* by the constructor: what is missing then, this libc does not have */
@@ -121,14 +121,17 @@ static void modules_behind(struct modules_behind *b, const struct link_map *libc
 	b->count = 0;
 }
 
-/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. */
-static void *find_behind(const struct modules_behind *b, const char *name)
+/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. If it is libc's
+ * own symbol, its number goes to *number. */
+static void *find_behind(const struct modules_behind *b, const char *name, uint32_t *number)
 {
 	uint32_t hash = b->count ? symbols_hash(name) : 0;
 
 	for (unsigned i = 0; i < b->count; i++) {
 		const ElfW(Sym) *symbol = symbols_look_up_hash(&b->symbols[i], name, hash);
 
+		if (symbol && i == b->count - 1)
+			*number = (uint32_t)(symbol - b->symbols[i].symbols);
 		if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_value)
 			return (void *)(b->map[i]->l_addr + symbol->st_value);
 		if (symbol)
@@ -151,11 +154,14 @@ static __attribute__((noinline)) void look_up_all(void)
 	}
 	for (unsigned i = 0; i < LIBC_NR; i++) {
 		const char *name = libc_name(i);
-		void *p = find_behind(&behind, name);
+		uint32_t number = 0;
+		void *p = find_behind(&behind, name, &number);
+		bool own_function = p && number;
 
-		if (!p && (symbols_have(&own, name) || defined_next(name)))
+		if (!p && (number || symbols_have(&own, name) || defined_next(name)))
 			p = dlsym(RTLD_NEXT, name);
-		libc_replaced[i] = p && known && !is_libc(p, &libc);
+		libc_replaced[i] = p && known && !own_function && !is_libc(p, &libc);
+		libc_symbol[i] = number;
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
 	if (libc_wrap)
@@ -200,25 +206,11 @@ void libc_gate_open(void)
 
 /* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
-/* An entry of the kernel's auxiliary vector. libc's getauxval cannot be reached yet. */
-static uintptr_t auxiliary_value(uintptr_t type)
-{
-	ElfW(auxv_t) entries[64];
-	int fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
-	ssize_t n = fd < 0 ? 0 : os_read(fd, entries, sizeof(entries));
-	if (fd >= 0)
-		os_close(fd);
-	for (ssize_t i = 0; i < n / (ssize_t)sizeof(entries[0]); i++)
-		if (entries[i].a_type == type)
-			return entries[i].a_un.a_val;
-	return 0;
-}
-
 /* ld.so's list of modules, found by the program's DT_DEBUG, as debuggers find it. */
 static const struct link_map *loaded_modules(void)
 {
-	const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR), *dynamic = NULL;
-	uintptr_t count = auxiliary_value(AT_PHNUM), bias = 0;
+	const ElfW(Phdr) *headers = (const void *)(uintptr_t)os_auxiliary(AT_PHDR), *dynamic = NULL;
+	uintptr_t count = os_auxiliary(AT_PHNUM), bias = 0;
 	for (uintptr_t i = 0; headers && i < count; i++) {
 		if (headers[i].p_type == PT_PHDR)
 			bias = (uintptr_t)headers - headers[i].p_vaddr;

@@ -128,11 +128,11 @@ static bool table_find(struct symbol_table *t, const struct link_map *m, uintptr
 	return false;
 }
 
-/* Makes the table's symbol `name` lead to a function. Other threads may look it up meanwhile, so each word is written
- * at once; for an ordinary function only one word changes. */
-static void table_lead(const struct symbol_table *t, const char *name, uintptr_t function)
+/* Makes a symbol of the table (NULL: none) lead to a function. Other threads may look it up meanwhile, so each word is
+ * written at once; for an ordinary function only one word changes. */
+static void table_lead(const struct symbol_table *t, const ElfW(Sym) *symbol, uintptr_t function)
 {
-	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbols_look_up(&t->symbols, name);
+	ElfW(Sym) *theirs = (ElfW(Sym) *)(uintptr_t)symbol;
 
 	if (!theirs || !theirs->st_value || (uintptr_t)(theirs + 1) > t->end)
 		return;
@@ -147,7 +147,7 @@ static void table_redirect(const struct symbol_table *t, const struct symbol_tar
 	const ElfW(Sym) *ours = symbols_look_up(&self->symbols, name);
 
 	if (ours && ours->st_value)
-		table_lead(t, name, self->module->l_addr + ours->st_value);
+		table_lead(t, symbols_look_up(&t->symbols, name), self->module->l_addr + ours->st_value);
 }
 
 /* Does `later` stand behind `m` in the order in which ld.so looks through modules? */
@@ -165,6 +165,12 @@ bool module_is_cxx_runtime(const struct link_map *m)
 	return str_starts(file, "libstdc++.so") || str_starts(file, "libc++.so") || str_starts(file, "libc++abi.so");
 }
 
+/* libc's symbol of an interceptor's name: known since memsan looked libc's functions up, or not found there. */
+static const ElfW(Sym) *libc_symbol_of(const struct symbol_table *t, unsigned i)
+{
+	return libc_symbol[i] ? &t->symbols.symbols[libc_symbol[i]] : symbols_look_up(&t->symbols, intercepted[i].name);
+}
+
 static void redirect_libc(const struct symbol_table *t, const struct symbol_target *self)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(allocator_names); i++)
@@ -172,7 +178,7 @@ static void redirect_libc(const struct symbol_table *t, const struct symbol_targ
 	/* A function of another library behind memsan's may look libc's up, and would find itself. */
 	for (unsigned i = 0; i < LIBC_NR; i++)
 		if (!libc_replaced[i])
-			table_lead(t, intercepted[i].name, (uintptr_t)intercepted[i].function);
+			table_lead(t, libc_symbol_of(t, i), (uintptr_t)intercepted[i].function);
 }
 
 static void redirect_operators(const struct symbol_table *t, const struct symbol_target *self)
