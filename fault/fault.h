@@ -48,7 +48,8 @@ void fault_guest_gone(void);
 void fault_fork_child(void); /* forgets pending faults: they belong to the parent */
 /* Called in the handler after the report when the program is about to die of a fault; may be NULL. Set once. */
 extern void (*fault_hook_dying)(void);
-/* Gives this thread a stack for faults; a second call does nothing. fault_thread_exit takes it back. */
+/* Gives this thread of this process (process_is_this) a stack for faults; a second call does nothing. fault_thread_exit
+ * takes it back. */
 void fault_thread_start(void);
 /* Called before fault_thread_start when the program supplied this thread's stack, [lo, hi). */
 void fault_thread_stack(uintptr_t lo, uintptr_t hi);

@@ -127,7 +127,7 @@ void fault_thread_start(void)
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
 	/* A seccomp filter may end the program for a system call that the program itself does not make. */
-	if (!fault_installed || fault_stack_self || os_filter_set() || !process_is_this())
+	if (!fault_installed || fault_stack_self || os_filter_set())
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		lock_register_for_fork(&stack_lock);
@@ -137,11 +137,10 @@ void fault_thread_start(void)
 	signals_mask_adopt();
 	if (!fault_stack_top_of_thread)
 		fault_stack_top_of_thread = machine_sp();
-	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
-	if (!(now.ss_flags & SS_DISABLE))
-		return;
 	fault_stack_ours(&ours);
-	arch_syscall6(SYS_sigaltstack, (long)&ours, 0, 0, 0, 0, 0);
+	/* Nearly always there was none. */
+	if (arch_syscall6(SYS_sigaltstack, (long)&ours, (long)&now, 0, 0, 0, 0) == 0 && !(now.ss_flags & SS_DISABLE))
+		arch_syscall6(SYS_sigaltstack, (long)&now, 0, 0, 0, 0, 0);
 }
 
 void fault_thread_stack(uintptr_t lo, uintptr_t hi)
@@ -157,13 +156,14 @@ void fault_thread_exit(void)
 
 	if (!s || os_filter_set())
 		return;
-	arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0);
-	if (!(now.ss_flags & SS_DISABLE) && (uintptr_t)now.ss_sp == s->lo) {
-		mem_set(&none, 0, sizeof(none));
-		none.ss_flags = SS_DISABLE;
-		/* The thread ends on its signal stack, which cannot be recycled then. */
-		if (arch_syscall6(SYS_sigaltstack, (long)&none, 0, 0, 0, 0, 0) != 0)
+	mem_set(&none, 0, sizeof(none));
+	none.ss_flags = SS_DISABLE;
+	/* If the thread ends on its signal stack, that cannot be recycled. */
+	if (arch_syscall6(SYS_sigaltstack, (long)&none, (long)&now, 0, 0, 0, 0) != 0) {
+		if (arch_syscall6(SYS_sigaltstack, 0, (long)&now, 0, 0, 0, 0) != 0 || (uintptr_t)now.ss_sp == s->lo)
 			return;
+	} else if (!(now.ss_flags & SS_DISABLE) && (uintptr_t)now.ss_sp != s->lo) {
+		arch_syscall6(SYS_sigaltstack, (long)&now, 0, 0, 0, 0, 0);
 	}
 	fault_stack_self = NULL;
 	mem_set(&small_self, 0, sizeof(small_self));

@@ -56,7 +56,7 @@ static bool canary_check(const struct slot_range *r, const struct fence_slot *s,
 /* With fence=all, how often each allocation stack has had an object; stacks share counters.  Two threads that count at
  * once may have one turn both, which costs nothing but a turn. */
 #define TURNS 4096u
-static uint8_t turns[TURNS];
+static __large_bss uint8_t turns[TURNS];
 
 /* A guard page stands on one side of an object only.  So that one run sees both sides of what a place in the program
  * allocates, one object in four of each stack lies at the left, beginning with its second; the others lie at the right,

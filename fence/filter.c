@@ -39,8 +39,8 @@ struct filter_module {
 /* Guards all variables below except the answers.  Files are read under this lock. */
 static struct ranked_lock filter_lock = RANKED_LOCK_INIT(LOCK_RANK_FENCE);
 static struct module_info info;
-static struct code_range scratch[SYMBOLS];
-static uintptr_t scratch_pcs[DEPTH];
+static __large_bss struct code_range scratch[SYMBOLS];
+static __large_bss uintptr_t scratch_pcs[DEPTH];
 
 /* Shared with children of fork: a match in any of them counts as a match. */
 struct filter_shared {

@@ -488,20 +488,21 @@ static bool ranges_reserve(size_t slots)
  * pool to the process, although the pages are empty.  Most of that limit must be left to the program. */
 static uint64_t held_limit(void)
 {
-	uint64_t charge = os_charge_limit() / 4, most = MIN(options.fence_held_size, os_memory_size() / 16);
+	uint64_t charge = os_charge_limit() / 4, memory = os_memory_size();
+	uint64_t most = MIN(options.fence_held_size, memory / 16);
 
 	return MIN(most, charge / (2 * PAGE_SIZE) * slot_cost(&fence_ranges[0]));
 }
 
 size_t slots_init(size_t slots)
 {
-	uint64_t room = MIN(os_address_space_limit(), os_charge_limit() / 4);
+	uint64_t room = os_charge_limit() / 4, addresses = os_address_space_limit();
 	size_t total = 0;
 
 	/* Under a limit of address space the pool must leave most of it to the program. Under a limit of data, which
 	 * counts the pool's guards too, it is smaller still: there are the ranges of larger slots, and the rest of the
 	 * program's objects go to slab, which needs that memory. */
-	while (slots > 16 && range_bytes(slots, 1) * 4 > room)
+	while (slots > 16 && range_bytes(slots, 1) * 4 > MIN(room, addresses))
 		slots /= 2;
 	while (!ranges_reserve(slots) && slots > 16)
 		slots /= 2;

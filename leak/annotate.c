@@ -15,7 +15,7 @@
 /* Guards everything below.  The copy of the process reads without it: a note is linked only when it is complete, and no
  * note is ever unlinked; a root region that is removed becomes empty. */
 static struct ranked_lock notes_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAK);
-static struct note *buckets[NOTE_BUCKETS];
+static __large_bss struct note *buckets[NOTE_BUCKETS];
 static struct note *spare;
 
 TLS_IE uint32_t leak_disabled;

@@ -69,18 +69,18 @@ void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), v
 
 /* All used by one scan at a time, in the copy of the process. */
 size_t leak_static_tls;
-static struct range holes[HOLES_MAX];
+static __large_bss struct range holes[HOLES_MAX];
 static uint32_t nr_holes;
 static bool holes_lost;
 /* Descriptors, -1: none.  Of the process that scans; and of the program, while there is shared memory to be read. */
 static int own_pagemap = -1, own_mem = -1, program_pagemap = -1, program_mem = -1, program_maps = -1;
 /* Memory that is read as the program has it. */
-static struct range shared[SHARED_MAX];
+static __large_bss struct range shared[SHARED_MAX];
 static enum {
 	SHARED_PAGES,  /* those that this process has mapped */
 	SHARED_IN_RAM, /* the pages exist only in memory, whether this process has mapped them or not */
 	NOT_COPIED,    /* private memory that the copy lacks */
-} shared_kind[SHARED_MAX];
+} shared_kind[SHARED_MAX] __large_bss;
 static uint32_t nr_shared;
 static struct {
 	uint64_t *words; /* of shared memory, that may be pointers */
@@ -208,12 +208,12 @@ static void hole_thread(const struct stack_search *x, const struct leak_thread *
  * A stack that the program gave the thread has no guard of libc's.  It is the program's again when the thread has been
  * joined, and may hold anything. */
 #define ENDED_TRIES 8u
-struct leak_ended leak_ended[LEAK_ENDED_MAX];
+__large_bss struct leak_ended leak_ended[LEAK_ENDED_MAX];
 
 void leak_roots_thread_exit(void)
 {
 	const uint32_t *self = (const uint32_t *)arch_thread_pointer();
-	uint32_t tid = (uint32_t)os_gettid(), i;
+	uint32_t tid = (uint32_t)thread_tid(), i;
 	uint64_t tp = (uint64_t)(uintptr_t)self, first = (tp >> 6) * 0x9e3779b97f4a7c15u >> 54;
 	struct leak_ended *e = &leak_ended[first];
 
@@ -365,7 +365,7 @@ struct seek {
 /* Read by the kernel: a protection key may forbid this thread to read there. */
 static void seek_pages(void *ctx, uint64_t start, uint64_t end)
 {
-	static uint64_t words[4 * PAGE_SIZE / sizeof(uint64_t)];
+	static __large_bss uint64_t words[4 * PAGE_SIZE / sizeof(uint64_t)];
 	struct seek *x = ctx;
 	ssize_t n;
 
@@ -424,7 +424,7 @@ typedef void (*words_fn)(void *ctx, const uint64_t *words, size_t n);
 
 static void read_words(int mem, uint64_t start, uint64_t end, words_fn fn, void *ctx)
 {
-	static uint64_t buffer[CHUNK / sizeof(uint64_t)];
+	static __large_bss uint64_t buffer[CHUNK / sizeof(uint64_t)];
 
 	start = ALIGN_UP(start, sizeof(uint64_t));
 	while (start < end) {
@@ -479,7 +479,7 @@ static void count_pages(void *ctx, uint64_t start, uint64_t end)
 /* Pages of a file that lies in memory. One that was never written is not there, and is not made. */
 static bool pages_in_ram(uint64_t start, uint64_t end, pages_fn fn, void *ctx)
 {
-	static uint8_t there[16 * PAGEMAP_AT_ONCE];
+	static __large_bss uint8_t there[16 * PAGEMAP_AT_ONCE];
 
 	while (start < end) {
 		size_t n = (size_t)MIN(sizeof(there), (end - start) / PAGE_SIZE);
@@ -567,7 +567,7 @@ static bool any_written(int pagemap, uint64_t start, uint64_t end)
 /* Notes the private mappings of the program that this copy does not have, or has without their pages. */
 static void note_not_copied(void)
 {
-	static char own_buffer[4096], buffer[4096];
+	static __large_bss char own_buffer[4096], buffer[4096];
 	struct maps_reader own, program = { .fd = program_maps, .buffer = buffer, .size = sizeof(buffer) };
 	struct maps_line here = { .start = 0, .end = 0 }, m;
 	bool more = true;
@@ -711,7 +711,7 @@ static void scan_signal_stack(struct leak_scan *s, const struct leak_thread *t)
 
 static bool each_mapping(void (*fn)(void *ctx, const struct maps_line *m), void *ctx)
 {
-	static char buffer[8192];
+	static __large_bss char buffer[8192];
 	struct maps_reader reader;
 	struct maps_line m;
 

@@ -5,23 +5,17 @@
  * libc uses the vDSO too, but cannot be called at the first malloc of a process: our PLT is not relocated yet. So
  * memsan finds the vDSO itself, once:
  *
- *    auxiliary vector (/proc/self/auxv; else prctl PR_GET_AUXV, Linux 6.4)
+ *    auxiliary vector (os_auxiliary)
  *      AT_SYSINFO_EHDR --> ELF header --> PT_DYNAMIC --> symbol table, strings, hash --> clock_gettime
  *
  * If any step fails (no vDSO, no descriptor left on an old kernel, an emulator), the system call is used.
  */
 #include <elf.h>
-#include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
-
-#ifndef PR_GET_AUXV
-#define PR_GET_AUXV 0x41555856
-#endif
 
 struct kernel_timespec {
 	int64_t sec, nsec;
@@ -39,34 +33,6 @@ static int clock_by_syscall(long clock, struct kernel_timespec *ts)
 }
 
 /* ---- finding the vDSO ------------------------------------------------------------------------ */
-
-#define AUXV_MAX 64
-
-static size_t vdso_read_auxv(Elf64_auxv_t *auxv)
-{
-	/* A filter of system calls that was inherited may kill for prctl, but lets ld.so open files. */
-	int fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
-	long n = 0;
-
-	if (fd >= 0) {
-		n = os_read(fd, auxv, AUXV_MAX * sizeof(*auxv));
-		os_close(fd);
-	}
-	if (n <= 0)
-		n = os_syscall4(SYS_prctl, PR_GET_AUXV, (long)auxv, AUXV_MAX * sizeof(*auxv), 0);
-	return n > 0 ? MIN((size_t)n / sizeof(*auxv), AUXV_MAX) : 0;
-}
-
-static uintptr_t vdso_find_image(void)
-{
-	Elf64_auxv_t auxv[AUXV_MAX];
-	size_t n = vdso_read_auxv(auxv);
-
-	for (size_t i = 0; i < n && auxv[i].a_type != AT_NULL; i++)
-		if (auxv[i].a_type == AT_SYSINFO_EHDR)
-			return auxv[i].a_un.a_val;
-	return 0;
-}
 
 struct vdso_tables {
 	uintptr_t bias;
@@ -132,7 +98,7 @@ static bool vdso_open(uintptr_t image, struct vdso_tables *t)
 static uintptr_t vdso_find_symbol(const char *name)
 {
 	struct vdso_tables t = { .bias = 0 };
-	uintptr_t image = vdso_find_image();
+	uintptr_t image = os_auxiliary(AT_SYSINFO_EHDR);
 
 	if (!image || !vdso_open(image, &t))
 		return 0;

@@ -68,6 +68,9 @@
 
 #define __cold_path __attribute__((cold, noinline))
 #define __inline_hot static inline __attribute__((always_inline))
+/* For variables of 4 KiB and more that are zero at first. The linker sorts sections by name (preload/local.mk), so
+ * these lie behind all small ones, which then share a few pages: a process that starts touches those only. */
+#define __large_bss __attribute__((section(".bss.large")))
 /* Is memsan itself built with AddressSanitizer (scripts/sanitize)? */
 #ifndef __has_feature
 #define __has_feature(feature) 0
@@ -218,11 +221,14 @@ void os_quiet_end(const struct os_quiet *q, long error);
 void os_take_back(int sig, uint64_t pending_before);
 /* The program's file, without a NUL at its end. Returns the length, or -errno. */
 long os_exe_path(char *path, size_t size);
+/* An entry of the kernel's auxiliary vector; 0: there is none. Works before memsan is relocated. */
+uint64_t os_auxiliary(uint64_t type);
 /* Under a filter that the program set (os_filter_set) both are answered without a system call. */
 pid_t os_gettid(void);
 pid_t os_getpid(void);
 extern TLS_IE pid_t thread_self_tid __attribute__((visibility("hidden"))); /* 0: not known yet */
 pid_t thread_tid_first(void);
+void thread_tid_own(void); /* for a thread that is known to be this process's (process_is_this) */
 /* os_gettid, remembered. Correct in the child of a fork too (lib_fork_child). In a child of vfork it is the parent's
  * tid, unless the parent's was not known yet. */
 __inline_hot pid_t thread_tid(void)

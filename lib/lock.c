@@ -306,13 +306,14 @@ void lock_release_in_child(struct ranked_lock *l)
 
 /* Held from prepare to parent or child: one fork at a time. Guards the variables below. */
 static struct ranked_lock fork_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
-static struct ranked_lock *fork_held[REGISTRY_MAX]; /* NULL: the caller already held that lock of registry[] */
+/* NULL: the caller already held that lock of registry[]. */
+static __large_bss struct ranked_lock *fork_held[REGISTRY_MAX];
 static unsigned fork_held_count;
 static uint64_t fork_saved_mask;
 
 /* Guards registry, registry_count, registry_generation. */
 static struct ranked_lock registry_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
-static struct ranked_lock *registry[REGISTRY_MAX];
+static __large_bss struct ranked_lock *registry[REGISTRY_MAX];
 static unsigned registry_count;
 static unsigned registry_generation;
 

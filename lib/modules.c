@@ -58,21 +58,30 @@ bool modules_usable(void)
 
 /* ---- reading what is mapped ------------------------------------------------------------------ */
 
+#define HEADERS_AT_ONCE 8
+
 /* Finds the note with this name (three characters) and type in the module's program headers. Copies up to `max` bytes
  * of its contents and returns how many; 0: none. */
 static size_t note_find(const struct module_info *info, const char *name, ElfW(Word) type, void *dst, size_t max)
 {
+	ElfW(Phdr) some[HEADERS_AT_ONCE];
 	ElfW(Ehdr) eh;
 	uint8_t note[128];
+	size_t have = 0;
 
 	if (os_safe_read(&eh, (void *)info->start, sizeof(eh)) != sizeof(eh) ||
 	    mem_compare(eh.e_ident, ELFMAG, SELFMAG) != 0)
 		return 0;
 	for (unsigned i = 0; i < eh.e_phnum && i < 64; i++) {
+		uintptr_t at = info->start + eh.e_phoff + i / HEADERS_AT_ONCE * sizeof(some);
 		ElfW(Phdr) ph;
-		uintptr_t at = info->start + eh.e_phoff + i * sizeof(ph);
-		if (at + sizeof(ph) > info->end || os_safe_read(&ph, (void *)at, sizeof(ph)) != sizeof(ph))
+
+		/* A read is three system calls. */
+		if (i % HEADERS_AT_ONCE == 0)
+			have = at < info->end ? os_safe_read(some, (void *)at, MIN(sizeof(some), info->end - at)) : 0;
+		if (have < (i % HEADERS_AT_ONCE + 1) * sizeof(ph))
 			return 0;
+		mem_copy(&ph, &some[i % HEADERS_AT_ONCE], sizeof(ph));
 		if (ph.p_type != PT_NOTE)
 			continue;
 		for (size_t off = 0; off + sizeof(ElfW(Nhdr)) < ph.p_memsz;) {

@@ -380,13 +380,10 @@ bool options_set_one(struct memsan_options *o, const char *name, size_t name_len
 
 void options_set_defaults(struct memsan_options *o)
 {
-	struct complaints quiet = { NULL, NULL };
-
 	mem_set(o, 0, sizeof(*o));
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *d = &option_table[i];
-		option_set(o, (struct span){ d->name, str_length(d->name) },
-		           (struct span){ d->default_text, str_length(d->default_text) }, &quiet);
+		option_store(o, d, (struct span){ d->default_text, str_length(d->default_text) });
 	}
 }
 

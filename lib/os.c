@@ -284,7 +284,43 @@ _Noreturn void os_abort(void)
 	os_exit_group(128 + SIGABRT);
 }
 
-static char filtered_exe[PATH_MAX]; /* a filter may kill for readlink */
+static __large_bss char filtered_exe[PATH_MAX]; /* a filter may kill for readlink */
+
+#ifndef PR_GET_AUXV
+#define PR_GET_AUXV 0x41555856
+#endif
+#define AUXILIARY_MAX 64
+
+static uint64_t auxiliary[AUXILIARY_MAX][2]; /* read once; racing threads store the same words */
+static size_t nr_auxiliary;
+
+/* A filter of system calls that was inherited may kill for prctl, but lets ld.so open files. */
+static size_t auxiliary_read(void)
+{
+	long fd = arch_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0, 0, 0), n = 0;
+
+	if (fd >= 0) {
+		n = arch_syscall6(SYS_read, fd, (long)auxiliary, sizeof(auxiliary), 0, 0, 0);
+		arch_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	}
+	if (n <= 0)
+		n = arch_syscall6(SYS_prctl, PR_GET_AUXV, (long)auxiliary, sizeof(auxiliary), 0, 0, 0);
+	return n > 0 ? MIN((size_t)n / sizeof(auxiliary[0]), AUXILIARY_MAX) : 0;
+}
+
+uint64_t os_auxiliary(uint64_t type)
+{
+	size_t n = LOAD_ACQUIRE(nr_auxiliary);
+
+	if (!n) {
+		n = auxiliary_read();
+		STORE_RELEASE(nr_auxiliary, n);
+	}
+	for (size_t i = 0; i < n; i++)
+		if (auxiliary[i][0] == type)
+			return auxiliary[i][1];
+	return 0;
+}
 
 long os_exe_path(char *path, size_t size)
 {
@@ -857,10 +893,17 @@ uint64_t os_mappings_limit(void)
 
 uint64_t os_charge_limit(void)
 {
+	static uint64_t strict; /* half of memory under strict overcommitment, asked once; 0: not known */
+	uint64_t most = READ_ONCE(strict), limit;
+
 	if (os_filter_set())
 		return UINT64_MAX;
-	return MIN(soft_limit(RLIMIT_DATA),
-	           os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX);
+	if (!most) {
+		most = os_read_number("/proc/sys/vm/overcommit_memory") == 2 ? os_memory_size() / 2 : UINT64_MAX;
+		WRITE_ONCE(strict, most);
+	}
+	limit = soft_limit(RLIMIT_DATA);
+	return MIN(limit, most);
 }
 
 uint64_t os_address_space_limit(void)

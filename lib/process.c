@@ -69,6 +69,12 @@ pid_t thread_tid_first(void)
 	return tid;
 }
 
+void thread_tid_own(void)
+{
+	if (!thread_self_tid)
+		thread_self_tid = os_gettid();
+}
+
 static __cold_path void process_adopt(void)
 {
 	uint32_t none = OWNER_NONE;

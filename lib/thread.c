@@ -34,7 +34,7 @@ struct thread_slot {
 /* Guards writing to thread_slots and the variables below. Only the kernel is called under this lock, so a thread may
  * register while it holds any lock but a leaf. */
 static struct ranked_lock thread_lock = RANKED_LOCK_INIT(LOCK_RANK_THREADS);
-static struct thread_slot thread_slots[THREAD_SLOTS];
+static __large_bss struct thread_slot thread_slots[THREAD_SLOTS];
 static uint32_t next_fresh = 1;        /* may be read without the lock */
 static uint32_t dead_first, dead_last; /* the dead queue; dead_first may be read without the lock */
 /* jiffies of the last slot_sweep, 0: never; may be read without the lock */

@@ -26,7 +26,7 @@
 
 /* ---- packed rows ----------------------------------------------------------------------------- */
 
-struct cache_entry unwind_cache[1u << CACHE_BITS];
+__large_bss struct cache_entry unwind_cache[1u << CACHE_BITS];
 uint64_t unwind_salt = CACHE_SALT;
 const uintptr_t unwind_never;
 

@@ -12,7 +12,7 @@
 
 /* Guards the text below. */
 static struct ranked_lock fail_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
-static char text[LINE_MAX_BYTES];
+static __large_bss char text[LINE_MAX_BYTES];
 static struct module_info info;
 
 static void put_frames(struct fmt_buf *b, const struct unwind_regs *regs)

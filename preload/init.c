@@ -72,7 +72,7 @@ static enum report_colour colour_wanted(void)
 
 static void hint_interpreter(void)
 {
-	static char exe[PATH_MAX];
+	static __large_bss char exe[PATH_MAX];
 	long n = os_exe_path(exe, sizeof(exe) - 1);
 
 	exe[n > 0 ? n : 0] = 0;
@@ -137,7 +137,7 @@ static bool name_listed(const char *list, const char *path)
  * program's own first argument, where a dynamic loader was started by hand. */
 static bool program_listed(const char *list)
 {
-	static char exe[PATH_MAX];
+	static __large_bss char exe[PATH_MAX];
 	long n = os_exe_path(exe, sizeof(exe) - 1);
 	uintptr_t *words = &__libc_stack_end ? __libc_stack_end : NULL;
 

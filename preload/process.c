@@ -62,6 +62,7 @@ __cold_path void process_watch_thread(void)
 {
 	if (!exit_watched || !process_is_this())
 		return; /* before our constructor there is one thread, and it ends with the program */
+	thread_tid_own();
 	/* Set first, since pthread_setspecific may allocate. */
 	thread_watched = true;
 	if (thread_over)

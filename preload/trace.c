@@ -18,7 +18,7 @@ struct trace_text {
 /* Guards the text buffer; a thread's own stack may be too small for the text.  Held over the write, which waits for no
  * lock. */
 static struct ranked_lock trace_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
-static struct trace_text text;
+static __large_bss struct trace_text text;
 
 static void put_frame(struct fmt_buf *b, uintptr_t pc)
 {

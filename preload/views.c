@@ -10,9 +10,9 @@
 
 /* Guards the view and the text: one view at a time. */
 static struct ranked_lock views_lock = RANKED_LOCK_INIT(LOCK_RANK_INIT);
-static struct slab_view view;
+static __large_bss struct slab_view view;
 static struct module_info info;
-static struct slab_show_cache counts[SLAB_VIEW_CACHES];
+static __large_bss struct slab_show_cache counts[SLAB_VIEW_CACHES];
 
 /* Text is written in pieces of this size. */
 struct output {
@@ -21,7 +21,7 @@ struct output {
 	size_t len;
 	char text[8192];
 };
-static struct output out;
+static __large_bss struct output out;
 
 /* memsan's own memory is never unmapped, so all of it may be read while other threads run. */
 static size_t self_read(const struct mem_view *v, void *dst, uint64_t addr, size_t n)

@@ -39,8 +39,8 @@
 static struct ranked_lock report_lock = RANKED_LOCK_INIT(LOCK_RANK_REPORT);
 static uint64_t saved_mask; /* the holder's signal mask */
 
-static struct report_record record;
-static char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
+static __large_bss struct report_record record;
+static __large_bss char report_text[REPORT_TEXT_MAX] __attribute__((aligned(16)));
 
 /* Atomic: report_count and report_begin read them without the lock. */
 static uint32_t nr_reports, nr_repeated, nr_left_out, nr_suppressed;
@@ -60,7 +60,7 @@ struct places {
 	uint64_t slots[PLACES];
 	uint32_t nr;
 };
-static struct places reported, suppressed; /* already */
+static __large_bss struct places reported, suppressed; /* already */
 
 #define PLACE_FRAMES 4u
 

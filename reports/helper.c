@@ -59,11 +59,11 @@
 static bool helper_secure;
 static bool helper_off;  /* a helper did not end: its keeper still uses the stacks */
 static bool helper_told; /* the user knows why there is no helper */
-static char helper_path[PATH_MAX];
+static __large_bss char helper_path[PATH_MAX];
 static enum { PATH_UNKNOWN, PATH_FOUND, PATH_MISSING } helper_path_state;
 
-static char keeper_stack[HELPER_STACK] __attribute__((aligned(64)));
-static char helper_stack[HELPER_STACK] __attribute__((aligned(64)));
+static __large_bss char keeper_stack[HELPER_STACK] __attribute__((aligned(64)));
+static __large_bss char helper_stack[HELPER_STACK] __attribute__((aligned(64)));
 
 #define ENV_SLOTS 5
 static struct {
@@ -72,7 +72,7 @@ static struct {
 	int request, answer, error; /* the helper's pipe ends, and its standard error (-1: /dev/null) */
 	int32_t pid;                /* atomic; 0: not started, -1: ended or never started; written by the keeper */
 } start;
-static char env_store[ENV_SLOTS][1024];
+static __large_bss char env_store[ENV_SLOTS][1024];
 
 static void helper_tell(const char *what, const char *path)
 {

@@ -272,7 +272,7 @@ static void read_memory(struct report_record *r)
 
 static void read_exe(struct report_record *r)
 {
-	static char exe[PATH_MAX]; /* under the report lock */
+	static __large_bss char exe[PATH_MAX]; /* under the report lock */
 	long n = os_exe_path(exe, sizeof(exe));
 
 	exe[n > 0 ? n : 0] = 0;

@@ -69,7 +69,7 @@ struct log_file {
 };
 /* Children that share this memory (vfork) have a log of their own, and leave their parent's alone. */
 static struct log_file log_own, log_guest;
-static char log_prefix[PATH_MAX]; /* absolute; written by sink_configure */
+static __large_bss char log_prefix[PATH_MAX]; /* absolute; written by sink_configure */
 
 /* ---- small helpers --------------------------------------------------------------------------- */
 
@@ -464,7 +464,7 @@ void sink_write(const char *text, size_t len)
 
 void sink_write_report(const char *text, size_t len)
 {
-	static char coloured[REPORT_TEXT_MAX + 65536]; /* under the report lock */
+	static __large_bss char coloured[REPORT_TEXT_MAX + 65536]; /* under the report lock */
 	int fd;
 	size_t n;
 

@@ -58,7 +58,7 @@ struct returned {
 	uintptr_t strange; /* belongs to no slab of the cache */
 };
 
-struct slab_cache slab_caches[SLAB_CACHES];
+__large_bss struct slab_cache slab_caches[SLAB_CACHES];
 void (*cache_last_unpin)(struct slab_cache *c);
 
 /* ---- layout ---------------------------------------------------------------------------------- */

@@ -45,7 +45,7 @@ bool tcache_any_fast = true;    /* slab_init knows */
 static TLS_IE bool tcache_gone; /* the thread has ended; its last destructors work without a block */
 
 /* The bins of threads that use no cache of the program's. Never written. */
-static struct custom_bin custom_none[SLAB_CACHES];
+static __large_bss struct custom_bin custom_none[SLAB_CACHES];
 
 static uint32_t nr_blocks;              /* atomic */
 static struct tcache_block *all_blocks; /* pushed atomically, never removed */

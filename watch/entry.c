@@ -28,7 +28,7 @@
 #define SCRATCH_STEP ((size_t)256 << 10)
 
 struct ranked_lock watch_lock = RANKED_LOCK_INIT(LOCK_RANK_WATCH);
-struct watch_module *watch_modules[WATCH_MODULES];
+__large_bss struct watch_module *watch_modules[WATCH_MODULES];
 static struct stepped_reserve scratch; /* under watch_lock */
 static TLS_IE bool copying;            /* this thread is in the copier */
 

@@ -71,7 +71,7 @@ void *near_reserve(const struct watch_module *m, size_t size)
 static struct gap {
 	uintptr_t start, end;
 	bool grows; /* a stack or brk's heap may grow into it */
-} gaps[GAPS_MAX];
+} gaps[GAPS_MAX] __large_bss;
 static unsigned nr_gaps;
 
 /* The gaps between all mappings, from low to high. False: they are not known. */

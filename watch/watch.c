@@ -24,7 +24,7 @@ static struct seen_module {
 	uintptr_t start; /* 0: free */
 	struct watch_module *watched;
 	bool here;
-} seen[SEEN_MODULES];
+} seen[SEEN_MODULES] __large_bss;
 static bool watching;
 
 /* ---- a module that came ---------------------------------------------------------------------- */

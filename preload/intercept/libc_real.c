@@ -15,7 +15,6 @@
 
 #include <dlfcn.h>
 #include <elf.h>
-#include <fcntl.h>
 #include <gnu/libc-version.h>
 #include <link.h>
 #include <stddef.h>
@@ -204,25 +203,11 @@ void libc_gate_open(void)
 
 /* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
-/* An entry of the kernel's auxiliary vector. libc's getauxval cannot be reached yet. */
-static uintptr_t auxiliary_value(uintptr_t type)
-{
-	ElfW(auxv_t) entries[64];
-	int fd = os_open("/proc/self/auxv", O_RDONLY | O_CLOEXEC, 0);
-	ssize_t n = fd < 0 ? 0 : os_read(fd, entries, sizeof(entries));
-	if (fd >= 0)
-		os_close(fd);
-	for (ssize_t i = 0; i < n / (ssize_t)sizeof(entries[0]); i++)
-		if (entries[i].a_type == type)
-			return entries[i].a_un.a_val;
-	return 0;
-}
-
 /* ld.so's list of modules, found by the program's DT_DEBUG, as debuggers find it. */
 static const struct link_map *loaded_modules(void)
 {
-	const ElfW(Phdr) *headers = (const void *)auxiliary_value(AT_PHDR), *dynamic = NULL;
-	uintptr_t count = auxiliary_value(AT_PHNUM), bias = 0;
+	const ElfW(Phdr) *headers = (const void *)(uintptr_t)os_auxiliary(AT_PHDR), *dynamic = NULL;
+	uintptr_t count = os_auxiliary(AT_PHNUM), bias = 0;
 	for (uintptr_t i = 0; headers && i < count; i++) {
 		if (headers[i].p_type == PT_PHDR)
 			bias = (uintptr_t)headers - headers[i].p_vaddr;
