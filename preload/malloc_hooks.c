@@ -2,8 +2,8 @@
 /* preload/malloc_hooks.c - sanitizer/allocator_interface.h's hooks: functions of the program's that are called after
  * each allocation and before each free.
  *
- * They are called outside of the runtime, so they may allocate; what they allocate themselves calls no hooks.  Production
- * has no place for them: most of its calls end in the inline paths of slab/fast.h.
+ * They are called outside of the runtime, so they may allocate; what they allocate themselves calls no hooks.
+ * Production has no place for them: most of its calls end in the inline paths of slab/fast.h.
  */
 #include "preload/preload.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims-shadow/negative_size.c - instrumented code calls mem functions with a negative size: the report says so,
- * and the program goes on
+/* tests/victims-shadow/negative_size.c - instrumented code calls mem functions with a negative size: the report says
+ * so, and the program goes on
  *
  * expect: below
  * output: went on
