@@ -648,7 +648,8 @@ static void fault_module(struct decode_record *r, struct decode_frame *f, const 
 }
 
 /* "prog[12]: segfault at 0 ip 0000000000401136 sp 00007ffd error 4 in prog[401000+1000]"; the bits of the error: 2 a
- * write, 16 a fetch of instructions.  "traps: prog[12] general protection fault ip:7f3a sp:7ffe error:0 in libc.so[…]" */
+ * write, 16 a fetch of instructions.
+ * "traps: prog[12] general protection fault ip:7f3a sp:7ffe error:0 in libc.so[…]" */
 static bool fault_begins(struct decode_open *o, const char *text)
 {
 	const char *trap = after(text, "traps: "), *name = trap ? trap : text, *bracket = strchr(name, '['), *p;

@@ -253,7 +253,7 @@ struct decode_open;
 /* Sets what the first line of a report says; true. */
 bool decode_begin(struct decode_open *o, const char *detector, const char *kind, const char *text);
 
-/* ---- headline.c, lines.c, user.c, valgrind.c, runtime.c, crash.c, checkers.c -------------------------------------- */
+/* ---- headline.c, lines.c, user.c, valgrind.c, runtime.c, crash.c, checkers.c ------------------------------------ */
 
 enum decode_form {
 	FORM_NONE,

@@ -501,7 +501,8 @@ static const struct {
 	MARK("FMR: "), MARK("FMW: "), MARK("FNH: "), MARK("FUM: "), MARK("IPR: "), MARK("IPW: "), MARK("MLK: "),
 	MARK("NPR: "), MARK("NPW: "), MARK("PLK: "), MARK("SBR: "), MARK("SBW: "), MARK("UMC: "), MARK("UMR: "),
 	MARK("ZPR: "), MARK("ZPW: "), MARK("[Dangling"), MARK("Received signal "), MARK("fdsan: "), MARK("Fatal glibc"),
-	MARK("Kernel Fault: "), MARK("Bad Address ("), MARK("Kernel page f"), MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
+	MARK("Kernel Fault: "), MARK("Bad Address ("), MARK("Kernel page f"),
+	MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
 	MARK("in realloc(): "), MARK("malloc: *** error"),
 	/* no headlines, but perhaps parts of reports that nothing here understands; more in unread.c */
 	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),

@@ -43,8 +43,8 @@ create index if not exists report_by_bug on memsan.report (signature, seen);
 create index if not exists report_by_time on memsan.report using brin (seen);
 create index if not exists report_by_build on memsan.report (build, signature);
 
--- ClickHouse 23.1 or later: the same table is as follows.  This part was compared with ClickHouse's documentation, and is
--- not tested: Debian 12 has version 18.16, which has no JSONExtract functions and no views with parameters.
+-- ClickHouse 23.1 or later: the same table is as follows.  This part was compared with ClickHouse's documentation, and
+-- is not tested: Debian 12 has version 18.16, which has no JSONExtract functions and no views with parameters.
 --   create table report (seen DateTime default now(), host LowCardinality(String), build LowCardinality(String),
 --       raw String codec(ZSTD), signature FixedString(16) materialized JSONExtractString(raw, 'signature'),
 --       detector LowCardinality(String) materialized JSONExtractString(raw, 'detector'), … kind, title, function,

@@ -160,7 +160,8 @@ JAVA = """\
 #
 """
 add("java", JAVA, "java segv Java_Codec_decode")
-add("java-file", JAVA.replace("# An error", "\n---------------  S U M M A R Y ------------\n\nCommand Line: Codec\n# An")
+add("java-file", JAVA.replace(
+    "# An error", "\n---------------  S U M M A R Y ------------\n\nCommand Line: Codec\n# An")
     + """
 ---------------  T H R E A D  ---------------
 

@@ -409,7 +409,8 @@ for number, line in enumerate((
 add("quiet-kernel", "[   12.345678] page dumped because: migration failure\n[   12.345679] DMA-API: preallocated 65536 "
     "debug entries\n[   12.345680] WARNING: CPU: 1 PID: 12 at kernel/sched/core.c:12 foo+0x1/0x2\n"
     "[   12.345681] kmemleak: Kernel memory leak detector initialized (mem pool available: 15868)\n")
-add("quiet-tools", "==12== ERROR SUMMARY: 0 errors from 0 contexts\n==12==    definitely lost: 40 bytes in 1 blocks\nmimalloc: warning: thread is slow\n")
+add("quiet-tools", "==12== ERROR SUMMARY: 0 errors from 0 contexts\n"
+    "==12==    definitely lost: 40 bytes in 1 blocks\nmimalloc: warning: thread is slow\n")
 add("unread-json", '{"schema":"memsan-report/1","kind":"use-after-fr\n')
 add("unread-valgrind", "==12== Some error of a later version\n==12==    at 0x109168: main (bugs.c:5)\n==12== \n")
 add("unread-oops", "[   12.345678] Oops: 0002 [#1] SMP\n[   12.345679] CPU: 1 PID: 1 Comm: init Not tainted 6.6.30 "
