@@ -4,6 +4,7 @@
 
 #include <linux/atomic.h>
 #include <linux/mempool.h>
+#include <linux/rcupdate.h>
 
 #define SIZE 200
 
@@ -180,6 +181,36 @@ int bug_mempool_uaf(void)
 		hidden(p)[20] = 'x';
 	}
 	mempool_destroy(pool);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_mempool_double_free(void)
+{
+	mempool_t *pool = mempool_create_kmalloc_pool(4, 64);
+	char *p = pool ? hidden((char *)mempool_alloc(pool, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		mempool_resize(pool, 2);
+		pool->min_nr = 4;
+		mempool_free(p, pool);
+		mempool_free(hidden(p), pool);
+	}
+	mempool_destroy(pool);
+	return p ? 0 : -ENOMEM;
+}
+
+int bug_cache_typesafe_uaf(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("memsan_typesafe", SIZE, 0, SLAB_TYPESAFE_BY_RCU, NULL);
+	char *p = cache ? hidden((char *)kmem_cache_alloc(cache, GFP_KERNEL)) : NULL;
+
+	if (p) {
+		rcu_read_lock();
+		kmem_cache_free(cache, p);
+		hidden(p)[20] = 'x';
+		rcu_read_unlock();
+	}
+	kmem_cache_destroy(cache);
 	return p ? 0 : -ENOMEM;
 }
 
