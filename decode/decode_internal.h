@@ -539,7 +539,7 @@ struct decode_writer {
 	FILE *tables[2];          /* HTML: in front of the bugs, behind them; NULL: none */
 	char *tables_text[2];
 	size_t tables_len[2];
-	FILE *body;               /* JUnit: the cases, collected because the head counts them */
+	FILE *body; /* JUnit: the cases, collected because the head counts them */
 	char *body_text;
 	size_t body_len;
 };

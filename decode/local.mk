@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The reader of reports, for the tools and their tests; libFuzzer builds it too.
 decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/headline.c decode/lines.c \
-	decode/lines_access.c decode/lines_object.c decode/user.c decode/valgrind.c decode/runtime.c decode/crash.c decode/checkers.c decode/unread.c \
+	decode/lines_access.c decode/lines_object.c decode/user.c decode/valgrind.c decode/runtime.c \
+	decode/crash.c decode/checkers.c decode/unread.c \
 	decode/frame.c decode/blame.c decode/signature.c decode/kind.c decode/json_read.c decode/json_write.c \
 	decode/symbols.c decode/files.c decode/merge.c decode/suppressed.c decode/writer.c \
 	decode/document.c decode/sarif.c decode/ci.c decode/html.c decode/page.c decode/page_json.c \

@@ -433,8 +433,8 @@ static void *os_map(size_t size, int prot, int flags)
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
 
-/* The reserves, for code that must leave them alone (mlockall, scans for leaks). To take a slot, a thread first sets its
- * size to RESERVE_BUSY. A watched module takes four. */
+/* The reserves, for code that must leave them alone (mlockall, scans for leaks). To take a slot, a thread first sets
+ * its size to RESERVE_BUSY. A watched module takes four. */
 #define RESERVES_MAX 4096u /* tools/image/roots.c reads so many */
 #define RESERVE_BUSY SIZE_MAX
 static struct {

@@ -348,7 +348,8 @@ static uint32_t gap_between(uint32_t page, uint32_t end, size_t n, size_t align)
 #define GAP_LOOKS 16 /* blocks */
 static uint32_t take_gap(size_t n, int *dirty)
 {
-	/* Callers rely on the alignment of runs of a power of two. Slabs take such runs often, and the lists have others. */
+	/* Callers rely on the alignment of runs of a power of two. Slabs take such runs often, and the lists have
+	 * others. */
 	bool power = (n & (n - 1)) == 0;
 	size_t align = power ? MIN(n, (size_t)BLOCK_PAGES) : 1;
 	unsigned looks = power ? GAP_LOOKS : UINT32_MAX;

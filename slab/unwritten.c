@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/unwritten.c - bytes of objects that the program never wrote, known again by their value (option unwritten).
  *
- * A new object is filled with eight secret bytes of this process, again and again. What the program does not write keeps
- * them, and so does a copy. When eight of them, in any rotation, stand in an aligned word of what a libc call hands out,
- * nobody has written that word: a program makes these bytes by chance once in 2^53 words. Shorter runs, such as padding
- * of up to 14 bytes between members, say nothing. No store has to be seen for that. */
+ * A new object is filled with eight secret bytes of this process, again and again. What the program does not write
+ * keeps them, and so does a copy. When eight of them, in any rotation, stand in an aligned word of what a libc call
+ * hands out, nobody has written that word: a program makes these bytes by chance once in 2^53 words. Shorter runs, such
+ * as padding of up to 14 bytes between members, say nothing. No store has to be seen for that. */
 #include <sys/auxv.h>
 
 #include "slab/slab.h"

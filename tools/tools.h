@@ -197,7 +197,7 @@ struct supervisor {
 	int notify_fd; /* a memfd to which each report adds a byte, its exit code; -1: there is none */
 	char notify_path[64];
 	char advice_path[64]; /* a memfd to which each process that may give advice adds a byte; "": there is none */
-	int report_fd;              /* the FIFO of --report, held open so that its reader sees one end, or -1 */
+	int report_fd;        /* the FIFO of --report, held open so that its reader sees one end, or -1 */
 	int keep[SUPERVISOR_KEEPS]; /* descriptors that a second run needs, or -1 */
 	sigset_t mask;              /* what the program gets */
 	struct sigaction sigchld;

@@ -166,7 +166,11 @@ static const attack attacks[] = {
 	{ "free-inside-8", [] { return free_inside(8); } },
 	{ "free-4096-behind", [] { return free_inside(4096); } },
 	{ "free-1g-behind", [] { return free_inside((size_t)1 << 30); } },
-	{ "free-alloca", [] { put(alloca(size)); return true; } },
+	{ "free-alloca",
+	  [] {
+		  put(alloca(size));
+		  return true;
+	  } },
 	{ "store-after-free", [] { return store_after_free(0); } },
 	{ "store-after-free-then-used", [] { return store_after_free(ROUNDS); } },
 	{ "given-out-at-once", [] { return given_out_at_once(size); } },
@@ -176,18 +180,46 @@ static const attack attacks[] = {
 	{ "once", nullptr },
 	{ "code-on-the-heap", code },
 	{ "impossible-size", [] { return get((size_t)-2) != nullptr; } },
-	{ "free-1", [] { put((void *)1); return true; } },
+	{ "free-1",
+	  [] {
+		  put((void *)1);
+		  return true;
+	  } },
 	{ "free-stack", free_stack },
-	{ "realloc-in-place-of-8", [] { void *p = get(8); return resize(p, 1024) == p; } },
+	{ "realloc-in-place-of-8",
+	  [] {
+		  void *p = get(8);
+		  return resize(p, 1024) == p;
+	  } },
 	{ "read-0-bytes", [] { return no_bytes(false, false); } },
 	{ "read-0-bytes-free", [] { return no_bytes(false, true); } },
 	{ "write-0-bytes", [] { return no_bytes(true, false); } },
 	{ "write-0-bytes-free", [] { return no_bytes(true, true); } },
-	{ "delete-smaller-type", [] { delete (long(*)[9]) (void *)new char; return true; } },
-	{ "new-delete-array", [] { delete[] new char; return true; } },
-	{ "new-array-delete", [] { delete new char[size]; return true; } },
-	{ "new-string-delete-array", [] { delete[] new std::string; return true; } },
-	{ "new-strings-delete", [] { delete new std::string[3]; return true; } },
+	{ "delete-smaller-type",
+	  [] {
+		  delete (long(*)[9])(void *)new char;
+		  return true;
+	  } },
+	{ "new-delete-array",
+	  [] {
+		  delete[] new char;
+		  return true;
+	  } },
+	{ "new-array-delete",
+	  [] {
+		  delete new char[size];
+		  return true;
+	  } },
+	{ "new-string-delete-array",
+	  [] {
+		  delete[] new std::string;
+		  return true;
+	  } },
+	{ "new-strings-delete",
+	  [] {
+		  delete new std::string[3];
+		  return true;
+	  } },
 };
 
 int main(int argc, char **argv)

@@ -31,10 +31,10 @@ int main(void)
 	execl("/none/abc", "abc", (char *)NULL);
 	if (execve("/bin/true", none, environ) != -1 || errno != EFAULT)
 		puts("a bad list of arguments was not refused");
-	execv(path, right); /* expect: slab-out-of-bounds entry=execv access=10 */
-	posix_spawn(&child, path, NULL, NULL, right, environ); /* expect: slab-out-of-bounds entry=posix_spawn */
+	execv(path, right);                                     /* expect: slab-out-of-bounds entry=execv access=10 */
+	posix_spawn(&child, path, NULL, NULL, right, environ);  /* expect: slab-out-of-bounds entry=posix_spawn */
 	posix_spawnp(&child, path, NULL, NULL, right, environ); /* expect: slab-out-of-bounds entry=posix_spawnp */
-	execve("/none/abc", few, environ); /* expect: slab-out-of-bounds entry=execve access=8 */
+	execve("/none/abc", few, environ);                      /* expect: slab-out-of-bounds entry=execve access=8 */
 	free(freed);
 	execvp("/none/abc", list); /* expect: slab-use-after-free entry=execvp */
 	return 0;

@@ -28,12 +28,13 @@
 	}
 #define NAME(n) handler_##n,
 #define EIGHT(x, n) x(n##0) x(n##1) x(n##2) x(n##3) x(n##4) x(n##5) x(n##6) x(n##7)
-#define HANDLERS(x)                                                                                                    \
-	EIGHT(x, 1)                                                                                                    \
-	EIGHT(x, 2) EIGHT(x, 3) EIGHT(x, 4) EIGHT(x, 5) EIGHT(x, 6) EIGHT(x, 7) EIGHT(x, 10) EIGHT(x, 11) EIGHT(x, 12) \
-		EIGHT(x, 13) EIGHT(x, 14) EIGHT(x, 15) EIGHT(x, 16) EIGHT(x, 17) EIGHT(x, 20) EIGHT(x, 21)             \
-			EIGHT(x, 22) EIGHT(x, 23) EIGHT(x, 24) EIGHT(x, 25) EIGHT(x, 26) EIGHT(x, 27) EIGHT(x, 30)     \
-				EIGHT(x, 31)
+/* clang-format off */
+#define HANDLERS(x) \
+	EIGHT(x, 1) EIGHT(x, 2) EIGHT(x, 3) EIGHT(x, 4) EIGHT(x, 5) EIGHT(x, 6) EIGHT(x, 7) EIGHT(x, 10) \
+	EIGHT(x, 11) EIGHT(x, 12) EIGHT(x, 13) EIGHT(x, 14) EIGHT(x, 15) EIGHT(x, 16) EIGHT(x, 17) EIGHT(x, 20) \
+	EIGHT(x, 21) EIGHT(x, 22) EIGHT(x, 23) EIGHT(x, 24) EIGHT(x, 25) EIGHT(x, 26) EIGHT(x, 27) EIGHT(x, 30) \
+	EIGHT(x, 31)
+/* clang-format on */
 
 int read_known(const char *p);
 void raw_restorer(void);

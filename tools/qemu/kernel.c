@@ -142,11 +142,6 @@ static int add_path(const char **list, size_t *nr, size_t room, const char *path
 }
 #define ADD_PATH(list, nr, path, what) add_path(list, &(nr), sizeof(list) / sizeof((list)[0]), path, what)
 
-/* In this order their fragments make a configuration, so that net,bpf and bpf,net are one kernel. */
-static const char *const subsystems[] = { "net", "bpf", "ext4", "loop", "namespaces", "usb", "9p", "memory" };
-enum { NR_SUBSYSTEMS = sizeof(subsystems) / sizeof(subsystems[0]), SUBSYSTEM_9P = 6 };
-_Static_assert(NR_SUBSYSTEMS <= sizeof(((struct kernel_options *)NULL)->subsystem), "a place for each subsystem");
-
 static int add_subsystems(struct kernel_options *o, const char *list)
 {
 	const char *end;
@@ -155,24 +150,16 @@ static int add_subsystems(struct kernel_options *o, const char *list)
 		size_t len = strcspn(list, ","), i;
 
 		end = list + len;
-		for (i = 0; i < NR_SUBSYSTEMS; i++)
-			if (strlen(subsystems[i]) == len && strncmp(subsystems[i], list, len) == 0)
+		for (i = 0; i < KERNEL_NR_SUBSYSTEMS; i++)
+			if (strlen(kernel_subsystems[i]) == len && strncmp(kernel_subsystems[i], list, len) == 0)
 				break;
-		if (i == NR_SUBSYSTEMS)
+		if (i == KERNEL_NR_SUBSYSTEMS)
 			return tool_usage_error("kernel", "unknown subsystem '%.*s' (" KERNEL_SUBSYSTEMS ")", (int)len,
 			                        list);
 		o->subsystem[i] = true;
 		if (!*end)
 			return 0;
 	}
-}
-
-bool kernel_has_subsystem(const struct kernel_options *o, const char *name)
-{
-	for (size_t i = 0; i < NR_SUBSYSTEMS; i++)
-		if (strcmp(subsystems[i], name) == 0)
-			return o->subsystem[i];
-	return false;
 }
 
 /* Puts the fragments of the subsystems in front of the user's own, which may override them. */
@@ -184,13 +171,13 @@ static int take_subsystems(struct kernel_options *o)
 
 	memcpy(own, o->configs, sizeof(own));
 	o->nr_configs = 0;
-	for (size_t i = 0; i < NR_SUBSYSTEMS && !status; i++) {
+	for (size_t i = 0; i < KERNEL_NR_SUBSYSTEMS && !status; i++) {
 		if (!o->subsystem[i])
 			continue;
 		data = kernel_data_dir();
 		if (!data)
 			return EXIT_USAGE;
-		o->owned[o->nr_owned] = tool_format("%s/configs/subsystem/%s.config", data, subsystems[i]);
+		o->owned[o->nr_owned] = tool_format("%s/configs/subsystem/%s.config", data, kernel_subsystems[i]);
 		status = ADD_PATH(o->configs, o->nr_configs, o->owned[o->nr_owned++], "configuration fragments");
 	}
 	for (size_t i = 0; i < nr_own && !status; i++)
@@ -214,7 +201,7 @@ static int set_share(struct kernel_options *o, const char *value)
 	free(o->share_host);
 	o->share_host = path;
 	o->share_guest = colon ? colon + 1 : "host";
-	o->subsystem[SUBSYSTEM_9P] = true;
+	o->subsystem[KERNEL_SUBSYSTEM_9P] = true;
 	free(host);
 	return status;
 }

@@ -12,7 +12,7 @@
  *   kernel_session.c  the bugs of one profile, in as many boots as they take
  *   kernel_run.c     memsan kernel run of bugs, and shell
  *   kernel_own.c     a guest with the user's own modules, script, files and reproducer
- *   kernel_debian.c  the modules of Debian's kernel that --subsystem stands for
+ *   kernel_debian.c  the names of --subsystem, and the modules of Debian's kernel that they stand for
  *   kernel_needs.c   what a reproducer uses that the kernel does not have
  *   kernel_expect.c  is a report the one that --expect names?
  *   kernel_page.c    the page of --format=html
@@ -75,6 +75,7 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
 /* ---- options --------------------------------------------------------------------------------- */
 
 enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF, KERNEL_HTML };
+enum { KERNEL_NR_SUBSYSTEMS = 8, KERNEL_SUBSYSTEM_9P = 6 };
 struct kernel_options {
 	bool profile[NR_PROFILES], profile_given;
 	bool all, kunit, keep, kvm, fail_each, leak_check, gdb;
@@ -84,8 +85,8 @@ struct kernel_options {
 	size_t nr_patches, nr_reverts;
 	const char *configs[32];
 	size_t nr_configs;
-	bool subsystem[8];
-	char *owned[8]; /* paths of their fragments */
+	bool subsystem[KERNEL_NR_SUBSYSTEMS];
+	char *owned[KERNEL_NR_SUBSYSTEMS]; /* paths of their fragments */
 	size_t nr_owned;
 	char *share_host; /* --share, an absolute path, or NULL */
 	const char *share_guest;
@@ -102,8 +103,6 @@ struct kernel_options {
 	const struct kernel_bug **bugs;
 	size_t nr_bugs;
 };
-
-bool kernel_has_subsystem(const struct kernel_options *o, const char *name);
 
 /* ---- kernel_cache.c -------------------------------------------------------------------------- */
 
@@ -328,6 +327,10 @@ struct kernel_plan {
 	FILE *load, *use, *unload;
 };
 /* ---- kernel_debian.c ------------------------------------------------------------------------- */
+/* The names of --subsystem. In this order their fragments make a configuration, so that net,bpf and bpf,net are one
+ * kernel. */
+extern const char *const kernel_subsystems[KERNEL_NR_SUBSYSTEMS];
+bool kernel_has_subsystem(const struct kernel_options *o, const char *name);
 
 /* False: a line was printed. */
 bool kernel_debian_modules(struct kernel_plan *plan, const struct kernel_options *o, const struct kernel_built *k);

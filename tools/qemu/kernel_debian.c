@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tools/qemu/kernel_debian.c - memsan kernel: the modules of Debian's kernel that --subsystem stands for.  What the
- * other kernels get by their configuration, Debian's has as modules. */
+/* tools/qemu/kernel_debian.c - memsan kernel: the names of --subsystem, and the modules of Debian's kernel that they
+ * stand for.  What the other kernels get by their configuration, Debian's has as modules. */
 #include "config.h"
 
 #include "tools/qemu/kernel.h"
@@ -10,6 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+const char *const kernel_subsystems[KERNEL_NR_SUBSYSTEMS] = { "net",        "bpf", "ext4", "loop",
+	                                                      "namespaces", "usb", "9p",   "memory" };
+
+bool kernel_has_subsystem(const struct kernel_options *o, const char *name)
+{
+	for (size_t i = 0; i < KERNEL_NR_SUBSYSTEMS; i++)
+		if (strcmp(kernel_subsystems[i], name) == 0)
+			return o->subsystem[i];
+	return false;
+}
 
 static const struct {
 	const char *subsystem, *modules;

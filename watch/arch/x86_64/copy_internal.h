@@ -34,8 +34,8 @@ struct node {
 	uint16_t size; /* of the access to check; 0: none */
 	uint8_t base, index, scale, access;
 	uint8_t length, flow;
-	/* masked, gathered: an element's size, the vector register that chooses elements; gathered: that of the indices,
-	 * the size of one, and how many there are. */
+	/* masked, gathered: an element's size, the vector register that chooses elements; gathered: that of the
+	 * indices, the size of one, and how many there are. */
 	uint8_t element, mask, indices, index_size, nr_elements;
 	uint16_t live, flags_live; /* before the instruction */
 	uint16_t reads, writes, kills;

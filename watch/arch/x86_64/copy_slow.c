@@ -372,7 +372,8 @@ GENERAL_ONLY static bool any_vector_bad(const struct thunk_frame *f, const struc
 	return vector_bad(f, s, &v).size != 0;
 }
 
-/* What xsave has stored: the lower halves, a header with a bit for each component that is not 0, and the upper halves. */
+/* What xsave has stored: the lower halves, a header with a bit for each component that is not 0, and the upper halves.
+ * */
 #define SAVED_LOW 160
 #define SAVED_HEADER 512
 #define SAVED_HIGH 576
