@@ -58,7 +58,13 @@ __inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, boo
 		return malloc_odd(size, align, api, zero, regs);
 	if (!malloc_caches[class].fast)
 		return debug_alloc(&malloc_caches[class], size, align, api, zero, regs);
-	p = tcache_malloc(class, size);
+	p = tcache_malloc(class);
+	if (p) {
+		/* In this order a live object always has its canary (verify.c). */
+		if (malloc_caches[class].tail)
+			harden_give(&malloc_caches[class], p, size);
+		state_set(p, class);
+	}
 	if (p && zero)
 		mem_set(p, 0, size);
 	return p;

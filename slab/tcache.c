@@ -488,7 +488,7 @@ bool slab_free_full(void *p)
 	return true;
 }
 
-void *tcache_malloc(unsigned class, size_t size)
+void *tcache_malloc(unsigned class)
 {
 	struct tcache_block *b = tcache_block();
 	struct slab_cache *c = &malloc_caches[class];
@@ -502,11 +502,6 @@ void *tcache_malloc(unsigned class, size_t size)
 		p = full_take(b, c);
 	else
 		p = bin_take(b, &b->fast.bins[class], c);
-
-	if (p && c->tail)
-		harden_give(c, p, size);
-	if (p)
-		state_set(p, class);
 	return p;
 }
 

@@ -49,8 +49,8 @@ struct tcache_block {
 extern bool tcache_any_fast;             /* false: no cache uses the inline paths; set by slab_init */
 struct tcache_block *tcache_block(void); /* this thread's; NULL: no memory, or the thread has ended */
 struct tcache_block *tcache_first_block(void);
-/* For fast caches; refills the bin. */
-void *tcache_malloc(unsigned class, size_t size);
+/* For fast caches; refills the bin. The caller arms an object that has a canary, then sets its state. */
+void *tcache_malloc(unsigned class);
 void tcache_free(unsigned class, void *p); /* flushes the bin when it is full */
 /* For malloc's caches with checks. */
 void *tcache_take_debug_slowly(struct slab_cache *c);
