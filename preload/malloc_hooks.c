@@ -60,7 +60,7 @@ void malloc_hooks_connect(void)
 
 int malloc_hooks_add(allocated_fn allocated, freed_fn freed)
 {
-	if (options.mode != MODE_CHECK || nr_pairs == PAIRS)
+	if (options.mode != MODE_CHECK || nr_pairs == PAIRS || !allocated || !freed)
 		return 0;
 	pairs[nr_pairs].allocated = allocated;
 	pairs[nr_pairs].freed = freed;

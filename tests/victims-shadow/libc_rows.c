@@ -65,9 +65,9 @@ __attribute__((noinline)) static void wrong(void)
 	char five[5];
 
 	stat("/", (struct stat *)small_global); /* expect: global-out-of-bounds entry=stat */
-	access(path_without_end, 0);
-	stat(path_without_end, &right_global);                  /* expect: global-out-of-bounds entry=stat type=read */
-	pipe(one);                                              /* expect: stack-out-of-bounds entry=pipe access=8 */
+	access(path_without_end, 0);            /* expect: global-out-of-bounds entry=access type=read */
+	stat(path_without_end, &right_global);  /* expect: global-out-of-bounds entry=stat type=read */
+	pipe(one);                              /* expect: stack-out-of-bounds entry=pipe access=8 */
 	clock_gettime(CLOCK_REALTIME, (struct timespec *)five); /* expect: stack-out-of-bounds entry=clock_gettime */
 	gmtime_r(&(time_t){ 1 }, (struct tm *)small_global);    /* expect: global-out-of-bounds entry=gmtime_r */
 	inet_ntop(AF_INET, "\1\2\3\4", five, 8);                /* expect: stack-out-of-bounds entry=inet_ntop */

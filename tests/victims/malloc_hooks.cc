@@ -3,7 +3,7 @@
  *
  * expect: none
  * ways: linked static
- * output: 6 allocated, 6 freed, 350 bytes; 2 pairs; 6 and 6
+ * output: 6 allocated, 6 freed, 350 bytes; 1 pairs; 6 and 6
  */
 #include <cstdio>
 #include <cstdlib>
@@ -60,7 +60,7 @@ int main()
 	int pairs = __sanitizer_install_malloc_and_free_hooks(on_allocation, on_free);
 	char *p, *q, *r, *s, *t;
 
-	pairs = __sanitizer_install_malloc_and_free_hooks(nullptr, nullptr);
+	pairs += __sanitizer_install_malloc_and_free_hooks(nullptr, on_free); /* a pair has two */
 	counting = true;
 	p = filled(malloc(10), 10);
 	q = filled(calloc(4, 5), 20);
