@@ -172,9 +172,11 @@ static void origin_of(const struct fault *f, struct fault_origin *origin)
 void (*fault_hook_dying)(void);
 
 /* The instruction faults again. While the signal is blocked, that ends the program by the default action. So a filter
- * need not allow rt_sigaction. */
+ * need not allow rt_sigaction. A filter that refuses rt_sigreturn lets no handler return. */
 static void die_of(const struct fault *f)
 {
+	if (!os_filter_allows(OS_CALL_SIGRETURN))
+		os_exit_group(128 + f->sig);
 	if (f->copy_pc)
 		code_copies->show_original(ARCH_CONTEXT_PC(f->uc));
 	if (os_filter_set() || !signals_give_up(f->sig))
@@ -439,6 +441,12 @@ void pending_tell(const struct unwind_regs *regs)
 	if (!fault_installed || fault_busy || !fault_stack_self || !pending_any())
 		return;
 	fault_busy = true;
+	/* Where a filter may kill for the calls that change stacks, as in deep_run. */
+	if (os_filter_set()) {
+		fault_explain_handled(regs);
+		fault_busy = false;
+		return;
+	}
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&ours, (long)&before, sizeof(ours), 0, 0);
 	if (fault_stack_holds(fault_stack_self, machine_sp()))
 		tell_handled((void *)regs);

@@ -48,7 +48,6 @@ struct filter_shared {
 };
 
 struct stack_filter {
-	const char *option, *wanted;  /* wanted "": everything matches */
 	struct filter_shared *shared; /* NULL: the filter is not in use */
 	struct filter_module modules[MODULES];
 	unsigned nr_modules;
@@ -56,9 +55,14 @@ struct stack_filter {
 	bool told_incomplete;
 	uint64_t answers[ANSWERS]; /* by handle: handle << 2 | 2 | answer; 0: empty.  Atomic words */
 };
-static struct stack_filter fence_filter = { .option = "fence.only", .wanted = options.fence_only };
-static struct stack_filter fail_filter = { .option = "fail.stack", .wanted = options.fail_stack };
+static __large_bss struct stack_filter fence_filter, fail_filter; /* options fence.only, fail.stack */
 static pid_t first_process;
+
+/* "": everything matches. */
+static const char *wanted(const struct stack_filter *f)
+{
+	return f == &fence_filter ? options.fence_only : options.fail_stack;
+}
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -228,13 +232,13 @@ static void module_search(struct stack_filter *f, struct filter_module *m)
 	struct taking t = { f, m };
 	bool complete = true;
 
-	if (!report_find_functions(&info, f->wanted, ranges_take, &t, &complete))
-		ranges_take(&t, scratch, search_file(info.path, f->wanted));
+	if (!report_find_functions(&info, wanted(f), ranges_take, &t, &complete))
+		ranges_take(&t, scratch, search_file(info.path, wanted(f)));
 	else if (!complete && !f->told_incomplete) {
 		f->told_incomplete = true;
 		report_line("%s: not everything in %.300s could be looked at (symbolizer.timeout); functions inlined "
 		            "there may be missing",
-		            f->option, info.path);
+		            f == &fence_filter ? "fence.only" : "fail.stack", info.path);
 	}
 }
 
@@ -269,7 +273,7 @@ static const struct filter_module *module_of(struct stack_filter *f, uintptr_t p
 		                     .bias = info.bias,
 		                     .pc = pc,
 		                     .identity = identity_of(&info),
-		                     .whole = path_matches(info.path, f->wanted) };
+		                     .whole = path_matches(info.path, wanted(f)) };
 	f->known |= m->whole;
 	if (!m->whole && info.path[0])
 		module_search(f, m);
@@ -313,7 +317,7 @@ static bool filter_matches(struct stack_filter *f, stack_handle stack)
 {
 	uint64_t *answer = &f->answers[(stack * 0x9e3779b1u) >> 18], known, key = (uint64_t)stack << 2 | 2;
 
-	if (!f->wanted[0])
+	if (!wanted(f)[0])
 		return true;
 	known = __atomic_load_n(answer, __ATOMIC_RELAXED);
 	if ((known & ~1ull) == key)
@@ -356,7 +360,7 @@ void fence_after_dlclose(void)
 	struct stack_filter *const filters[] = { &fence_filter, &fail_filter };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(filters); i++)
-		if (filters[i]->wanted[0]) {
+		if (wanted(filters[i])[0]) {
 			lock_acquire(&filter_lock);
 			filter_forget(filters[i]);
 			lock_release(&filter_lock);
@@ -370,7 +374,7 @@ void filter_init(void)
 	long p;
 
 	lock_register_for_fork(&filter_lock);
-	if (!fence_filter.wanted[0])
+	if (!wanted(&fence_filter)[0])
 		return;
 	first_process = os_getpid();
 	p = arch_syscall6(SYS_mmap, 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -391,7 +395,7 @@ void fence_only_summary(void)
 	n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, sizeof(path) - 1, 0, 0, 0);
 	path[MAX(n, 0)] = 0;
 	base = str_last(path, '/');
-	report_line("fence.only=%.300s matched no allocation of %s: %s", f->wanted, base ? base + 1 : "the program",
+	report_line("fence.only=%.300s matched no allocation of %s: %s", wanted(f), base ? base + 1 : "the program",
 	            f->known ? "there is such a function or module, but it made none that could be fenced"
 	                     : "no module on their stacks is called so or has a function of that name");
 }

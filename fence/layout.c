@@ -33,7 +33,7 @@ void fence_slot_describe(const struct slot_range *r, const struct fence_slot *s,
 	obj->slot = r->base + number * r->stride + PAGE_SIZE;
 	obj->slot_size = obj->object_size;
 	fmt_init(&b, obj->cache, sizeof(obj->cache));
-	fmt_printf(&b, "fence-#%zu", number);
+	fmt_printf(&b, FENCE_NAME "%zu", number);
 	obj->tracked = true;
 	obj->api = (enum slab_api)s->api;
 	obj->align_shift = (uint8_t)(1 + s->align);

@@ -499,10 +499,11 @@ size_t slots_init(size_t slots)
 	uint64_t room = os_charge_limit() / 4, addresses = os_address_space_limit();
 	size_t total = 0;
 
+	room = MIN(room, addresses);
 	/* Under a limit of address space the pool must leave most of it to the program. Under a limit of data, which
 	 * counts the pool's guards too, it is smaller still: there are the ranges of larger slots, and the rest of the
 	 * program's objects go to slab, which needs that memory. */
-	while (slots > 16 && range_bytes(slots, 1) * 4 > MIN(room, addresses))
+	while (slots > 16 && range_bytes(slots, 1) * 4 > room)
 		slots /= 2;
 	while (!ranges_reserve(slots) && slots > 16)
 		slots /= 2;

@@ -67,7 +67,7 @@ void leak_check_done(void)
 
 void leak_check_at_exit(void)
 {
-	if (__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED))
+	if (__atomic_exchange_n(&check_done, true, __ATOMIC_RELAXED) || (leak_turned_off && leak_turned_off()))
 		return;
 	if (options.leak)
 		leak_check(true);

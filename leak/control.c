@@ -308,7 +308,7 @@ void leak_control_serve(void)
 
 void leak_control_start(void)
 {
-	int sig = options.leak_signal ? (int)options.leak_signal : snapshot_signal();
+	int sig = snapshot_signal_at_start();
 
 	stop_signal_share(&signal_user);
 	if (stop_handler_install(sig)) {

@@ -38,10 +38,10 @@ static uint32_t find_group(struct leak_groups *g, uint32_t class, const struct s
 	return g->nr;
 }
 
-/* "fence-#N" is the name of one slot between guard pages, and says nothing about the other objects. */
+/* FENCE_NAME and a number is the name of one slot between guard pages, and says nothing about the other objects. */
 static bool is_fenced(const char *cache)
 {
-	return str_starts(cache, "fence-#");
+	return str_starts(cache, FENCE_NAME);
 }
 
 /* The largest object is the example; of equal ones, one that lies in a cache. */
@@ -189,4 +189,36 @@ bool leak_parse_classes(const char *text, unsigned *classes, const char **bad)
 		text += len + (text[len] == ',');
 	}
 	return true;
+}
+
+static void put_count(struct fmt_buf *b, uint64_t n, const char *what)
+{
+	fmt_printf(b, "%llu %s%s", (unsigned long long)n, what, n == 1 ? "" : "s");
+}
+
+static void put_objects(struct fmt_buf *b, const struct leak_groups *g, enum leak_class class)
+{
+	put_count(b, g->bytes[class], "byte");
+	fmt_printf(b, " in ");
+	put_count(b, g->counts[class], "object");
+}
+
+void leak_put_totals(struct fmt_buf *b, const struct leak_groups *g, bool unseen, uint64_t places, uint64_t suppressed)
+{
+	put_objects(b, g, LEAK_DIRECT);
+	fmt_printf(b, unseen ? " not reached" : " lost");
+	if (g->counts[LEAK_INDIRECT]) {
+		fmt_printf(b, ", holding ");
+		put_objects(b, g, LEAK_INDIRECT);
+	}
+	if (g->counts[LEAK_POSSIBLE]) {
+		fmt_printf(b, "; ");
+		put_objects(b, g, LEAK_POSSIBLE);
+		fmt_printf(b, " possibly lost");
+	}
+	fmt_printf(b, "; ");
+	put_count(b, places, "place");
+	fmt_printf(b, " reported");
+	if (suppressed)
+		fmt_printf(b, ", %llu suppressed", (unsigned long long)suppressed);
 }

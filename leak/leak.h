@@ -202,6 +202,9 @@ void leak_group_visit(void *grouper, uint64_t addr, enum leak_class class); /* a
 /* The same for an object that is described already. */
 void leak_group_add(struct leak_grouper *w, const struct slab_object *o, enum leak_class class);
 void leak_groups_sort(struct leak_groups *g);
+/* "56 bytes in 1 object lost, holding 7656 bytes in 102 objects; 1 place reported".  unseen: some memory was not read,
+ * so what is not reached is not lost for certain. */
+void leak_put_totals(struct fmt_buf *b, const struct leak_groups *g, bool unseen, uint64_t places, uint64_t suppressed);
 /* Parses option leak.show into bits 1 << class.  False: a word is no class (*bad). */
 bool leak_parse_classes(const char *text, unsigned *classes, const char **bad);
 const char *leak_class_name(enum leak_class class);
@@ -264,6 +267,8 @@ extern void (*leak_hook_holes)(void (*hole)(uint64_t start, uint64_t end));
 extern void (*leak_hook_roots)(void (*root)(void *ctx, uint64_t addr, uint64_t size), void *ctx);
 extern void (*leak_hook_copying)(bool begins);
 extern const char *(*leak_own_rules)(void); /* suppressions that the program brings along, or NULL */
+/* At the end of the program: does it want no scan?  NULL: it wants one. */
+extern bool (*leak_turned_off)(void);
 
 /* ---- annotations: annotate.c ----------------------------------------------------------------- */
 

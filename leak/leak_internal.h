@@ -373,6 +373,8 @@ bool snapshot_run(struct snapshot_how how, void (*fn)(void *ctx, const struct le
 uint64_t snapshot_now_us(void);
 /* The signal that stops threads: option leak.signal, or one that suits. */
 int snapshot_signal(void);
+/* The same at the start of the process, which has just been looked at. */
+int snapshot_signal_at_start(void);
 /* Installs our handler for it.  False: the program uses the signal itself. */
 bool stop_handler_install(int sig);
 /* The same signal asks control.c for a scan. */

@@ -9,6 +9,7 @@
 #include "reports/reports.h"
 
 const char *(*leak_own_rules)(void);
+bool (*leak_turned_off)(void);
 
 /* The copy's answer to its parent. */
 struct leak_result {
@@ -248,6 +249,8 @@ void scan_prepare(void)
 static void report_result(const struct leak_result *r, unsigned classes, struct snapshot_how how, struct scan_answer *a)
 {
 	const struct leak_groups *g = &r->groups;
+	char text[256];
+	struct fmt_buf b;
 
 	if (!any_wanted(g, classes))
 		return;
@@ -257,12 +260,9 @@ static void report_result(const struct leak_result *r, unsigned classes, struct 
 	report_session_begin(own_rules);
 	report_groups(g, classes, a);
 	report_session_end();
-	report_line("leak: %llu bytes in %llu objects lost, %llu in %llu held by them, %llu in %llu possibly; %llu "
-	            "places reported, %llu suppressed",
-	            (unsigned long long)g->bytes[LEAK_DIRECT], (unsigned long long)g->counts[LEAK_DIRECT],
-	            (unsigned long long)g->bytes[LEAK_INDIRECT], (unsigned long long)g->counts[LEAK_INDIRECT],
-	            (unsigned long long)g->bytes[LEAK_POSSIBLE], (unsigned long long)g->counts[LEAK_POSSIBLE],
-	            (unsigned long long)a->printed, (unsigned long long)a->suppressed);
+	fmt_init(&b, text, sizeof(text));
+	leak_put_totals(&b, g, false, a->printed, a->suppressed);
+	report_line("leak: %s", text);
 	report_batch_end();
 }
 

@@ -275,9 +275,19 @@ static bool is_traced(void)
 	return false;
 }
 
+static int signal_for(bool traced)
+{
+	return options.leak_signal ? (int)options.leak_signal : traced ? SIGURG : 64 - 3;
+}
+
 int snapshot_signal(void)
 {
-	return options.leak_signal ? (int)options.leak_signal : is_traced() ? SIGURG : 64 - 3;
+	return signal_for(!options.leak_signal && is_traced());
+}
+
+int snapshot_signal_at_start(void)
+{
+	return signal_for(os_was_traced());
 }
 
 /* False: the program uses the signal itself, or a sandbox forbids rt_sigaction: the signal would kill. */
@@ -377,9 +387,7 @@ static uint64_t thread_sleep(int32_t name)
 	/* "running", "-1" and two addresses outside of calls, or the call's number and registers */
 	if (text[0] < '0' || text[0] > '9' || before.switches == UINT64_MAX || before.switches != after.switches)
 		return 0;
-	sleep = before.switches;
-	for (const char *p = text; *p; p++)
-		sleep = (sleep ^ (uint8_t)*p) * 0x100000001b3ull; /* FNV-1a */
+	sleep = hash_bytes(before.switches, text, str_length(text));
 	return sleep ? sleep : 1;
 }
 

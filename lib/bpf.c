@@ -7,12 +7,14 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
 
 #define SOME_POINTER 0x7fff12345670u
+#define SOME_PAGE 0x7fff12345000u
 #define STEPS_MAX 4096 /* the kernel takes no longer filter; jumps only go forward */
 
 static const struct {
@@ -30,6 +32,20 @@ static const struct {
 	{ OS_CALL_POLL, SYS_poll, { SOME_POINTER, 1, 0 } },
 	{ OS_CALL_FSTAT, SYS_fstat, { 2, SOME_POINTER } },
 	{ OS_CALL_NEWFSTATAT, SYS_newfstatat, { 2, SOME_POINTER, SOME_POINTER, AT_EMPTY_PATH } },
+	{ OS_CALL_SIGRETURN, SYS_rt_sigreturn, { 0 } },
+	{ OS_CALL_MMAP, SYS_mmap, { 0, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, ~0ull } },
+	{ OS_CALL_MPROTECT, SYS_mprotect, { SOME_PAGE, PAGE_SIZE, PROT_READ | PROT_WRITE } },
+	{ OS_CALL_MPROTECT, SYS_mprotect, { SOME_PAGE, PAGE_SIZE, PROT_READ } },
+	{ OS_CALL_MPROTECT, SYS_mprotect, { SOME_PAGE, PAGE_SIZE, PROT_NONE } },
+	{ OS_CALL_MPROTECT_CODE, SYS_mprotect, { SOME_PAGE, PAGE_SIZE, PROT_READ | PROT_EXEC } },
+	{ OS_CALL_MPROTECT_CODE, SYS_mprotect, { SOME_PAGE, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC } },
+	{ OS_CALL_DONTNEED, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_DONTNEED } },
+	{ OS_CALL_GUARD, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_GUARD_INSTALL } },
+	{ OS_CALL_GUARD, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_GUARD_REMOVE } },
+	{ OS_CALL_ADVISE, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_DODUMP } },
+	{ OS_CALL_ADVISE, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_DONTDUMP } },
+	{ OS_CALL_ADVISE, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_HUGEPAGE } },
+	{ OS_CALL_ADVISE, SYS_madvise, { SOME_PAGE, PAGE_SIZE, MADV_NOHUGEPAGE } },
 };
 
 static uint32_t word_at(const struct seccomp_data *data, uint32_t at)

@@ -326,10 +326,44 @@ static const struct hdr_row *hdr_rows(const uint8_t *hdr, size_t *count)
 	return c.bad ? NULL : (const struct hdr_row *)c.p;
 }
 
-static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
+/* The table, as far as it lies in [lo, hi). */
+static const struct hdr_row *hdr_rows_inside(const uint8_t *hdr, uintptr_t lo, uintptr_t hi, size_t *count)
+{
+	uintptr_t at = (uintptr_t)hdr;
+	const struct hdr_row *rows;
+
+	if (at < lo || at >= hi || hi - at < 64)
+		return NULL;
+	rows = hdr_rows(hdr, count);
+	return rows && *count <= (hi - (uintptr_t)rows) / sizeof(*rows) ? rows : NULL;
+}
+
+/* Is the entry at p, with the bytes that its length promises, inside [lo, hi)? */
+static bool entry_inside(const uint8_t *p, uintptr_t lo, uintptr_t hi)
+{
+	uintptr_t at = (uintptr_t)p;
+	struct cursor c;
+
+	return at >= lo && at < hi && hi - at >= 12 && entry_open(p, &c) && (uintptr_t)c.end <= hi && c.end - c.p >= 4;
+}
+
+/* The CIE of an FDE inside [lo, hi) is inside as well. */
+static bool fde_inside(const uint8_t *fde, uintptr_t lo, uintptr_t hi)
+{
+	struct cursor c;
+	const uint8_t *at;
+
+	if (!entry_inside(fde, lo, hi) || !entry_open(fde, &c))
+		return false;
+	at = c.p;
+	return entry_inside(at - (uint32_t)take(&c, 4), lo, hi);
+}
+
+/* The module lies in [lo, hi): nothing is read elsewhere, whatever its tables say. */
+static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t lo_pc, uintptr_t hi_pc, uintptr_t pc)
 {
 	size_t count, lo, hi;
-	const struct hdr_row *rows = hdr_rows(hdr, &count);
+	const struct hdr_row *rows = hdr_rows_inside(hdr, lo_pc, hi_pc, &count);
 	intptr_t key = (intptr_t)(pc - (uintptr_t)hdr);
 
 	if (!rows || count == 0 || key < rows[0].start)
@@ -345,7 +379,7 @@ static const uint8_t *fde_search(const uint8_t *hdr, uintptr_t pc)
 		else
 			hi = mid;
 	}
-	return hdr + rows[lo].fde;
+	return fde_inside(hdr + rows[lo].fde, lo_pc, hi_pc) ? hdr + rows[lo].fde : NULL;
 }
 
 /* ---- the program ----------------------------------------------------------------------------- */
@@ -596,12 +630,21 @@ static bool fde_run(const uint8_t *fde, uintptr_t pc, struct machine *m)
 /* *fde is NULL when no FDE may describe pc. False: no module has pc. */
 static bool fde_find(uintptr_t pc, const uint8_t **fde)
 {
-	struct dl_find_object found;
+	struct dl_find_object found, tables;
 
 	if (!modules_usable() || _dl_find_object((void *)pc, &found) != 0)
 		return false;
-	*fde = found.dlfo_eh_frame ? fde_search(found.dlfo_eh_frame, pc)
-	                           : cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
+	if (!found.dlfo_eh_frame) {
+		*fde = cfi_static_search(pc, found.dlfo_link_map->l_addr, fde_range);
+		return true;
+	}
+	/* A module with gaps between its segments has a range for each. */
+	tables = found;
+	if (unlikely((uintptr_t)found.dlfo_eh_frame - (uintptr_t)found.dlfo_map_start >=
+	             (uintptr_t)found.dlfo_map_end - (uintptr_t)found.dlfo_map_start) &&
+	    _dl_find_object(found.dlfo_eh_frame, &tables) != 0)
+		tables = found;
+	*fde = fde_search(found.dlfo_eh_frame, (uintptr_t)tables.dlfo_map_start, (uintptr_t)tables.dlfo_map_end, pc);
 	return true;
 }
 
@@ -612,27 +655,6 @@ bool unwind_function_at(uintptr_t pc, uintptr_t *start, size_t *size)
 	return fde_find(pc, &fde) && fde && fde_range(fde, start, size) && pc - *start < *size;
 }
 
-/* Is the entry at p, with the bytes that its length promises, inside [lo, hi)? */
-static bool entry_inside(const uint8_t *p, uintptr_t lo, uintptr_t hi)
-{
-	uintptr_t at = (uintptr_t)p;
-	struct cursor c;
-
-	return at >= lo && at < hi && hi - at >= 12 && entry_open(p, &c) && (uintptr_t)c.end <= hi && c.end - c.p >= 4;
-}
-
-/* The CIE of an FDE inside [lo, hi) is inside as well. */
-static bool fde_inside(const uint8_t *fde, uintptr_t lo, uintptr_t hi)
-{
-	struct cursor c;
-	const uint8_t *at;
-
-	if (!entry_inside(fde, lo, hi) || !entry_open(fde, &c))
-		return false;
-	at = c.p;
-	return entry_inside(at - (uint32_t)take(&c, 4), lo, hi);
-}
-
 bool cfi_each_function(const void *hdr_start, uintptr_t lo, uintptr_t hi,
                        bool (*each)(void *ctx, uintptr_t start, size_t size), void *ctx)
 {
@@ -641,10 +663,8 @@ bool cfi_each_function(const void *hdr_start, uintptr_t lo, uintptr_t hi,
 	uintptr_t start, size;
 	size_t count;
 
-	if ((uintptr_t)hdr < lo || (uintptr_t)hdr >= hi || hi - (uintptr_t)hdr < 64)
-		return false;
-	rows = hdr_rows(hdr, &count);
-	if (!rows || count > (hi - (uintptr_t)rows) / sizeof(*rows))
+	rows = hdr_rows_inside(hdr, lo, hi, &count);
+	if (!rows)
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (fde_inside(hdr + rows[i].fde, lo, hi) && fde_range(hdr + rows[i].fde, &start, &size) && size &&

@@ -5,7 +5,7 @@
  * libc uses the vDSO too, but cannot be called at the first malloc of a process: our PLT is not relocated yet. So
  * memsan finds the vDSO itself, once:
  *
- *    auxiliary vector (os_auxiliary)
+ *    auxiliary vector (from the constructor if it comes first, since os_auxiliary opens a file)
  *      AT_SYSINFO_EHDR --> ELF header --> PT_DYNAMIC --> symbol table, strings, hash --> clock_gettime
  *
  * If any step fails (no vDSO, no descriptor left on an old kernel, an emulator), the system call is used.
@@ -95,10 +95,17 @@ static bool vdso_open(uintptr_t image, struct vdso_tables *t)
 	return t->symbols && t->strings;
 }
 
+static uintptr_t noted_image;
+
+void clock_note_image(uintptr_t image)
+{
+	noted_image = image;
+}
+
 static uintptr_t vdso_find_symbol(const char *name)
 {
 	struct vdso_tables t = { .bias = 0 };
-	uintptr_t image = os_auxiliary(AT_SYSINFO_EHDR);
+	uintptr_t image = noted_image ? noted_image : os_auxiliary(AT_SYSINFO_EHDR);
 
 	if (!image || !vdso_open(image, &t))
 		return 0;

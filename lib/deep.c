@@ -21,16 +21,15 @@
 
 #define STACKS 64u
 #define STACK_BYTES ((size_t)128 << 10)
-#define SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1))
 
 static uintptr_t stacks_lo; /* of the reserve; 0: none; atomic */
 static uint64_t stacks_busy, stacks_ready;
 static TLS_IE bool deep_now; /* this thread is on such a stack */
 
-/* Blocks more signals and unblocks none: one of SYNCHRONOUS may be pending, held back for the program. */
+/* Blocks more signals and unblocks none: one of SIGNALS_SYNCHRONOUS may be pending, held back for the program. */
 static uint64_t signals_block(void)
 {
-	uint64_t mask = ~SYNCHRONOUS, old = 0;
+	uint64_t mask = ~SIGNALS_SYNCHRONOUS, old = 0;
 
 	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&mask, (long)&old, sizeof(mask), 0, 0);
 	return old;

@@ -291,9 +291,31 @@ void depot_expect(uint64_t outer)
 		__builtin_prefetch(&t->slots[depot_line(t, (uint32_t)outer, 0)]);
 }
 
-stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc)
+static void depot_register(void)
 {
 	static bool registered;
+
+	if (unlikely(!__atomic_load_n(&registered, __ATOMIC_RELAXED))) {
+		lock_register_for_fork(&depot_lock);
+		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
+	}
+}
+
+void depot_prepare(void)
+{
+	depot_busy = true;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_register();
+	lock_acquire(&depot_lock);
+	if (depot_start() && !depot_table)
+		depot_make_room();
+	lock_release(&depot_lock);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	depot_busy = false;
+}
+
+stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc)
+{
 	uint32_t i;
 
 	/* The depot is full, or this is a signal handler that interrupted an insertion: a shorter stack is better than
@@ -302,10 +324,7 @@ stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintp
 		return parent;
 	depot_busy = true;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
-	if (unlikely(!__atomic_load_n(&registered, __ATOMIC_RELAXED))) {
-		lock_register_for_fork(&depot_lock);
-		__atomic_store_n(&registered, true, __ATOMIC_RELAXED);
-	}
+	depot_register();
 	lock_acquire(&depot_lock);
 	i = depot_lookup(depot_table, outer, hash);
 	if (!i)

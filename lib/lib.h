@@ -118,6 +118,9 @@ bool str_starts(const char *s, const char *prefix);
 const char *str_char(const char *s, int c); /* first occurrence or NULL */
 const char *str_last(const char *s, int c); /* last occurrence or NULL */
 const char *path_base(const char *path);    /* what is behind the last slash */
+/* FNV-1a, 64 bits (Fowler, Noll, Vo): goes on from `h`, which is HASH_START at first. */
+#define HASH_START 0xcbf29ce484222325u
+uint64_t hash_bytes(uint64_t h, const void *p, size_t n);
 /* name_match.c. Does a shell pattern of '*' and '?' match all of `text`? */
 bool name_glob(const char *pattern, const char *text);
 bool name_is_glob(const char *s);
@@ -242,6 +245,8 @@ _Noreturn void os_abort(void); /* SIGABRT with the default action, whatever hand
 /* The first call of a process that starts: was it started under a filter of system calls? Then memsan does without
  * those calls that it can do without, and asks files in /proc instead. */
 void os_start(void);
+/* Did a debugger trace the process when os_start looked? */
+bool os_was_traced(void);
 /* The process was started under filters, and so many filters are known to refuse calls, not to kill: if these are all,
  * memsan makes the calls that it makes elsewhere. */
 void os_filters_refuse(unsigned nr);
@@ -256,9 +261,16 @@ uint64_t os_signals_pending(void);
 bool os_pid_is_known(void);  /* under a filter: os_getpid is not asked of the kernel */
 bool os_under_seccomp(void); /* a system call filter is active: unusual calls may kill */
 /* The program is about to set a filter (struct sock_fprog; NULL: strict mode, or not known). From now on memsan makes
- * only those calls that every filter must allow for libc's own malloc (mmap, munmap, mprotect, madvise, futex, write),
+ * only those calls that every filter must allow for libc's own malloc (mmap, munmap, futex, write),
  * and does without the others, but for those that os_filter_allows. */
 void os_note_seccomp(const void *program);
+/* What is known of the filters: taken before the program sets one, put back when the kernel has refused it. */
+struct os_filters {
+	uint32_t calls; /* bits of enum os_call */
+	bool set;
+};
+struct os_filters os_filters_now(void);
+void os_filters_back(struct os_filters before);
 /* Calls about which the program's filters are asked. Under a filter that was inherited, those are allowed that memsan
  * makes there in any case. */
 enum os_call {
@@ -269,9 +281,17 @@ enum os_call {
 	OS_CALL_PPOLL,
 	OS_CALL_POLL,
 	OS_CALL_FSTAT,
-	OS_CALL_NEWFSTATAT
+	OS_CALL_NEWFSTATAT,
+	OS_CALL_SIGRETURN,
+	OS_CALL_MMAP,
+	OS_CALL_MPROTECT, /* without PROT_EXEC */
+	OS_CALL_MPROTECT_CODE,
+	OS_CALL_DONTNEED,
+	OS_CALL_GUARD, /* guard regions */
+	OS_CALL_ADVISE /* all other advice on memory */
 };
 bool os_filter_allows(enum os_call call);
+bool os_filter_would_allow(const void *program, enum os_call call);
 extern bool os_filtered __attribute__((visibility("hidden")));
 /* The same of a child that shares this memory (process.c), in whose parent no filter is set. */
 extern TLS_IE bool os_guest_filtered __attribute__((visibility("hidden")));
@@ -281,11 +301,16 @@ __inline_hot bool os_filter_set(void)
 }
 /* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
 uint64_t os_mask_set(uint64_t mask);
+/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP comes
+ * after each instruction of a program that steps through itself. */
+#define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGTRAP - 1))
 
 /* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
  * At most one tick late, never 0, goes on in children, wraps after 497 days. */
 #define JIFFIES_HZ 100
 uint32_t jiffies_now(void);
+/* Where libc says that the vDSO is; called before the clock is first read, or not at all. */
+void clock_note_image(uintptr_t image);
 uint64_t clock_coarse_ms(void); /* CLOCK_MONOTONIC_COARSE in milliseconds */
 
 /* Reserves address space: PROT_NONE, MAP_NORESERVE, left out of core files. NULL: refused. */
@@ -296,6 +321,8 @@ void *os_reserve_data(size_t size, size_t align);
  * no such limit. */
 bool os_do_not_count(void *p, size_t size);
 void os_limit_data(void); /* the program sets such a limit */
+/* The same for [base + have, base + want) of a reserve, which is about to be made usable, and holds nothing. */
+void os_step_does_not_count(void *base, size_t have, size_t want);
 /* The same at this address. NULL: something is there. Both are multiples of the page size. */
 void *os_reserve_at(uintptr_t addr, size_t size);
 /* Usable memory that a copy of this process shares with it. Counts as a reserve; os_release gives it back. */
@@ -316,6 +343,8 @@ void os_decommit(void *p, size_t size); /* gives the memory back; reads as zero 
 bool os_may_commit(size_t size);
 bool os_protect_none(void *p, size_t size); /* mprotect PROT_NONE */
 bool os_unprotect(void *p, size_t size);    /* back to read-write */
+/* The same for pages that hold nothing which anybody needs: they may be mapped anew. */
+bool os_open_empty(void *p, size_t size);
 /* Puts fresh pages in place of whatever is mapped there: private, zero, readable and writable, without advice, locks,
  * keys or policies. `huge` as in os_commit. False: the kernel refused, and nothing changed. */
 bool os_renew(void *p, size_t size, bool huge);
@@ -789,6 +818,8 @@ bool unwind_frame_of(const struct unwind_regs *regs, uintptr_t addr, struct unwi
  * part of this thread's last trace is reused. When the depot is full, saves only the outer frames that the depot
  * already has, or returns 0. */
 stack_handle unwind_save(const struct unwind_regs *regs);
+/* Makes what the first stack needs: this thread's block and the depot. */
+void unwind_prepare(void);
 void unwind_thread_exit(void); /* drops this thread's last trace */
 /* The handle of `pc` called from `parent` (0: from nowhere); `parent` itself when the depot is full. */
 stack_handle depot_child(stack_handle parent, uintptr_t pc);

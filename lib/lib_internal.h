@@ -5,6 +5,11 @@
 
 #include "lib/lib.h"
 
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
+
 static inline long os_syscall4(long nr, long a, long b, long c, long d)
 {
 	return arch_syscall6(nr, a, b, c, d, 0, 0);
@@ -112,6 +117,8 @@ void depot_expect(uint64_t outer);
 /* Finds or inserts a stack. `parent` is the stack of its outer frames, whose hash is `outer`. Returns parent when the
  * depot is full. */
 stack_handle depot_add(stack_handle parent, uint64_t outer, uint64_t hash, uintptr_t pc);
+/* Makes room for the first stacks. */
+void depot_prepare(void);
 
 /* ---- window.c: which words of a stack may be read without a fault ---------------------------- */
 

@@ -260,6 +260,13 @@ const char *str_last(const char *s, int c)
 	}
 }
 
+uint64_t hash_bytes(uint64_t h, const void *p, size_t n)
+{
+	for (const uint8_t *at = p, *end = at + n; at < end; at++)
+		h = (h ^ *at) * 0x100000001b3u;
+	return h;
+}
+
 const char *path_base(const char *path)
 {
 	const char *slash = str_last(path, '/');

@@ -380,7 +380,12 @@ bool options_set_one(struct memsan_options *o, const char *name, size_t name_len
 
 void options_set_defaults(struct memsan_options *o)
 {
-	mem_set(o, 0, sizeof(*o));
+	static bool used;
+
+	/* A start does not touch the pages of the process's own options, which are zero then. */
+	if (o != &options || used)
+		mem_set(o, 0, sizeof(*o));
+	used |= o == &options;
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *d = &option_table[i];
 		option_store(o, d, (struct span){ d->default_text, str_length(d->default_text) });

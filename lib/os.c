@@ -18,10 +18,6 @@
 #include "lib/lib.h"
 #include "lib/lib_internal.h"
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL 102
-#define MADV_GUARD_REMOVE 103
-#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -76,7 +72,7 @@ ssize_t os_pread(int fd, void *buf, size_t n, uint64_t offset)
 /* A filter may kill for gettid and getpid too. libc's thread control block holds the tid, also in a child of fork; its
  * place is found before the filter is set. */
 #define TCB_WORDS_MAX 512
-bool os_filtered; /* never cleared */
+bool os_filtered; /* cleared only when the kernel refuses the filter */
 TLS_IE bool os_guest_filtered;
 static uint32_t tcb_tid_at; /* a word of the control block; 0: not found */
 static pid_t filtered_pid;  /* the process under the filter */
@@ -84,12 +80,17 @@ static bool inherited;      /* the process was started under a filter that may k
 static bool refusing;       /* it was started under filters that only refuse; written at start-up */
 static unsigned nr_inherited;
 static bool emulated;      /* written at start-up */
+static bool traced;        /* the same */
 static bool future_locked; /* by mlockall */
 static TLS_IE bool strict_self;
 /* Bits of enum os_call that no filter forbids, as far as the filters are known. */
 static uint32_t calls_allowed = ~0u;
-#define CALLS_UNDER_INHERITED \
-	(1u << OS_CALL_SIGPROCMASK | 1u << OS_CALL_SIGACTION | 1u << OS_CALL_FSTAT | 1u << OS_CALL_NEWFSTATAT)
+#define CALLS_UNDER_INHERITED                                                                                   \
+	(1u << OS_CALL_SIGPROCMASK | 1u << OS_CALL_SIGACTION | 1u << OS_CALL_FSTAT | 1u << OS_CALL_NEWFSTATAT | \
+	 1u << OS_CALL_SIGRETURN | CALLS_OF_MEMORY)
+#define CALLS_OF_MEMORY                                                                                       \
+	(1u << OS_CALL_MMAP | 1u << OS_CALL_MPROTECT | 1u << OS_CALL_MPROTECT_CODE | 1u << OS_CALL_DONTNEED | \
+	 1u << OS_CALL_GUARD | 1u << OS_CALL_ADVISE)
 TLS_IE uint32_t process_guests; /* process.c; here, since the tools link only this file */
 
 void os_note_strict(void)
@@ -357,6 +358,7 @@ void os_start(void)
 	    !os_read_text("/proc/self/status", text, sizeof(text)))
 		return;
 	emulated = str_starts(proc_line(text, "Name:\t"), "qemu-") && arch_is_emulated();
+	traced = proc_number(text, "TracerPid:") != 0;
 	if (!proc_number(text, "Seccomp:"))
 		return;
 	pid = (pid_t)proc_number(text, "NSpid:");
@@ -367,6 +369,11 @@ void os_start(void)
 	inherited = true;
 	nr_inherited = (unsigned)proc_number(text, "Seccomp_filters:");
 	calls_allowed = CALLS_UNDER_INHERITED;
+}
+
+bool os_was_traced(void)
+{
+	return traced;
 }
 
 bool os_is_emulated(void)
@@ -398,6 +405,22 @@ static uint32_t filter_allowed(const struct sock_fprog *program)
 	return n && os_page_readable((const char *)copy.filter + n - 1) ? bpf_calls_allowed(copy.filter, copy.len) : 0;
 }
 
+bool os_filter_would_allow(const void *program, enum os_call call)
+{
+	return filter_allowed(program) >> call & 1;
+}
+
+struct os_filters os_filters_now(void)
+{
+	return (struct os_filters){ READ_ONCE(calls_allowed), READ_ONCE(os_filtered) };
+}
+
+void os_filters_back(struct os_filters before)
+{
+	WRITE_ONCE(calls_allowed, before.calls);
+	WRITE_ONCE(os_filtered, before.set);
+}
+
 void os_note_seccomp(const void *program)
 {
 	WRITE_ONCE(calls_allowed, calls_allowed & filter_allowed(program));
@@ -425,10 +448,18 @@ bool os_under_seccomp(void)
 
 /* ---- address space --------------------------------------------------------------------------- */
 
+/* libc's malloc seldom calls mprotect and madvise, so a filter of the program's may kill for them; and for mmap, when
+ * the program has the memory that it needs. */
+static bool os_may(enum os_call call)
+{
+	return !strict_self && (!os_filter_set() || os_filter_allows(call));
+}
+
 static void *os_map(size_t size, int prot, int flags)
 {
-	long r = strict_self ? -ENOMEM
-	                     : arch_syscall6(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+	long r = !os_may(OS_CALL_MMAP)
+	                 ? -ENOMEM
+	                 : arch_syscall6(SYS_mmap, 0, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
 	return r < 0 && r > -(long)PAGE_SIZE ? NULL : (void *)r;
 }
@@ -546,7 +577,11 @@ void *os_reserve_shared(size_t size)
 
 static bool os_advise(void *p, size_t size, int advice)
 {
-	return !strict_self && os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
+	enum os_call call = advice == MADV_DONTNEED                                       ? OS_CALL_DONTNEED
+	                    : advice == MADV_GUARD_INSTALL || advice == MADV_GUARD_REMOVE ? OS_CALL_GUARD
+	                                                                                  : OS_CALL_ADVISE;
+
+	return os_may(call) && os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
 }
 
 static void reserve_prepare(void *p, size_t size)
@@ -568,18 +603,21 @@ static uint64_t soft_limit(int resource)
 }
 
 /* Is there a limit of data (ulimit -d)? Asked once, at start-up; later the program may set one. */
-static int data_limited; /* atomic: 1: no, 2: yes */
+enum { DATA_UNKNOWN, DATA_UNLIMITED, DATA_LIMITED, DATA_LIMITED_LATER };
+static int data_limited; /* atomic */
 
 static bool data_is_limited(void)
 {
 	if (!READ_ONCE(data_limited))
-		WRITE_ONCE(data_limited, !os_filter_set() && soft_limit(RLIMIT_DATA) != UINT64_MAX ? 2 : 1);
-	return READ_ONCE(data_limited) == 2;
+		WRITE_ONCE(data_limited,
+		           !os_filter_set() && soft_limit(RLIMIT_DATA) != UINT64_MAX ? DATA_LIMITED : DATA_UNLIMITED);
+	return READ_ONCE(data_limited) >= DATA_LIMITED;
 }
 
 void os_limit_data(void)
 {
-	WRITE_ONCE(data_limited, 2);
+	if (!data_is_limited())
+		WRITE_ONCE(data_limited, DATA_LIMITED_LATER);
 }
 
 /* Linux counts a private mapping as data when it may be written, unless the mapping grows downwards as a stack does
@@ -592,6 +630,16 @@ bool os_do_not_count(void *p, size_t size)
 	return size > PAGE_SIZE && data_is_limited() &&
 	       arch_syscall6(SYS_mmap, start, (long)(size - PAGE_SIZE), PROT_NONE,
 	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == start;
+}
+
+/* A reserve from before the limit counts, step by step. A step lies above one that is usable, so it cannot grow: the
+ * page below stands for os_do_not_count's first one, and is not mapped anew. At the limit not one page may count. */
+void os_step_does_not_count(void *base, size_t have, size_t want)
+{
+	size_t from = have ? have - PAGE_SIZE : 0;
+
+	if (unlikely(READ_ONCE(data_limited) == DATA_LIMITED_LATER) && !os_filter_set())
+		os_do_not_count((char *)base + from, want - from);
 }
 
 void *os_reserve_data(size_t size, size_t align)
@@ -643,12 +691,30 @@ void *os_reserve_at(uintptr_t addr, size_t size)
 
 static bool os_protect(void *p, size_t size, int prot)
 {
-	return !strict_self && os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;
+	return os_may(prot & PROT_EXEC ? OS_CALL_MPROTECT_CODE : OS_CALL_MPROTECT) &&
+	       os_syscall4(SYS_mprotect, (long)p, (long)size, prot, 0) == 0;
+}
+
+/* A filter may look at the flags too. So under one they are those of libc's malloc. */
+static long os_map_at(void *p, size_t size, int prot, int flags)
+{
+	if (prot == PROT_NONE || !os_filter_set())
+		flags |= MAP_NORESERVE;
+	return os_may(OS_CALL_MMAP)
+	               ? arch_syscall6(SYS_mmap, (long)p, (long)size, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0)
+	               : -ENOMEM;
+}
+
+bool os_open_empty(void *p, size_t size)
+{
+	if (!os_may(OS_CALL_MPROTECT))
+		return os_map_at(p, size, PROT_READ | PROT_WRITE, MAP_FIXED) == (long)p;
+	return os_protect(p, size, PROT_READ | PROT_WRITE);
 }
 
 bool os_commit(void *p, size_t size, bool huge)
 {
-	if (!os_protect(p, size, PROT_READ | PROT_WRITE))
+	if (!os_open_empty(p, size))
 		return false;
 	os_advise(p, size, MADV_DODUMP); /* undoes MADV_DONTDUMP of os_reserve */
 	if (!huge)
@@ -682,6 +748,8 @@ void os_decommit(void *p, size_t size)
 {
 	if (os_advise(p, size, MADV_DONTNEED))
 		return;
+	if (!os_may(OS_CALL_DONTNEED) && os_map_at(p, size, PROT_READ | PROT_WRITE, MAP_FIXED) == (long)p)
+		return;
 	if (!os_filter_set())
 		os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
 	if (!os_advise(p, size, MADV_DONTNEED))
@@ -696,13 +764,6 @@ bool os_protect_none(void *p, size_t size)
 bool os_unprotect(void *p, size_t size)
 {
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
-}
-
-static long os_map_at(void *p, size_t size, int prot, int flags)
-{
-	return strict_self ? -ENOMEM
-	                   : arch_syscall6(SYS_mmap, (long)p, (long)size, prot,
-	                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
 }
 
 bool os_renew(void *p, size_t size, bool huge)

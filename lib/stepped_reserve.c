@@ -28,6 +28,7 @@ bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes)
 	if (bytes > s->reserved)
 		return false;
 	want = stepped_round(bytes, s->step);
+	os_step_does_not_count(s->base, have, want);
 	if (!os_commit(s->base + have, want - have, false))
 		return false;
 	/* Pairs with the load above: a thread that sees the size may use the memory. */

@@ -629,6 +629,13 @@ static __cold_path void forget_rows(struct unwind_thread *t, uint64_t salt)
 	mem_set(t->memos, 0, sizeof(t->memos));
 }
 
+void unwind_prepare(void)
+{
+	if (thread_enter())
+		thread_leave();
+	depot_prepare();
+}
+
 stack_handle unwind_save(const struct unwind_regs *regs)
 {
 	struct unwind_thread *t = thread_enter();

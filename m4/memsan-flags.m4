@@ -19,6 +19,17 @@ AC_DEFUN([MEMSAN_FLAGS], [
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-loop-distribute-patterns])
   # A vector load of two words that were just stored waits for both stores: it costs 15 % of saving a stack (measured).
   MEMSAN_TRY_FLAG([RUNTIME_FLAGS], [-fno-tree-slp-vectorize])
+  # preload/order.ld puts what each start needs side by side. gold knows no INSERT.
+  AC_MSG_CHECKING([whether the linker takes an order of sections])
+  memsan_saved_ldflags=$LDFLAGS
+  LDFLAGS="$LDFLAGS -shared -Wl,-T,$srcdir/preload/order.ld"
+  AC_LINK_IFELSE([AC_LANG_SOURCE([])],
+    [AC_MSG_RESULT([yes])
+     RUNTIME_FLAGS="$RUNTIME_FLAGS -ffunction-sections -fdata-sections"
+     ORDER_LDFLAGS='-Wl,-T,$(top_srcdir)/preload/order.ld'],
+    [AC_MSG_RESULT([no])])
+  LDFLAGS=$memsan_saved_ldflags
+  AC_SUBST([ORDER_LDFLAGS])
   TOOL_FLAGS="-std=gnu11 -fno-strict-aliasing"
   AC_SUBST([WARN_FLAGS])
   AC_SUBST([RUNTIME_FLAGS])

@@ -165,9 +165,6 @@ static bool family_told(const struct report_record *r)
 
 /* ---- signals --------------------------------------------------------------------------------- */
 
-/* If their signal is blocked, a fault kills the process without a word. */
-#define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1))
-
 static uint64_t signals_block(void)
 {
 	return os_mask_set(~SIGNALS_SYNCHRONOUS);
@@ -516,6 +513,7 @@ static enum report_outcome report_emit(struct report_record *r, struct told *t)
 /* The thread whose batch is open; 0: none.  Written by that thread, or while it is 0 by compare and exchange.  A futex
  * word. */
 static uint32_t batch_tid;
+static uint32_t batch_waiters; /* threads in batch_wait: without one, the end makes no system call */
 /* Only for the thread of the batch. */
 static uint32_t batch_depth;
 static bool batch_panics;
@@ -530,8 +528,10 @@ static void batch_wait(void)
 {
 	uint32_t tid;
 
-	while ((tid = __atomic_load_n(&batch_tid, __ATOMIC_ACQUIRE)) != 0 && !batch_is_mine())
+	__atomic_add_fetch(&batch_waiters, 1, __ATOMIC_SEQ_CST);
+	while ((tid = __atomic_load_n(&batch_tid, __ATOMIC_SEQ_CST)) != 0 && !batch_is_mine())
 		arch_syscall6(SYS_futex, (long)&batch_tid, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)tid, 0, 0, 0);
+	__atomic_sub_fetch(&batch_waiters, 1, __ATOMIC_RELAXED);
 }
 
 void report_batch_begin(void)
@@ -556,8 +556,9 @@ void report_batch_end(void)
 		told_wait();
 		report_panic();
 	}
-	__atomic_store_n(&batch_tid, 0, __ATOMIC_RELEASE);
-	arch_syscall6(SYS_futex, (long)&batch_tid, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
+	__atomic_store_n(&batch_tid, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&batch_waiters, __ATOMIC_SEQ_CST))
+		arch_syscall6(SYS_futex, (long)&batch_tid, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
 }
 
 enum report_outcome report_end(struct report_record *r)

@@ -80,15 +80,15 @@ enum report_outcome report_finding(const struct finding *f)
 	return t.outcome;
 }
 
-void report_negative(const void *p, size_t n, enum report_access access, const char *entry,
-                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f))
+/* A function of libc is given an argument that cannot be right: [p, p+n), and `detail` says why. */
+static void report_argument(enum report_kind kind, const void *p, size_t n, enum report_access access,
+                            const char *entry, const char *detail, const struct unwind_regs *regs,
+                            void (*fill)(struct report_record *r, const struct finding *f))
 {
 	bool in_arena = arena_contains(p);
 	struct slab_object object;
-	char detail[80];
-	struct fmt_buf b;
 	const struct finding f = {
-		.kind = REPORT_NEGATIVE_SIZE,
+		.kind = kind,
 		.component = "libc",
 		.addr = (uintptr_t)p,
 		.size = n,
@@ -102,9 +102,18 @@ void report_negative(const void *p, size_t n, enum report_access access, const c
 		.memory_hi = in_arena ? arena_base + arena_size : 0,
 	};
 
+	report_finding(&f);
+}
+
+void report_negative(const void *p, size_t n, enum report_access access, const char *entry,
+                     const struct unwind_regs *regs, void (*fill)(struct report_record *r, const struct finding *f))
+{
+	char detail[80];
+	struct fmt_buf b;
+
 	fmt_init(&b, detail, sizeof(detail));
 	fmt_printf(&b, "size %ld (0x%zx)", (long)n, n);
-	report_finding(&f);
+	report_argument(REPORT_NEGATIVE_SIZE, p, n, access, entry, detail, regs, fill);
 }
 
 void report_overlap(const void *dst, size_t dst_size, const void *src, size_t src_size, const char *entry,
@@ -112,28 +121,12 @@ void report_overlap(const void *dst, size_t dst_size, const void *src, size_t sr
 {
 	uintptr_t from = MAX((uintptr_t)dst, (uintptr_t)src),
 		  to = MIN((uintptr_t)dst + dst_size, (uintptr_t)src + src_size);
-	bool in_arena = arena_contains(dst);
-	struct slab_object object;
 	char detail[200];
 	struct fmt_buf b;
-	const struct finding f = {
-		.kind = REPORT_PARAM_OVERLAP,
-		.component = "libc",
-		.addr = (uintptr_t)dst,
-		.size = dst_size,
-		.access = ACCESS_WRITE,
-		.entry = entry,
-		.detail = detail,
-		.regs = regs,
-		.fill = fill,
-		.object = slab_find_object((uintptr_t)dst, &object) ? &object : NULL,
-		.memory_lo = in_arena ? arena_base : 0,
-		.memory_hi = in_arena ? arena_base + arena_size : 0,
-	};
 
 	fmt_init(&b, detail, sizeof(detail));
 	fmt_printf(&b, "destination [%p, %p) and source [%p, %p) have %zu bytes in common", dst,
 	           (const void *)((const char *)dst + dst_size), src, (const void *)((const char *)src + src_size),
 	           (size_t)(to - from));
-	report_finding(&f);
+	report_argument(REPORT_PARAM_OVERLAP, dst, dst_size, ACCESS_WRITE, entry, detail, regs, fill);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* reports/fold.c - which frames of a stack say nothing about the bug: those of an interpreter that called the program's
- * code, and those of Rust's runtime around main.
+ * code, those of Rust's runtime around main, and the inner functions of the C++ library.
  *
  *     fill [sessions.node]                       the add-on's function
  *     v8impl::…::Invoke [node]                   what called it: stays
@@ -10,12 +10,22 @@
  *     __libc_start_call_main [libc.so.6]
  *
  * Only frames that lie behind a frame of other code are left out: in a bug of the interpreter itself every frame
- * counts.  JSON has all frames. */
+ * counts.
+ *
+ *     std::__new_allocator<int>::deallocate (inlined)     the innermost function: stays
+ *     std::vector<int>::~vector (inlined)               ┐
+ *     …                                                 │ one line: (13 frames of the C++ library left out)
+ *     std::_Rb_tree<…>::~_Rb_tree (inlined)             ┘
+ *     std::map<…>::~map (inlined)                         what the program called: stays
+ *     main [prog]
+ *
+ * JSON has all frames. */
 #include "config.h"
 
 #include "reports/reports_internal.h"
 
-#define FOLD_MIN 4u /* shorter runs stay: a line would replace about as many */
+#define FOLD_MIN 4u    /* shorter runs stay: a line would replace about as many */
+#define LIBRARY_MIN 3u /* the same for the C++ library, whose lines are longer */
 
 /* Files that begin with these are interpreters and their libraries; a version may follow. */
 static const char *const interpreters[] = { "python", "libpython", "node", "libnode", "perl", "libperl",
@@ -72,14 +82,6 @@ static bool is_rust_runtime(const char *function)
 	return false;
 }
 
-static bool contains(const char *text, const char *part)
-{
-	for (; *text; text++)
-		if (str_starts(text, part))
-			return true;
-	return false;
-}
-
 static const char *function_of(const struct report_record *r, const struct report_frame *f,
                                const struct report_symbols *symbols)
 {
@@ -97,7 +99,7 @@ static uint32_t rust_run(const struct report_record *r, const struct report_stac
 	const char *function = function_of(r, &s->frames[i], symbols);
 	uint32_t n = 1;
 
-	if (!function || !contains(function, "__rust_begin_short_backtrace"))
+	if (!function || !report_name_contains(function, "__rust_begin_short_backtrace"))
 		return 0;
 	while (i + n < end && is_rust_runtime(function_of(r, &s->frames[i + n], symbols)))
 		n++;
@@ -125,4 +127,40 @@ uint32_t report_fold(const struct report_record *r, const struct report_stack *s
 	n = rust_run(r, s, i, end, symbols);
 	*whose = "Rust's runtime";
 	return n;
+}
+
+/* ---- the C++ library, which the compiler puts into the program's own code -------------------- */
+
+/* Symbol k of the frame.  False: it has no such symbol. */
+static bool is_library(const struct report_record *r, const struct report_frame *f, size_t k,
+                       const struct report_symbols *symbols)
+{
+	size_t n;
+	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
+
+	return k < n && report_library_symbol(&found[k]);
+}
+
+uint32_t report_fold_library(const struct report_record *r, const struct report_stack *s, uint32_t i, size_t k,
+                             const struct report_symbols *symbols)
+{
+	uint32_t end = s->skipped && i < s->skipped_at ? MIN(s->skipped_at, s->nr_frames) : s->nr_frames, run = 0;
+	uint32_t before = k ? i : i - 1;
+	size_t n, last = k;
+
+	if ((!i && !k) || !is_library(r, &s->frames[i], k, symbols))
+		return 0;
+	/* A run begins behind other code, or behind the innermost function. */
+	if (!k)
+		symbols->frame(symbols->ctx, r, &s->frames[before], &last);
+	if ((before || last > 1) && last && is_library(r, &s->frames[before], last - 1, symbols))
+		return 0;
+	for (; i < end; i++, k = 0) {
+		symbols->frame(symbols->ctx, r, &s->frames[i], &n);
+		for (; k < n && is_library(r, &s->frames[i], k, symbols); k++)
+			run++;
+		if (k < n || !n)
+			break;
+	}
+	return run > LIBRARY_MIN ? run - 1 : 0;
 }

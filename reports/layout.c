@@ -118,14 +118,28 @@ void report_put_place(struct fmt_buf *b, const struct report_record *r, const st
 		fmt_printf(b, " (unloaded)");
 }
 
-/* The innermost function of the main stack, which may be inlined, and its frame. NULL: it is not known. */
+/* The innermost function of the main stack that is the program's, which may be inlined, and its frame.  *frame is NULL
+ * if there is no stack.  A bug that shows in the C++ library's code is the caller's; if all functions are the
+ * library's, or the caller has no name, it is the innermost one.  NULL: that is not known. */
 static const struct report_symbol *main_symbol(const struct report_record *r, const struct report_symbols *symbols,
                                                const struct report_frame **frame, bool *inlined)
 {
 	const struct report_stack *s = report_main_stack(r);
 	const struct report_symbol *found;
-	size_t n;
+	size_t n = 0;
 
+	for (uint32_t i = 0; s && i < s->nr_frames; i++) {
+		found = symbols->frame(symbols->ctx, r, &s->frames[i], &n);
+		for (size_t k = 0; k < n; k++) {
+			if (!found[k].function || report_library_symbol(&found[k]))
+				continue;
+			*frame = &s->frames[i];
+			*inlined = k + 1 < n;
+			return &found[k];
+		}
+		if (!n || !found[n - 1].function)
+			break;
+	}
 	*frame = s ? &s->frames[0] : NULL;
 	found = s ? symbols->frame(symbols->ctx, r, *frame, &n) : NULL;
 	*inlined = found && n > 1;

@@ -110,25 +110,36 @@ static void put_location(struct fmt_buf *b, const struct report_symbol *s)
 		fmt_printf(b, ":%u", s->column);
 }
 
-static void put_frame(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
-                      const struct report_symbols *symbols)
+/* Frame i with its inlined functions.  *folded counts those that are still to be left out. */
+static void put_frame(struct fmt_buf *b, const struct report_record *r, const struct report_stack *s, uint32_t i,
+                      const struct report_symbols *symbols, uint32_t *folded)
 {
-	size_t n, start = b->len;
-	const struct report_symbol *found = symbols->frame(symbols->ctx, r, f, &n);
+	const struct report_frame *f = &s->frames[i];
+	const struct report_symbol *found;
+	size_t n, k = 0, start;
 	const char *indent = r->leak_class ? "   " : "";
 
-	for (size_t i = 0; i + 1 < n; i++, start = b->len) {
+	do {
+		if (!*folded && (*folded = report_fold_library(r, s, i, k, symbols)) != 0)
+			fmt_printf(b, "%s (%u frames of the C++ library left out)\n", indent, *folded);
+		/* Again each time: the symbols are valid until another frame is asked for. */
+		found = symbols->frame(symbols->ctx, r, f, &n);
+		if (*folded) {
+			--*folded;
+			continue;
+		}
+		start = b->len;
 		fmt_printf(b, "%s ", indent);
-		report_put_short_name(b, found[i].function ? found[i].function : "?");
-		put_location(b, &found[i]);
-		fmt_printf(b, " (inlined)");
+		if (k + 1 < n)
+			report_put_short_name(b, found[k].function ? found[k].function : "?");
+		else
+			report_put_place(b, r, f, n ? &found[n - 1] : NULL);
+		if (k < n)
+			put_location(b, &found[k]);
+		if (k + 1 < n)
+			fmt_printf(b, " (inlined)");
 		end_line(b, start);
-	}
-	fmt_printf(b, "%s ", indent);
-	report_put_place(b, r, f, n ? &found[n - 1] : NULL);
-	if (n)
-		put_location(b, &found[n - 1]);
-	end_line(b, start);
+	} while (++k < n);
 }
 
 static void put_stack_heading(struct fmt_buf *b, const struct report_stack *s)
@@ -198,21 +209,21 @@ static uint32_t put_frames(struct fmt_buf *b, const struct report_record *r, con
                            const struct report_symbols *symbols, size_t limit)
 {
 	const char *indent = r->leak_class ? "   " : "", *whose;
-	uint32_t i, cycle = 0, left = 0, again = 0, folded;
+	uint32_t i, cycle = 0, left = 0, again = 0, folded, inside = 0;
 
 	for (i = 0; i < s->nr_frames; i++) {
 		size_t mark = b->len;
 
 		if (s->skipped && i == s->skipped_at)
 			fmt_printf(b, "%s (%u frames left out)\n", indent, s->skipped);
-		if (!left && (folded = report_fold(r, s, i, symbols, &whose)) != 0) {
+		if (!left && !inside && (folded = report_fold(r, s, i, symbols, &whose)) != 0) {
 			fmt_printf(b, "%s (%u frames of %.100s left out)\n", indent, folded, whose);
 			i += folded - 1;
 			continue;
 		}
-		if (!left && (again = frames_cycle(s, i, &cycle)) != 0)
+		if (!left && !inside && (again = frames_cycle(s, i, &cycle)) != 0)
 			left = cycle;
-		put_frame(b, r, &s->frames[i], symbols);
+		put_frame(b, r, s, i, symbols, &inside);
 		if (left && --left == 0) {
 			put_again(b, indent, cycle, again);
 			i += cycle * again;
@@ -434,7 +445,7 @@ static void put_leak_head(struct fmt_buf *b, const struct report_record *r, cons
 	fmt_printf(b, "  %.20s: %llu object%s of %llu bytes in %.100s", report_str(r, r->leak_class),
 	           (unsigned long long)r->leak_count, r->leak_count == 1 ? "" : "s", (unsigned long long)r->leak_bytes,
 	           report_str(r, r->obj_cache));
-	if (r->leak_count > 1 && str_starts(report_str(r, r->obj_cache), "fence-#"))
+	if (r->leak_count > 1 && str_starts(report_str(r, r->obj_cache), FENCE_NAME))
 		fmt_printf(b, " and others");
 	if (r->leak_held_count)
 		fmt_printf(b, ", holding %llu more of %llu bytes", (unsigned long long)r->leak_held_count,

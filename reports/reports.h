@@ -387,6 +387,10 @@ struct report_symbols {
 /* A C++ or Rust function's name as people say it: without default arguments of templates, and never longer than a line
  * can hold. The name of a C function stays. */
 void report_put_short_name(struct fmt_buf *b, const char *name);
+/* short_name.c: is this file one of the C++ or Rust library's, is this demangled name one of the C++ library's?  Their
+ * code is compiled into the program's own modules. */
+bool report_library_source(const char *file);
+bool report_library_name(const char *function);
 /* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are

@@ -19,7 +19,7 @@ const char *report_role_name(uint32_t role);
 const char *report_state_name(uint32_t state);
 const char *report_access_name(uint32_t access);
 /* "double-free in cleanup+0x2e/0x60 [prog] at list.c:31"; an inlined function has no offset: "double-free in put [prog]
- * at list.c:12". */
+ * at list.c:12". Functions of the C++ library are passed over, if the program's own are known. */
 void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
 /* "MEMSAN: double-free /home/me/list.c:31:2 in cleanup", as the sanitizers end their reports. */
 void report_summary_line(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols);
@@ -44,6 +44,12 @@ size_t report_stack_limit(const struct fmt_buf *b, size_t tail, size_t left);
 /* How many frames from i on do the readers of text not need?  `whose`: the frames of what. */
 uint32_t report_fold(const struct report_record *r, const struct report_stack *s, uint32_t i,
                      const struct report_symbols *symbols, const char **whose);
+/* How many symbols from symbol k of frame i on are inner functions of the C++ library?  0 within such a run. */
+uint32_t report_fold_library(const struct report_record *r, const struct report_stack *s, uint32_t i, size_t k,
+                             const struct report_symbols *symbols);
+/* short_name.c: is this code of the C++ library, or of Rust's? */
+bool report_library_symbol(const struct report_symbol *s);
+bool report_name_contains(const char *text, const char *part);
 
 /* ---- layout.c -------------------------------------------------------------------------------- */
 

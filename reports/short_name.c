@@ -205,3 +205,57 @@ void report_put_short_name(struct fmt_buf *b, const char *name)
 	if (b->len - start > SHORTENED_MAX)
 		name_rewind(b, start + SHORTENED_MAX);
 }
+
+/* ---- the libraries of C++ and Rust, which the compiler puts into the program's own code ------ */
+
+bool report_name_contains(const char *text, const char *part)
+{
+	for (; *text; text++)
+		if (str_starts(text, part))
+			return true;
+	return false;
+}
+
+bool report_library_source(const char *file)
+{
+	static const char *const folders[] = { "/include/c++/", "/rustc/", "library/core/src/", "library/std/src/",
+		                               "library/alloc/src/" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (report_name_contains(file, folders[i]))
+			return true;
+	return false;
+}
+
+/* In a demangled name, skips the return type, which templates have: "int* std::copy<…>(…)". */
+static const char *name_without_type(const char *name)
+{
+	const char *start = name;
+	int depth = 0;
+
+	for (const char *s = name; *s; s++) {
+		bool begins = s == start || (s - name >= 2 && s[-1] == ':' && s[-2] == ':');
+
+		if (!depth && (str_starts(s, "operator") || (*s == '(' && !begins) || str_starts(s, " [")))
+			break; /* its own name has begun, or it has ended */
+		if (*s == '<' || *s == '(' || *s == '{')
+			depth++;
+		else if (*s == '>' || *s == ')' || *s == '}')
+			depth--;
+		else if (*s == ' ' && !depth)
+			start = s + 1;
+	}
+	return start;
+}
+
+bool report_library_name(const char *function)
+{
+	const char *name = name_without_type(function);
+
+	return str_starts(name, "std::") || str_starts(name, "__gnu_cxx::");
+}
+
+bool report_library_symbol(const struct report_symbol *s)
+{
+	return s->file ? report_library_source(s->file) : s->function && report_library_name(s->function);
+}

@@ -17,6 +17,7 @@ void __asan_init(void)
 	/* The options are known once the heap has started, and the first allocation starts the heap. */
 	shadow_start_runtime();
 	map_require_full();
+	stack_codes_abort = true;
 }
 
 void __asan_version_mismatch_check_v8(void)

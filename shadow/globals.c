@@ -39,11 +39,7 @@ static struct begun *all_begun;
 
 static uint64_t name_hash(const char *name)
 {
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (; name && *name; name++)
-		h = (h ^ (uint8_t)*name) * 0x100000001b3u;
-	return h;
+	return hash_bytes(HASH_START, name, name ? str_length(name) : 0);
 }
 
 static bool has_begun(uint64_t hash)
@@ -177,12 +173,26 @@ static void mark(const struct asan_global *g, bool registered)
 		*(uint8_t *)g->odr_indicator = registered;
 }
 
-/* Cheap: nearly all globals are described once. */
-static bool may_have_twin(const struct asan_global *g)
+struct span {
+	uintptr_t start, end;
+};
+
+/* The module that holds the description; all memory if that is not known. */
+static struct span module_of(const struct asan_global *g)
+{
+	struct module_info m;
+
+	return module_find((uintptr_t)g, 0, &m) ? (struct span){ m.start, m.end } : (struct span){ 0, UINTPTR_MAX };
+}
+
+/* Cheap: nearly all globals are described once. A module that describes memory of another one has a twin there, whose
+ * red zone lies behind this one's if it is the larger of the two. */
+static bool may_have_twin(const struct asan_global *g, const struct span *module)
 {
 	if (has_indicator(g))
 		return *(const uint8_t *)g->odr_indicator != 0;
-	return g->odr_indicator != ODR_PRIVATE && shadow_find_bad((const void *)g->beg, g->size_with_redzone) != 0;
+	return g->odr_indicator != ODR_PRIVATE && (g->beg - module->start >= module->end - module->start ||
+	                                           shadow_find_bad((const void *)g->beg, g->size_with_redzone) != 0);
 }
 
 static bool same_variable(const struct asan_global *g, const void *ctx)
@@ -192,9 +202,9 @@ static bool same_variable(const struct asan_global *g, const void *ctx)
 	return has_indicator(other) ? g->odr_indicator == other->odr_indicator : g->beg == other->beg;
 }
 
-static bool find_twin(const struct asan_global *g, struct asan_global *twin)
+static bool find_twin(const struct asan_global *g, const struct span *module, struct asan_global *twin)
 {
-	return may_have_twin(g) && find_by(same_variable, g, twin);
+	return may_have_twin(g, module) && find_by(same_variable, g, twin);
 }
 
 /* Two modules describe the same memory: the red zone is that of the larger variable. */
@@ -211,14 +221,16 @@ static void poison_twin(const struct asan_global *g, const struct asan_global *t
 void globals_register(struct asan_global *g, size_t n, globals_twin_fn tell_twin, const struct unwind_regs *regs)
 {
 	struct asan_global twin;
+	struct span module;
 
 	if (!n)
 		return;
 	map_require_full();
 	if (map_state != MAP_FULL || is_registered(g))
 		return;
+	module = module_of(g);
 	for (size_t i = 0; i < n; i++) {
-		if (unlikely(find_twin(&g[i], &twin))) {
+		if (unlikely(find_twin(&g[i], &module, &twin))) {
 			poison_twin(&g[i], &twin);
 			if (tell_twin)
 				tell_twin(&g[i], &twin, regs);

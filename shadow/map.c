@@ -71,7 +71,9 @@ static void quick_span_update(void)
 	if (shadow_quick_base != base)
 		__atomic_store_n(&shadow_quick_span, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&shadow_quick_base, base, __ATOMIC_RELEASE);
-	__atomic_store_n(&shadow_quick_span, end - base > 64 ? end - base - 64 : 0, __ATOMIC_RELEASE);
+	/* With strict_strings no call of a string function is decided by its first bytes. */
+	__atomic_store_n(&shadow_quick_span, end - base > 64 && !options.strict_strings ? end - base - 64 : 0,
+	                 __ATOMIC_RELEASE);
 }
 
 /* ---- strict: made writable before each write; before relocation too -------------------------- */
@@ -200,7 +202,9 @@ static bool map_arena_grow(size_t want)
 	lock_acquire(&map_lock);
 	if (want > arena_ready) {
 		size_t upto = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
-		ok = upto >= want && os_unprotect((void *)(arena_shadow + arena_ready), upto - arena_ready);
+		if (upto >= want)
+			os_step_does_not_count((void *)arena_shadow, arena_ready, upto);
+		ok = upto >= want && os_open_empty((void *)(arena_shadow + arena_ready), upto - arena_ready);
 		if (ok) {
 			__atomic_store_n(&arena_ready, upto, __ATOMIC_RELEASE);
 			quick_span_update();
@@ -314,6 +318,7 @@ void shadow_init(void)
 		return;
 	shadow_on = true;
 	heap_ops_install();
+	quick_span_update(); /* the options are known now */
 	if (map_instrumented)
 		map_require_full();
 }

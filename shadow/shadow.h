@@ -170,6 +170,9 @@ void shadow_thread_exit(void);
 /* This thread goes on at stack pointer `sp`, by a jump or an exception: removes the poison of the frames below that are
  * gone.  Signal-safe. */
 void shadow_stack_resume(uintptr_t sp);
+/* This thread goes on at stack pointer `sp`, and the frames that it leaves may be needed again.  [stack, stack + size):
+ * the stack that the coroutine was made with, if this is one. */
+void shadow_stack_switch(uintptr_t sp, uintptr_t stack, size_t size);
 /* [stack, stack + size) becomes the stack of a new coroutine: removes the poison that an earlier one has left. */
 void shadow_stack_new(uintptr_t stack, size_t size);
 /* This thread's child of vfork has used the stack below sp, and is gone. */

@@ -226,6 +226,13 @@ void stack_clear_from(uintptr_t sp);
 /* [*lo, *hi) of the calling thread's own stack; false when not known. */
 bool stack_bounds(uintptr_t *lo, uintptr_t *hi);
 
+/* Does addr lie on the stack of a thread that lives?  True too where that is not known. */
+bool stack_of_a_thread(uintptr_t addr);
+/* sp lies on a stack that is not the thread's own: is target on the same one, as far as that can be told? */
+bool stack_same_foreign(uintptr_t sp, uintptr_t target);
+/* Code is loaded whose inline checks cannot go on after a report. */
+extern bool stack_codes_abort;
+
 /* ---- stale.c --------------------------------------------------------------------------------- */
 /* Was the poison of a stack's byte `bad` left behind by a frame that is gone?  Then it is removed.  regs: the thread
  * that accesses the byte. */

@@ -15,6 +15,11 @@
  * Code that is not instrumented leaves frames of instrumented code too (longjmp in a library over a callback's frames,
  * an exception that a library throws).  Where memsan sees such a jump it knows the stack pointer at which the thread
  * goes on, and exactly the frames below lose their poison (shadow_stack_resume).  What nobody saw is left to stale.c.
+ *
+ * A coroutine that is switched away from may never run again, and its stack may become memory for other data.  Code
+ * that can go on after a report asks stale.c when it meets the poison.  Objects compiled for ASan cannot, so where
+ * there are some, a coroutine's frames lose their poison when swapcontext leaves them (shadow_stack_switch); ASan
+ * does the same.
  */
 #include "shadow/shadow_internal.h"
 
@@ -23,9 +28,18 @@
 #include <sys/syscall.h>
 
 #define FOREIGN_STACK (1ul << 20)
+#define THREAD_STACKS 1024
 #define VFORK_GAP (128ul << 10) /* no frame of a child is larger */
 
 extern void *__libc_stack_end __attribute__((weak));
+
+/* The stacks of threads other than the main one, from their start to their end.  Atomic words; lo is set last, and 0
+ * while the entry is free. */
+static struct {
+	uintptr_t lo, hi;
+} thread_stacks[THREAD_STACKS];
+static bool thread_stacks_full; /* some thread's stack is missing */
+bool stack_codes_abort;
 
 uintptr_t stack_own_end(void)
 {
@@ -128,7 +142,7 @@ void stack_clear_from(uintptr_t sp)
 
 /* Are both on one stack that is not the thread's own?  Only a heap object says how far such a stack goes; elsewhere,
  * only nearness does. */
-static bool same_foreign_stack(uintptr_t sp, uintptr_t target)
+bool stack_same_foreign(uintptr_t sp, uintptr_t target)
 {
 	struct slab_object o;
 
@@ -151,7 +165,7 @@ void shadow_stack_resume(uintptr_t target)
 			clear_all(sp, target);
 		return;
 	}
-	if (target > sp && same_foreign_stack(sp, target)) {
+	if (target > sp && stack_same_foreign(sp, target)) {
 		stack_clear_range(sp, target);
 		return;
 	}
@@ -160,6 +174,15 @@ void shadow_stack_resume(uintptr_t target)
 	/* Out of a handler, over the frames that its signal interrupted.  How far down those reach is not known. */
 	clear_all(lo, hi);
 	stack_clear_range(end - OWN_STACK_MAX, target);
+}
+
+void shadow_stack_switch(uintptr_t target, uintptr_t stack, size_t size)
+{
+	uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
+
+	/* The stack is the one that makecontext got; the context may hold others' words instead. */
+	if (stack_codes_abort && map_state == MAP_FULL && sp - stack < size && target - stack >= size)
+		stack_clear_range(sp, stack + ALIGN_DOWN(size, SHADOW_GRANULE));
 }
 
 void shadow_stack_new(uintptr_t stack, size_t size)
@@ -190,11 +213,53 @@ void shadow_before_exec(void)
 	stack_clear_from((uintptr_t)__builtin_frame_address(0));
 }
 
+static void thread_stack_add(uintptr_t lo, uintptr_t hi)
+{
+	for (size_t i = 0; i < THREAD_STACKS; i++) {
+		uintptr_t none = 0;
+
+		/* 1: taken, of no size. */
+		if (READ_ONCE(thread_stacks[i].lo) ||
+		    !__atomic_compare_exchange_n(&thread_stacks[i].lo, &none, 1, false, __ATOMIC_RELAXED,
+		                                 __ATOMIC_RELAXED))
+			continue;
+		__atomic_store_n(&thread_stacks[i].hi, hi, __ATOMIC_RELAXED);
+		__atomic_store_n(&thread_stacks[i].lo, lo, __ATOMIC_RELEASE);
+		return;
+	}
+	WRITE_ONCE(thread_stacks_full, true);
+}
+
+static void thread_stack_remove(uintptr_t lo)
+{
+	for (size_t i = 0; i < THREAD_STACKS; i++)
+		if (READ_ONCE(thread_stacks[i].lo) == lo) {
+			__atomic_store_n(&thread_stacks[i].lo, 0, __ATOMIC_RELEASE);
+			return;
+		}
+}
+
+bool stack_of_a_thread(uintptr_t addr)
+{
+	uintptr_t main_end = &__libc_stack_end ? (uintptr_t)__libc_stack_end : 0;
+
+	if (!main_end || READ_ONCE(thread_stacks_full) || (addr < main_end && main_end - addr < OWN_STACK_MAX))
+		return true;
+	for (size_t i = 0; i < THREAD_STACKS; i++) {
+		uintptr_t lo = __atomic_load_n(&thread_stacks[i].lo, __ATOMIC_ACQUIRE);
+
+		if (lo > 1 && addr >= lo && addr < __atomic_load_n(&thread_stacks[i].hi, __ATOMIC_RELAXED))
+			return true;
+	}
+	return false;
+}
+
 void shadow_thread_start(void)
 {
 	uintptr_t lo, hi, sp = (uintptr_t)__builtin_frame_address(0);
 	if (map_state != MAP_FULL || !stack_bounds(&lo, &hi) || sp <= lo || sp >= hi)
 		return;
+	thread_stack_add(lo, hi);
 	map_writable(lo, hi - lo);
 	stack_clear_range(lo, sp);
 }
@@ -203,7 +268,9 @@ void shadow_thread_exit(void)
 {
 	uintptr_t lo, hi;
 	fake_stack_thread_exit();
+	if (map_state != MAP_FULL || !stack_bounds(&lo, &hi))
+		return;
+	thread_stack_remove(lo);
 	/* Variables of the thread's own (__thread) lie there too. */
-	if (map_state == MAP_FULL && stack_bounds(&lo, &hi))
-		clear_values(lo, hi, true);
+	clear_values(lo, hi, true);
 }

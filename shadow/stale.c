@@ -16,8 +16,12 @@
  * A part of g may be a function of its own for the unwinder (.cold).  Then the call that made the frame tells what g
  * is, if it is a direct one.  After an indirect call, a frame of g's module counts as g's.
  *
- * Weakness accepted: a byte of another stack than the accessing thread's is judged by its shadow alone.  Code that is
- * built to end after a report cannot go on without one, so there stale poison is reported.
+ * A byte of another thread's stack is judged by its shadow alone.  All other memory with such poison is the stack of a
+ * coroutine that does not run.  Nobody can tell whether it will run again or was given up and its stack is memory for
+ * other data, so the poison goes.  (ASan removes it at each swapcontext.)
+ *
+ * Weakness accepted: so an overflow into a red zone of a coroutine that waits is not reported.  Code that is built to
+ * end after a report cannot go on without one, so there stale poison is reported.
  */
 #include "shadow/shadow_internal.h"
 
@@ -88,7 +92,7 @@ static bool find_instrumented(const struct unwind_frame *frame, uintptr_t functi
 }
 
 /* The variable in scope that the byte lies in; false: none. */
-static bool find_live_variable(const struct frame_found *f, uintptr_t bad, uintptr_t *end)
+static bool find_live_variable(const struct frame_found *f, uintptr_t bad, uintptr_t *start, uintptr_t *end)
 {
 	const char *at = f->text;
 	size_t n = frame_count(&at), offset = bad - f->base;
@@ -98,7 +102,8 @@ static bool find_live_variable(const struct frame_found *f, uintptr_t bad, uintp
 		return false;
 	for (size_t i = 0; bad >= f->base && i < n && frame_next_variable(&at, &v); i++)
 		if (offset - v.offset < v.size) {
-			*end = f->base + v.offset + v.size;
+			*start = f->base + v.offset;
+			*end = *start + v.size;
 			return true;
 		}
 	return false;
@@ -118,10 +123,10 @@ static bool module_poisons(uintptr_t pc)
 	return _dl_find_object((void *)pc, &found) == 0 && scan_module(found.dlfo_link_map).result == SCAN_INSTRUMENTED;
 }
 
-/* Gives the granules from `bad` to the end of its variable the values that they have while it is in scope. */
-static void restore_variable(uintptr_t bad, uintptr_t end)
+/* Gives the granules from `from` to the end of its variable the values that they have while it is in scope. */
+static void restore_variable(uintptr_t from, uintptr_t end)
 {
-	uintptr_t from = ALIGN_DOWN(bad, SHADOW_GRANULE), last = ALIGN_DOWN(end, SHADOW_GRANULE);
+	uintptr_t last = ALIGN_DOWN(end, SHADOW_GRANULE);
 
 	if (from < last)
 		shadow_unpoison(from, last - from);
@@ -129,28 +134,60 @@ static void restore_variable(uintptr_t bad, uintptr_t end)
 		shadow_set(last, (uint8_t)(end - last));
 }
 
+/* Is the stack pointer near by, so that bad may be of the frames around it? */
+static bool on_this_stack(uintptr_t bad, uintptr_t sp)
+{
+	return bad < sp ? stack_same_foreign(bad, sp) : stack_same_foreign(sp, bad);
+}
+
+/* The bad bytes around `bad` begin here.  What says that only a part of a variable's last granule is good must go with
+ * the red zone behind that granule: nothing explains that value alone. */
+static uintptr_t run_start(uintptr_t bad)
+{
+	uintptr_t at = ALIGN_DOWN(bad, SHADOW_GRANULE);
+
+	while (map_has_shadow(at - SHADOW_GRANULE) && *shadow_of(at - SHADOW_GRANULE))
+		at -= SHADOW_GRANULE;
+	return at;
+}
+
+/* The first byte behind `bad` whose granule is good. */
+static uintptr_t run_end(uintptr_t bad)
+{
+	uintptr_t at = ALIGN_DOWN(bad, SHADOW_GRANULE);
+
+	while (map_has_shadow(at) && *shadow_of(at))
+		at += SHADOW_GRANULE;
+	return at;
+}
+
 static bool remove_stale(uintptr_t bad, const struct unwind_regs *regs)
 {
-	uintptr_t own_end = stack_own_end(), end;
+	uintptr_t own_end = stack_own_end(), start, end;
 	char text[FRAME_TEXT_MAX];
 	struct unwind_frame frame;
 	struct frame_found f;
 	uintptr_t function;
 
+	if (!stack_of_a_thread(bad) && !on_this_stack(bad, regs->sp)) {
+		stack_clear_range(run_start(bad), run_end(bad));
+		return shadow_find_bad((void *)bad, 1) == 0;
+	}
 	if (bad < regs->sp) {
 		/* No frame is below the stack pointer. */
-		if (!own_end || regs->sp >= own_end || own_end - bad >= OWN_STACK_MAX)
+		if (!own_end || regs->sp >= own_end ? !stack_same_foreign(bad, regs->sp)
+		                                    : own_end - bad >= OWN_STACK_MAX)
 			return false;
-		stack_clear_range(bad, regs->sp);
+		stack_clear_range(run_start(bad), regs->sp);
 		return shadow_find_bad((void *)bad, 1) == 0;
 	}
 	if (!unwind_frame_of(regs, bad, &frame))
 		return false;
 	function = frame_function(&frame);
 	if (find_instrumented(&frame, function, &f, text)) {
-		if (!find_live_variable(&f, bad, &end))
+		if (!find_live_variable(&f, bad, &start, &end))
 			return false;
-		restore_variable(bad, end);
+		restore_variable(MAX(run_start(bad), ALIGN_DOWN(start, SHADOW_GRANULE)), end);
 	} else {
 		if (map_code_uses_shadow(frame.pc) || (function && map_code_uses_shadow(function)) ||
 		    (alloca_poison(bad) && module_poisons(frame.pc)))

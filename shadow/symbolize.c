@@ -47,12 +47,11 @@ static void put_function(struct fmt_buf *b, const struct place *p)
 }
 
 /* The letters of LLVM's stack_trace_format; those that need lines of the source give the place in the module. */
-static void put_letter(struct fmt_buf *b, char letter, const struct place *p)
+static bool put_place_letter(struct fmt_buf *b, char letter, const void *place)
 {
+	const struct place *p = place;
+
 	switch (letter) {
-	case '%':
-		fmt_printf(b, "%%");
-		break;
 	case 'n':
 	case 'l':
 	case 'c':
@@ -83,56 +82,76 @@ static void put_letter(struct fmt_buf *b, char letter, const struct place *p)
 		put_module(b, p);
 		break;
 	default:
-		fmt_printf(b, "%%%c", letter);
+		return false;
 	}
+	return true;
 }
 
-/* The header wants strings one behind the other, and an empty one at the end: one for each inlined function. */
-static void finish(const struct fmt_buf *b, char *out, size_t size)
+struct variable {
+	const char *name, *file;
+	int line;
+};
+
+static bool put_variable_letter(struct fmt_buf *b, char letter, const void *variable)
 {
-	out[MIN(b->len, size - 1)] = 0;
-	if (b->len + 1 < size)
-		out[b->len + 1] = 0;
+	const struct variable *v = variable;
+
+	if (letter == 'g')
+		fmt_printf(b, "%s", v->name);
+	else if (letter == 's')
+		fmt_printf(b, "%s", v->file);
+	else if (letter == 'l')
+		fmt_printf(b, "%d", v->line);
+	else
+		return false;
+	return true;
+}
+
+/* The format, with what `put` writes for the letters that it knows. The header wants strings one behind the other, and
+ * an empty one at the end: one for each inlined function. size is not 0. */
+static void put_format(char *out, size_t size, const char *format,
+                       bool (*put)(struct fmt_buf *b, char letter, const void *what), const void *what)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, out, size);
+	for (const char *at = format; *at; at++) {
+		if (*at != '%' || !at[1])
+			fmt_printf(&b, "%c", *at);
+		else if (*++at == '%')
+			fmt_printf(&b, "%%");
+		else if (!put(&b, *at, what))
+			fmt_printf(&b, "%%%c", *at);
+	}
+	out[MIN(b.len, size - 1)] = 0;
+	if (b.len + 1 < size)
+		out[b.len + 1] = 0;
 }
 
 void __sanitizer_symbolize_pc(void *pc, const char *format, char *out, size_t size)
 {
 	struct place p;
-	struct fmt_buf b;
 
 	if (!size)
 		return;
 	find_place((uintptr_t)pc, &p);
-	fmt_init(&b, out, size);
-	for (const char *at = format; *at; at++)
-		if (*at == '%' && at[1])
-			put_letter(&b, *++at, &p);
-		else
-			fmt_printf(&b, "%c", *at);
-	finish(&b, out, size);
+	put_format(out, size, format, put_place_letter, &p);
 }
 
 void __sanitizer_symbolize_global(void *data, const char *format, char *out, size_t size)
 {
 	struct asan_global g;
-	struct fmt_buf b;
-	bool found = map_state == MAP_FULL && globals_find((uintptr_t)data, &g);
-	bool place = found && g.location && g.location->file;
+	struct variable v = { "", "", 0 };
 
 	if (!size)
 		return;
-	fmt_init(&b, out, size);
-	for (const char *at = format; *at; at++) {
-		if (*at != '%' || !at[1])
-			fmt_printf(&b, "%c", *at);
-		else if (*++at == 'g')
-			fmt_printf(&b, "%s", found && g.name ? g.name : "");
-		else if (*at == 's')
-			fmt_printf(&b, "%s", place ? g.location->file : found && g.module ? g.module : "");
-		else if (*at == 'l')
-			fmt_printf(&b, "%d", place ? g.location->line : 0);
-		else
-			fmt_printf(&b, *at == '%' ? "%%" : "%%%c", *at);
+	if (map_state == MAP_FULL && globals_find((uintptr_t)data, &g)) {
+		if (g.name)
+			v.name = g.name;
+		if (g.location && g.location->file)
+			v = (struct variable){ v.name, g.location->file, (int)g.location->line };
+		else if (g.module)
+			v.file = g.module;
 	}
-	finish(&b, out, size);
+	put_format(out, size, format, put_variable_letter, &v);
 }

@@ -49,11 +49,12 @@ static inline struct area *area_at(uintptr_t addr)
 
 /* In hardened production malloc's areas have canaries (vmalloc.c):
  *
- *     | key 16 bytes | the program's | key, up to 64 bytes | … |      freed, retained:  | key 64 bytes | … |
+ *     | key 64 bytes | the program's | key, up to 64 bytes | … |      freed, retained:  | key 128 bytes | … |
  *                    ^addr
  */
-#define AREA_LEAD ((size_t)16)
+#define AREA_LEAD ((size_t)64)
 #define AREA_CANARY ((size_t)64)
+#define AREA_MARK (AREA_LEAD + AREA_CANARY)
 /* Does the area begin with bytes of the key while it is retained? */
 static inline bool area_is_marked(const struct area *a)
 {

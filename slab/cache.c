@@ -8,6 +8,7 @@
 #include "slab/class.h"
 #include "slab/finding.h"
 #include "slab/flags.h"
+#include "slab/harden.h"
 #include "slab/key.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
@@ -26,6 +27,9 @@
  * checks only the state map tells which objects are live. The lowest objects leave first. So slots from `fresh` on were
  * never touched, and the objects in use are at the front of each slab. Slabs with no free slot are in no list: when an
  * object comes back, the memmap leads to its slab.
+ *
+ * A slab with canaries gives out its first slot last. The canary's word at the end of the slot before is an object's
+ * left red zone, and the first slot has none in front of it.
  *
  * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets
  * below 2^40 / slot (Granlund and Montgomery 1994). A slab has at most 2^19 bytes, a slot at most 2^16. */
@@ -327,6 +331,7 @@ static struct slab *slab_new(struct slab_cache *c)
 	WRITE_ONCE(s->guarded, false);
 	WRITE_ONCE(s->opened, false);
 	WRITE_ONCE(s->remapped, false);
+	WRITE_ONCE(s->first_unused, c->tail != 0);
 	if (cache_is_custom(c))
 		s->nr_queued = 0;
 	/* The descriptor of a custom cache may have been another cache's, with another layout. */
@@ -346,6 +351,8 @@ static struct slab *slab_new(struct slab_cache *c)
 		slab_shadow->live(s->base, s->base + run, s->base, run, false);
 	else
 		slab_shadow->bad(s->base, run, SLAB_MARK_REDZONE);
+	if (c->tail)
+		harden_tail_reset(c, (void *)slab_object_at(c, s, 0));
 	arena_set_owner(page, c->nr_pages, (uint64_t)(uintptr_t)s | OWNER_SLAB);
 	return s;
 }
@@ -386,20 +393,25 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 {
 	size_t got = 0;
 	uint32_t w = s->hint, i = 0, raw = c->ctor || c->tail ? s->fresh : UINT32_MAX;
+	uint64_t kept = s->first_unused && s->nr_free > n; /* bit 0 of the map */
 
 	n = MIN(n, s->nr_free);
 	while (got < n) {
-		uint64_t bits = s->map[w];
+		uint64_t bits = s->map[w] & ~(w ? 0 : kept);
 
 		for (; bits && got < n; bits &= bits - 1) {
 			i = w * 64 + (uint32_t)__builtin_ctzl(bits);
 			objects[got++] = (void *)(slab_object_at(c, s, i) | (i >= raw ? OBJECT_RAW : 0));
 		}
-		WRITE_ONCE(s->map[w], bits);
+		WRITE_ONCE(s->map[w], bits | (w ? 0 : kept));
 		w += bits == 0;
 	}
-	s->hint = w;
+	s->hint = kept ? 0 : w;
 	s->nr_free -= (uint32_t)got;
+	if (unlikely(s->first_unused) && !kept) {
+		objects[0] = (void *)((uintptr_t)objects[0] | OBJECT_RAW | OBJECT_KEPT);
+		WRITE_ONCE(s->first_unused, false);
+	}
 	if (i >= s->fresh) {
 		if (!c->fast)
 			redzone_fill_fresh(c, s, s->fresh, i + 1, damage);

@@ -24,6 +24,7 @@ struct slab {
 	bool remapped;            /* production: the program may have changed how its pages are mapped (changed.c) */
 	/* guarded as a whole: its bytes must not be touched. Written under quarantine_lock and the cache lock. */
 	bool guarded;
+	bool first_unused;  /* slot 0 of a cache with canaries was never handed out; under the cache lock */
 	uint32_t nr_queued; /* its objects' entries in the global queue; under quarantine_lock */
 	/* The free map, under the cache lock. In caches with flags a byte for each object and the tracks follow. */
 	uint64_t map[];
@@ -132,8 +133,10 @@ void cache_zero_close(struct slab *s);
 /* Gives back all slabs and their descriptors. No object of the cache may be in use any more. */
 void cache_release(struct slab_cache *c);
 /* Takes up to n objects and returns how many. 0: no memory. From a cache with canaries, objects that were never used
- * have OBJECT_RAW set in their addresses. */
+ * have OBJECT_RAW set in their addresses, and a slab's first object OBJECT_KEPT too: the word at the end of its slot
+ * can be verified. */
 #define OBJECT_RAW 1u
+#define OBJECT_KEPT 2u
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 /* Gives n objects back. An object that is in its slab already (two threads freed it at once) is reported after the
  * lock is released. */

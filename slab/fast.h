@@ -106,9 +106,9 @@ extern TLS_IE struct tcache_thread tcache_thread;
 #define TCACHE_INSIDE ((struct tcache *)1)
 
 extern bool harden_full; /* harden=full; written once by harden_init */
-/* Only with harden=full, where the inline path refuses all frees: true if p was a sound object of malloc's, which is
- * freed then (tcache.c). */
-bool slab_free_full(void *p);
+/* Only with harden=full, where the inline path refuses all frees: true if p was a sound object of malloc's, of the size
+ * that delete was told (SIZE_MAX: none), which is freed then (tcache.c). */
+bool slab_free_full(void *p, size_t size_given);
 
 /* One byte for each 16 bytes of the arena. The limit counts bytes of the map. It only grows, and covers every pointer
  * that a cache without checks ever handed out. */

@@ -13,9 +13,10 @@ static inline bool is_key(uint64_t word)
 
 /* ---- findings -------------------------------------------------------------------------------- */
 
-static __cold_path void report(struct slab_finding *f, enum slab_object_state state, size_t size)
+/* The finding is about the object at `near`. */
+static __cold_path void report(struct slab_finding *f, uintptr_t near, enum slab_object_state state, size_t size)
 {
-	f->have_object = slab_find_object(f->addr, &f->object);
+	f->have_object = slab_find_object(near, &f->object);
 	f->object.state = state;
 	f->object.size = MIN(size, f->object.size);
 	f->attack = true;
@@ -40,7 +41,7 @@ static __cold_path void report_freed(const struct damage *d, enum slab_found_at 
 	struct slab_finding f;
 
 	finding_init_damage(&f, SLAB_POISON_OVERWRITTEN, at, d, NULL);
-	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+	report(&f, d->addr, SLAB_OBJ_FREE, SIZE_MAX);
 }
 
 static __cold_path void report_head(void *p, uint64_t key, enum slab_found_at at)
@@ -55,7 +56,27 @@ static __cold_path void report_twice(void *p)
 	struct slab_finding f;
 
 	finding_init(&f, SLAB_DOUBLE_FREE, SLAB_AT_ALLOC, (uintptr_t)p, NULL);
-	report(&f, SLAB_OBJ_FREE, SIZE_MAX);
+	report(&f, (uintptr_t)p, SLAB_OBJ_FREE, SIZE_MAX);
+}
+
+/* The live object behind p's slot; 0: none is known. */
+static uintptr_t live_behind(const struct slab_cache *c, const void *p)
+{
+	uintptr_t next = (uintptr_t)p + c->slot_size;
+	const struct slab *s = slab_of((uintptr_t)p);
+	bool there = s && s == slab_of(next) && slab_index(c, s, next) < c->nr_objects;
+
+	return there && state_is_live(c, next) ? next : 0;
+}
+
+/* An underflow of the object at `next` has damaged the word in front of it. */
+static __cold_path void report_in_front(const struct damage *d, uintptr_t next, enum slab_found_at at,
+                                        const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init_damage(&f, SLAB_LEFT_REDZONE, at, d, regs);
+	report(&f, next, SLAB_OBJ_LIVE, SIZE_MAX);
 }
 
 /* ---- around large objects -------------------------------------------------------------------- */
@@ -104,36 +125,73 @@ bool harden_intact(uintptr_t from, uintptr_t to, struct damage *d)
 	return d->size == 0;
 }
 
+/* ---- the word at the end of a free slot ------------------------------------------------------ */
+
+void harden_tail_reset(const struct slab_cache *c, void *p)
+{
+	*(slab_word32 *)((char *)p + c->tail) = (uint32_t)harden_secret;
+}
+
+/* Malloc may be giving the object out, and then the word changes from one sound value to another. */
+static inline bool tail_is_sound(const struct slab_cache *c, const void *p)
+{
+	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size;
+}
+
+static struct damage tail_damage(const struct slab_cache *c, const void *p)
+{
+	uintptr_t at = (uintptr_t)p + c->tail;
+
+	return (struct damage){ .addr = at, .size = sizeof(slab_word32), .found = *(uint8_t *)at };
+}
+
+static __cold_path void tail_report(const struct slab_cache *c, const void *p, enum slab_found_at at)
+{
+	struct damage d = tail_damage(c, p);
+	uintptr_t next = live_behind(c, p);
+
+	if (next)
+		report_in_front(&d, next, at, NULL);
+	else
+		report_freed(&d, at);
+}
+
 /* ---- freed objects --------------------------------------------------------------------------- */
 
-/* harden=full: behind its mark, a freed slot is zero up to the next one, where an underflow of that one writes. */
+/* harden=full: between its mark and the word at its end, a freed slot is zero. */
 static __cold_path void zero_fill(const struct slab_cache *c, void *p)
 {
-	mem_set((char *)p + sizeof(uint64_t), 0, c->slot_size - sizeof(uint64_t));
+	mem_set((char *)p + sizeof(uint64_t), 0, c->tail - sizeof(uint64_t));
+	harden_tail_reset(c, p);
 }
 
 #define ZERO_INLINE 256u
 
+/* Are the zeros there, and the word behind them? */
 static inline bool is_zero(const struct slab_cache *c, const void *p)
 {
-	uint64_t any = 0;
+	uint64_t any = (uint64_t)(uint32_t)harden_secret << 32 ^ *(const slab_word64 *)((const char *)p + c->tail - 4);
 	size_t at;
 
 	if (c->slot_size > ZERO_INLINE)
-		return !mem_find_not((const char *)p + sizeof(uint64_t), 0, c->slot_size - sizeof(uint64_t));
-	for (at = sizeof(uint64_t); at < c->slot_size; at += sizeof(uint64_t))
+		return !any && !mem_find_not((const char *)p + sizeof(uint64_t), 0, c->tail - sizeof(uint64_t));
+	for (at = sizeof(uint64_t); at < c->slot_size - sizeof(uint64_t); at += sizeof(uint64_t))
 		any |= *(const slab_word64 *)((const char *)p + at);
 	return !any;
 }
 
 static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum slab_found_at at)
 {
-	uintptr_t from = (uintptr_t)p + sizeof(uint64_t), to = (uintptr_t)p + c->slot_size;
+	uintptr_t from = (uintptr_t)p + sizeof(uint64_t), to = (uintptr_t)p + c->tail;
 	const uint8_t *first = mem_find_not((void *)from, 0, to - from);
 	struct damage d;
 
-	if (!first)
+	if (!first && tail_is_sound(c, p))
 		return true;
+	if (!first) {
+		tail_report(c, p, at);
+		return false;
+	}
 	while (!((uint8_t *)to)[-1])
 		to--;
 	d = (struct damage){ (uintptr_t)first, to - (uintptr_t)first, 0, *first, 0 };
@@ -141,17 +199,17 @@ static __cold_path bool zero_verify(const struct slab_cache *c, void *p, enum sl
 	return false;
 }
 
-/* Behind the canary and in front of the word with the size, the slot is zero already. */
+/* Behind the canary, and in front of the word at the slot's end, the slot is zero already. */
 void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key)
 {
 	size_t used = ALIGN_UP(slab_armed_size(p, c->tail, key) + sizeof(slab_word32), sizeof(uint64_t)), at;
 
-	*(slab_word32 *)((char *)p + c->tail) = 0;
 	if (used <= ZERO_INLINE)
 		for (at = sizeof(uint64_t); at < used; at += sizeof(uint64_t))
 			*(slab_word64 *)((char *)p + at) = 0;
 	else
 		mem_set((char *)p + sizeof(uint64_t), 0, used - sizeof(uint64_t));
+	harden_tail_reset(c, p); /* the zeros may have reached it */
 	*(slab_word64 *)p = key;
 }
 
@@ -162,22 +220,35 @@ void harden_free(const struct slab_cache *c, void *p, uint64_t key)
 		zero_fill(c, p);
 }
 
+/* An object in its slab becomes one that is free for a thread; the caller writes its mark. */
+static void take(const struct slab_cache *c, void *p, unsigned flags)
+{
+	if (unlikely((!flags || flags & OBJECT_KEPT) && !tail_is_sound(c, p)))
+		tail_report(c, p, SLAB_AT_ALLOC);
+	else if (!flags)
+		return;
+	if (unlikely(harden_full && flags))
+		zero_fill(c, p);
+	else
+		harden_tail_reset(c, p);
+}
+
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key)
 {
 	size_t i, got = 0;
 
 	for (i = 0; i < n; i++) {
-		slab_word64 *head = (slab_word64 *)((uintptr_t)objects[i] & ~(uintptr_t)OBJECT_RAW);
+		unsigned flags = (uintptr_t)objects[i] & (OBJECT_RAW | OBJECT_KEPT);
+		slab_word64 *head = (slab_word64 *)((uintptr_t)objects[i] - flags);
 
-		if (unlikely((void *)head == objects[i] && !is_key(*head))) {
+		if (unlikely(!flags && !is_key(*head))) {
 			if (state_is_live(c, (uintptr_t)head)) {
 				report_twice(head);
 				continue;
 			}
 			report_head(head, key, SLAB_AT_ALLOC);
 		}
-		if (harden_full && (void *)head != objects[i])
-			zero_fill(c, head);
+		take(c, head, flags);
 		*head = key;
 		objects[got++] = head;
 	}
@@ -206,8 +277,13 @@ bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab
 {
 	uint64_t head = *(slab_word64 *)p;
 
-	if (likely(head == key))
-		return !harden_full || likely(is_zero(c, p)) || zero_verify(c, p, at);
+	if (likely(head == key)) {
+		if (likely(tail_is_sound(c, p)))
+			return !harden_full || likely(is_zero(c, p)) || zero_verify(c, p, at);
+		tail_report(c, p, at);
+		harden_tail_reset(c, p);
+		return false;
+	}
 	if (is_key(head) || state_is_live(c, (uintptr_t)p))
 		report_twice(p);
 	else
@@ -215,16 +291,29 @@ bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab
 	return false;
 }
 
-bool harden_is_marked(const void *p)
+/* Objects that were never used have no mark, so heads of zeros do not count. */
+static bool head_is_clean(const void *p)
 {
-	return is_key(*(const slab_word64 *)p);
+	uint64_t head = *(const slab_word64 *)p;
+
+	return is_key(head) || !head;
 }
 
-void harden_verify_marked(const struct slab_cache *c, void *p, enum slab_found_at at)
+bool harden_is_clean(const struct slab_cache *c, const void *p, bool unused)
 {
-	if (state_is_live(c, (uintptr_t)p) || harden_is_marked(p))
+	return tail_is_sound(c, p) && (unused || (head_is_clean(p) && (!harden_full || is_zero(c, p))));
+}
+
+void harden_verify_clean(const struct slab_cache *c, void *p, bool unused, enum slab_found_at at)
+{
+	if (state_is_live(c, (uintptr_t)p))
 		return;
-	report_head(p, harden_secret, at);
+	if (!unused && !head_is_clean(p))
+		report_head(p, harden_secret, at);
+	else if (!tail_is_sound(c, p))
+		tail_report(c, p, at);
+	else if (!unused && harden_full)
+		zero_verify(c, p, at);
 }
 
 /* ---- live objects ---------------------------------------------------------------------------- */
@@ -248,26 +337,59 @@ bool harden_is_sound(const struct slab_cache *c, const void *p)
 	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size && slab_is_sound(p, c->tail, harden_secret);
 }
 
+/* The size of a live object is not known. But is the key behind some size that an object of this class can have? Then
+ * no overflow came from there, since it would have written over the key. */
+static bool key_is_behind(const struct slab_cache *c, const void *p)
+{
+	size_t slack = MAX(c->slot_size / 5, (size_t)24), back;
+
+	for (back = sizeof(slab_word32); back <= MIN(slack, (size_t)c->tail); back++)
+		if (*(const slab_word32 *)((const char *)p + c->tail - back) == (uint32_t)harden_secret)
+			return true;
+	return false;
+}
+
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	size_t size = slab_armed_size(p, c->tail, harden_secret);
 	uint32_t key = (uint32_t)harden_secret;
 	struct slab_finding f;
 	struct damage d;
+	uintptr_t next = 0;
 
 	if (likely(harden_is_sound(c, p)))
 		return;
 	if (size <= c->object_size) {
 		d = difference((uintptr_t)p + size, &key, sizeof(key));
 	} else {
-		/* The word with the size is damaged. */
+		d = tail_damage(c, p);
+		next = key_is_behind(c, p) ? live_behind(c, p) : 0;
 		size = c->object_size;
-		d = (struct damage){ .addr = (uintptr_t)p + c->tail, .size = sizeof(key) };
-		d.found = *(uint8_t *)d.addr;
 	}
-	finding_init_damage(&f, SLAB_RIGHT_REDZONE, at, &d, regs);
-	report(&f, SLAB_OBJ_LIVE, size);
+	if (next) {
+		report_in_front(&d, next, at, regs);
+	} else {
+		finding_init_damage(&f, SLAB_RIGHT_REDZONE, at, &d, regs);
+		report(&f, d.addr, SLAB_OBJ_LIVE, size);
+	}
 	/* At the end another thread may be freeing the object by now. */
 	if (at != SLAB_AT_EXIT)
 		harden_resize(c, p, size);
+}
+
+static __cold_path void report_size(const void *p, size_t size_given, const struct unwind_regs *regs)
+{
+	struct slab_finding f;
+
+	finding_init(&f, SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, (uintptr_t)p, regs);
+	f.size = size_given;
+	f.api_used = SLAB_API_NEW;
+	report(&f, (uintptr_t)p, SLAB_OBJ_LIVE, SIZE_MAX);
+}
+
+void harden_verify_freed(const struct slab_cache *c, void *p, size_t size_given, const struct unwind_regs *regs)
+{
+	harden_verify(c, p, SLAB_AT_FREE, regs);
+	if (unlikely(harden_full && size_given != SIZE_MAX && size_given != harden_size(c, p)))
+		report_size(p, size_given, regs);
 }

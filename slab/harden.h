@@ -2,7 +2,7 @@
 /* slab/harden.h - production's protection of the heap: canaries behind objects, marks in freed ones (option harden).
  *
  *     live     |p        the program's `size` bytes        |key|  …  |size + key|
- *     freed    |key of the thread that has it|      …               |          |
+ *     freed    |key of the thread that has it|      …               |size + key|
  *               8 bytes                                 4 bytes         4 bytes, the slot's last: at `tail`
  *
  * A live object's size is at its slot's end, and four bytes of the key follow the object. A free reads the size, then
@@ -20,9 +20,13 @@
  *
  * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
  *
- * harden=full, beyond that: a freed object is zero behind its mark, which is verified when it is picked to be given
- * out. Any of the older objects that wait may be picked, at random, and only while many wait (tcache.c). Large areas
- * are unmapped when they are freed (vmalloc.c), and some slabs have a guard page behind them (cache.c).
+ * The word at the slot's end stays when the object is freed, and an object that was never used has the word for 0
+ * bytes. So an underflow of the next object is found even if its neighbor is free: when a thread takes the neighbor out
+ * of its slab, and when the process ends. Malloc itself does not look at the word again.
+ *
+ * harden=full, beyond that: a freed slot is zero behind its mark, which is verified when the object is picked to be
+ * given out. Any of the older objects that wait may be picked, at random, and only while many wait (tcache.c). Large
+ * areas are unmapped when they are freed (vmalloc.c), and some slabs have a guard page behind them (cache.c).
  *
  * Accepted weakness: code that can read freed memory, or memory behind an object, can read the key. */
 #ifndef MEMSAN_SLAB_HARDEN_H
@@ -37,9 +41,13 @@
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key);
 /* An object from the thread's bin must have the thread's key. Reports otherwise. False: it may not be given out. */
 bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key);
-/* The same for an object that is in its slab, with the mark of some thread. */
-bool harden_is_marked(const void *p);
-void harden_verify_marked(const struct slab_cache *c, void *p, enum slab_found_at at);
+/* An object that is in its slab. Is it as a free one should be? If it was never used, only the word at its slot's end
+ * counts. */
+bool harden_is_clean(const struct slab_cache *c, const void *p, bool unused);
+/* Reports otherwise. */
+void harden_verify_clean(const struct slab_cache *c, void *p, bool unused, enum slab_found_at at);
+/* The word at the slot's end becomes that of an object that was never used. */
+void harden_tail_reset(const struct slab_cache *c, void *p);
 /* The same for an object that stays in its bin. False: something was reported. */
 bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab_found_at at);
 /* An object becomes free for the owner of `key`. */
@@ -49,6 +57,8 @@ void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key);
 bool harden_is_sound(const struct slab_cache *c, const void *p); /* is a live object's canary there? */
 /* Verifies a live object's canary. Reports damage. */
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs);
+/* The same for an object that is freed. With harden=full it must have the size that delete was told; SIZE_MAX: none. */
+void harden_verify_freed(const struct slab_cache *c, void *p, size_t size_given, const struct unwind_regs *regs);
 /* An object becomes the program's, with `size` bytes; later its size changes. */
 void harden_give(const struct slab_cache *c, void *p, size_t size);
 void harden_resize(const struct slab_cache *c, void *p, size_t size);

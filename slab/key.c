@@ -18,16 +18,21 @@ static uint64_t mix(uint64_t x)
 }
 
 /* The kernel gives each process 16 random bytes, so no system call is needed. libc makes its own guards of them. Both
- * halves are mixed into one word, from which neither can be found again. The canary's first byte is not 0, which an
- * overflow by a string's end would write, and no letter. */
-void harden_init(void)
+ * halves are mixed into one word, from which neither can be found again. */
+uint64_t key_secret(uint64_t purpose)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM);
 	uint64_t words[2] = { 0x9e3779b97f4a7c15ULL, 0 };
 
 	if (random)
 		mem_copy(words, random, sizeof(words));
-	harden_secret = mix(mix(words[0]) + mix(words[1] ^ 0x6d656d73616eULL)) | 0x80;
+	return mix(mix(words[0]) + mix(words[1] ^ purpose));
+}
+
+/* The canary's first byte is not 0, which an overflow by a string's end would write, and no letter. */
+void harden_init(void)
+{
+	harden_secret = key_secret(0x6d656d73616eULL) | 0x80;
 	harden_on = options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF;
 	harden_full = harden_on && options.harden == HARDEN_FULL;
 	arena_random = harden_on ? mix(harden_secret + 1) : 0;

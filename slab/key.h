@@ -10,6 +10,8 @@ extern bool harden_on;         /* this is production, and not harden=off; writte
 extern uint64_t harden_secret; /* of the process; written once by harden_init */
 #pragma GCC visibility pop
 
+/* A secret of this process, another one for each purpose (any constant). */
+uint64_t key_secret(uint64_t purpose);
 /* Called by slab_init before all else. */
 void harden_init(void);
 /* The key of the thread block with that number. Blocks beyond this many share keys. */

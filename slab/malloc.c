@@ -108,7 +108,7 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 		debug_free(to.slab, (uintptr_t)p, api, size_given, regs);
 	} else if (to.place == PLACE_FAST) {
 		if (malloc_caches[to.class].tail)
-			harden_verify(&malloc_caches[to.class], p, SLAB_AT_FREE, regs);
+			harden_verify_freed(&malloc_caches[to.class], p, size_given, regs);
 		state_clear(p, to.class);
 		tcache_free(to.class, p);
 	} else if (to.place == PLACE_AREA && area_claim(to.area, p)) {

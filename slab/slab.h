@@ -126,6 +126,9 @@ enum slab_found_at {
 
 enum slab_object_state { SLAB_OBJ_NONE, SLAB_OBJ_LIVE, SLAB_OBJ_QUARANTINED, SLAB_OBJ_FREE };
 
+/* Fenced objects belong to no cache. */
+#define FENCE_NAME "fence-#"
+
 /* All that is known of the object at, or nearest to, an address. The search never faults, and takes no lock that a
  * report could wait for. While other threads run, the result is only a snapshot. */
 struct slab_object {
@@ -134,10 +137,10 @@ struct slab_object {
 	size_t size;               /* as requested (slot size where no track is kept) */
 	size_t object_size;        /* size of the cache's objects */
 	uintptr_t slot, slot_size; /* the slot with its red zones, or a large area without its guard pages */
-	char cache[32];            /* "malloc-64", "vmalloc", … */
-	bool large;                /* a vmalloc area */
-	bool tracked;              /* the fields below are known */
-	uint8_t align_shift;       /* for slab_object_align */
+	char cache[32];      /* "malloc-64", "vmalloc", …; of a fenced object FENCE_NAME and its slot's number */
+	bool large;          /* a vmalloc area */
+	bool tracked;        /* the fields below are known */
+	uint8_t align_shift; /* for slab_object_align */
 	enum slab_api api;
 	stack_handle alloc_stack, free_stack;
 	uint32_t alloc_thread, free_thread; /* thread indices */

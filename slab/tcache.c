@@ -458,7 +458,7 @@ static __cold_path void *full_take(struct tcache_block *b, struct slab_cache *c)
 	return p;
 }
 
-bool slab_free_full(void *p)
+bool slab_free_full(void *p, size_t size_given)
 {
 	struct tcache *tc = tcache_self;
 	size_t i = arena_state_index(p);
@@ -476,7 +476,8 @@ bool slab_free_full(void *p)
 	pool = full_pool((struct tcache_block *)tc, &malloc_caches[class]);
 	tcache_shut();
 	n = pool->count;
-	if (unlikely(n >= pool->max || !slab_is_sound(p, pool->tail, tc->key))) {
+	if (unlikely(n >= pool->max || !slab_is_sound(p, pool->tail, tc->key) ||
+	             (size_given != SIZE_MAX && size_given != slab_armed_size(p, pool->tail, tc->key)))) {
 		tcache_open(tc);
 		return false;
 	}

@@ -5,8 +5,7 @@
  * keeps them, and so does a copy. When eight of them, in any rotation, stand in an aligned word of what a libc call
  * hands out, nobody has written that word: a program makes these bytes by chance once in 2^53 words. Shorter runs, such
  * as padding of up to 14 bytes between members, say nothing. No store has to be seen for that. */
-#include <sys/auxv.h>
-
+#include "slab/key.h"
 #include "slab/slab.h"
 #include "slab/unwritten.h"
 
@@ -14,17 +13,9 @@ static uint64_t secret; /* written once at start-up */
 
 void unwritten_start(void)
 {
-	const void *random = (const void *)getauxval(AT_RANDOM);
-	uint64_t words[2] = { (uint64_t)jiffies_now(), (uint64_t)os_getpid() };
-
-	if (!options.unwritten)
-		return;
-	if (random)
-		mem_copy(words, random, sizeof(words));
-	/* Not to be turned back: libc makes its guards of the same bytes. The upper bits keep the bytes out of text. */
-	words[0] = (words[0] ^ words[0] >> 32) * 0xd6e8feb86659fd93ul;
-	words[0] = (words[0] ^ words[0] >> 32) * 0xd6e8feb86659fd93ul ^ words[1] >> 19;
-	secret = words[0] | 0x8080808080808080ul;
+	/* The upper bits keep the bytes out of text. */
+	if (options.unwritten)
+		secret = key_secret(0x756e7772697474ul) | 0x8080808080808080ul;
 }
 
 void unwritten_fill(uintptr_t at, size_t size)

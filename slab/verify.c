@@ -158,14 +158,19 @@ static bool canary_is_damaged(const struct slab_cache *c, uintptr_t p)
 	return true;
 }
 
-/* A live object without its canary, or an object in its slab without a mark? Under the cache's lock, which keeps an
- * object in its slab. Objects that were never used have no mark, so heads of zeros do not count. */
+static bool slot_is_unused(const struct slab *s, uint32_t i)
+{
+	return i == 0 && READ_ONCE(s->first_unused);
+}
+
+/* A live object without its canary, or an object in its slab that is not as a free one should be? Under the cache's
+ * lock, which keeps an object in its slab. */
 static bool slot_is_damaged(const struct slab_cache *c, const struct slab *s, uint32_t i)
 {
 	uintptr_t p = slab_object_at(c, s, i);
 
 	if (map_test(s->map, i))
-		return !harden_is_marked((void *)p) && *(const slab_word64 *)p;
+		return !harden_is_clean(c, (void *)p, slot_is_unused(s, i));
 	return canary_is_damaged(c, p);
 }
 
@@ -188,7 +193,8 @@ static size_t check_hardened_slab(struct slab *s, uintptr_t base, const struct s
 			if (state_is_live(c, damaged[k]))
 				harden_verify(c, (void *)damaged[k], scan->at, scan->regs);
 			else
-				harden_verify_marked(c, (void *)damaged[k], scan->at);
+				harden_verify_clean(c, (void *)damaged[k],
+				                    slot_is_unused(s, slab_index(c, s, damaged[k])), scan->at);
 		}
 		found += n;
 	} while (n == FOUND_MAX);

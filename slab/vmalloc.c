@@ -117,7 +117,7 @@ static bool canary_find_damage(const struct area *a, enum slab_found_at at, cons
 static void mark_freed(const struct area *a)
 {
 	if (area_is_marked(a))
-		harden_fill(area_data(a), area_data(a) + AREA_CANARY);
+		harden_fill(area_data(a), area_data(a) + AREA_MARK);
 }
 
 static bool freed_find_damage(struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
@@ -125,7 +125,7 @@ static bool freed_find_damage(struct area *a, enum slab_found_at at, const struc
 {
 	struct damage d;
 
-	if (harden_intact(area_data(a), area_data(a) + AREA_CANARY, &d))
+	if (harden_intact(area_data(a), area_data(a) + AREA_MARK, &d))
 		return false;
 	finding_init_damage(f, SLAB_POISON_OVERWRITTEN, at, &d, regs);
 	object_describe_area(a, &f->object);
@@ -370,12 +370,12 @@ void area_check_slack(const struct area *a, enum slab_found_at at, const struct 
 static void area_check_api(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	struct slab_finding f;
-	bool mismatch = mismatch_of_apis((enum slab_api)a->api, api) || mismatch_of_forms(api, a->align);
-
+	bool tracked = area_flags & SLAB_F_TRACK, of_malloc = a->api < SLAB_API_CACHE && api < SLAB_API_CACHE;
 	/* Every area knows its family. malloc and new are told apart only in check mode. */
-	if (!(area_flags & SLAB_F_TRACK) && (!mismatch || (a->api < SLAB_API_CACHE && api < SLAB_API_CACHE)))
-		return;
-	if (!mismatch && (size_given == SIZE_MAX || size_given == a->size))
+	bool mismatch = (mismatch_of_apis((enum slab_api)a->api, api) || mismatch_of_forms(api, a->align)) &&
+	                (tracked || !of_malloc);
+
+	if (!mismatch && (size_given == SIZE_MAX || size_given == a->size || !(tracked || harden_full)))
 		return;
 	finding_init(&f, mismatch ? SLAB_ALLOC_DEALLOC_MISMATCH : SLAB_SIZED_DELETE_MISMATCH, SLAB_AT_FREE, a->addr,
 	             regs);
@@ -384,6 +384,7 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 	f.have_object = true;
 	object_describe_area(a, &f.object);
 	f.object.state = SLAB_OBJ_LIVE;
+	f.attack = !tracked && !mismatch;
 	finding_report(&f);
 }
 

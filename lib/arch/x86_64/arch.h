@@ -233,6 +233,12 @@ _Noreturn static inline void arch_trap(void)
 		__asm__ volatile("ud2");
 }
 
+/* A table of 32-bit words: how far behind the table each function lies. Rows follow in the order of the source. */
+#define ARCH_OFFSET_TABLE(table) \
+	__asm__(".pushsection .rodata." #table ",\"a\"\n.p2align 2\n" #table ":\n.popsection\n")
+#define ARCH_OFFSET(table, function) \
+	__asm__(".pushsection .rodata." #table ",\"a\"\n.long " #function " - " #table "\n.popsection\n")
+
 /* Defines an exported function NAME that gets the real function from FIND and jumps to it, with all arguments and the
  * return address unchanged. */
 #define ARCH_FORWARD(name, find)                             \
