@@ -153,17 +153,17 @@ void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, c
 }
 
 /* True: p is freed. */
-static __cold_path bool release_rarely(void *p)
+static __cold_path bool release_rarely(void *p, size_t size_given)
 {
 	if (release_way == RELEASE_FULL)
-		return slab_free_full(p);
+		return slab_free_full(p, size_given);
 	allocate_hooks->freed(p);
 	return false;
 }
 
 void release_object(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
-	if (unlikely(release_way != RELEASE_PLAIN) && release_rarely(p))
+	if (unlikely(release_way != RELEASE_PLAIN) && release_rarely(p, size_given))
 		return;
 	if (unlikely(!runtime_enter())) {
 		interrupted_free(p, api, size_given, 0, regs);

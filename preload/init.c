@@ -228,13 +228,10 @@ void shadow_start_runtime(void)
  * sample (sshd's sandbox does, for prlimit64 and prctl). */
 static void warm_up(void)
 {
-	struct unwind_regs regs;
-
 	os_may_commit(0);
 	if (options.mode != MODE_CHECK && !fence_sampling)
 		return;
-	UNWIND_HERE(&regs);
-	unwind_save(&regs);
+	unwind_prepare();
 	thread_index();
 }
 
@@ -251,6 +248,7 @@ static void ask_for_rules(void)
 __attribute__((constructor(101))) static void runtime_constructor(void)
 {
 	modules_start();
+	clock_note_image(getauxval(AT_SYSINFO_EHDR));
 	runtime_ensure();
 	if (runtime_is_off())
 		return;

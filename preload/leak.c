@@ -17,6 +17,11 @@ static void hole_shadow(void (*hole)(uint64_t start, uint64_t end))
 	hole(start, end);
 }
 
+static bool turned_off(void)
+{
+	return &__lsan_is_turned_off && __lsan_is_turned_off();
+}
+
 static const char *own_rules(void)
 {
 	if (&memsan_leak_default_suppressions)
@@ -27,6 +32,7 @@ static const char *own_rules(void)
 void leak_connect(void)
 {
 	leak_own_rules = own_rules;
+	leak_turned_off = turned_off;
 	leak_hook_holes = hole_shadow;
 	leak_hook_roots = shadow_each_frame;
 	leak_hook_copying = shadow_copying;
@@ -136,11 +142,6 @@ MEMSAN_EXPORT void __lsan_unregister_root_region(const void *p, size_t size)
 {
 	if (!leak_root_region_remove(p, size))
 		report_line("__lsan_unregister_root_region(%p, %zu): no such region", (void *)(uintptr_t)p, size);
-}
-
-static bool turned_off(void)
-{
-	return &__lsan_is_turned_off && __lsan_is_turned_off();
 }
 
 /* This is the last scan: a leak ends the program, and there is no second scan at exit. */

@@ -11,7 +11,7 @@ noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen
 	preload/intercept/calls_time.def \
 	preload/intercept/calls_library.def \
 	preload/operators.def
-EXTRA_DIST += preload/memsan.map
+EXTRA_DIST += preload/memsan.map preload/order.ld preload/static.ld
 
 # The convenience library that libmemsan.so and libmemsan.a are both made from.
 noinst_LTLIBRARIES += libruntime.la
@@ -42,8 +42,9 @@ libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload
 libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \
-	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions -Wl,--sort-section=name
-EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map libruntime.la
+	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions -Wl,--sort-section=name \
+	$(ORDER_LDFLAGS)
+EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map $(top_srcdir)/preload/order.ld libruntime.la
 
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.
 # The name of its code section is a C identifier, so ld defines symbols for the section's bounds, and stacks leave the
@@ -53,12 +54,10 @@ NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9n
 	_ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)
 staticlib_DATA = libmemsan.a
-libmemsan.a: libruntime.la
+libmemsan.a: libruntime.la $(top_srcdir)/preload/static.ld
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
-	$(LD) -r -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
-	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) --rename-section .text=memsan_text \
-		--rename-section .text.unlikely=memsan_text --rename-section .text.hot=memsan_text \
-		--rename-section .text.startup=memsan_text libmemsan-all.o && \
+	$(LD) -r -T '$(top_srcdir)/preload/static.ld' -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
+	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
 

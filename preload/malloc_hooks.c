@@ -31,8 +31,7 @@ static void all_allocated(const void *p, size_t size)
 	if (&__sanitizer_malloc_hook)
 		__sanitizer_malloc_hook(p, size);
 	for (size_t i = 0; i < nr_pairs; i++)
-		if (pairs[i].allocated)
-			pairs[i].allocated(p, size);
+		pairs[i].allocated(p, size);
 	calling = false;
 }
 
@@ -44,8 +43,7 @@ static void all_freed(const void *p)
 	if (&__sanitizer_free_hook)
 		__sanitizer_free_hook(p);
 	for (size_t i = 0; i < nr_pairs; i++)
-		if (pairs[i].freed)
-			pairs[i].freed(p);
+		pairs[i].freed(p);
 	calling = false;
 }
 

@@ -163,7 +163,7 @@ struct allocate_hooks {
 	void (*freed)(const void *p);
 };
 void malloc_hooks_connect(void);
-/* The number of pairs, or 0: there is no room. */
+/* The number of pairs, or 0: there is no room, one of the two is NULL, or this is production. */
 int malloc_hooks_add(void (*allocated)(const volatile void *p, size_t size), void (*freed)(const volatile void *p));
 /* allocate.c: asks failslab_on and harden_full.  NULL: there are no hooks. */
 void allocate_choose_ways(const struct allocate_hooks *hooks);

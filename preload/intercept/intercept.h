@@ -309,6 +309,10 @@ const ElfW(Sym) *symbols_look_up_hash(const struct module_symbols *s, const char
 const ElfW(Sym) *symbols_look_up_version(const struct module_symbols *s, const char *name, const char *version);
 /* Is the name defined there, in any version? */
 bool symbols_have(const struct module_symbols *s, const char *name);
+/* These two only prefetch what a lookup will read: first the bucket, and later, when that is there, the symbol. */
+void symbols_expect_bucket(const struct module_symbols *s, uint32_t hash);
+void symbols_expect_symbol(const struct module_symbols *s, uint32_t hash);
+bool symbols_have_hash(const struct module_symbols *s, const char *name, uint32_t hash);
 /* symbols_find and symbols_look_up in one call. */
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name);
 #pragma GCC visibility pop
@@ -347,6 +351,7 @@ extern struct libc_gate libc_gate;
 extern struct libc_table libc_real;
 /* Is the function behind memsan's another library's instead of libc's? Its contract is not known then. */
 extern bool libc_replaced[LIBC_NR];
+const char *libc_name(unsigned index);
 /* The index of the function in libc's symbol table; 0: not known. */
 extern uint32_t libc_symbols[LIBC_NR];
 #pragma GCC visibility pop
@@ -605,6 +610,16 @@ struct libc_scan libc_scan_wide(const wchar_t *s, wchar_t c, size_t max);
  * terminator. False after a report. */
 bool check_string(const char *s, size_t max, size_t *len, const char *entry);
 bool check_wide_string(const wchar_t *s, size_t max, size_t *len, const char *entry);
+
+/* A call that may stop before the end of its string: with strict_strings the string must end all the same. */
+__inline_hot void check_whole(const char *s, size_t max, const char *entry)
+{
+	size_t len;
+
+	if (unlikely(options.strict_strings))
+		check_string(s, max, &len, entry);
+}
+
 /* The good bytes from p on, at most max. If there are fewer, bad is the bad byte behind them; 0: the caller asks again
  * from there on. */
 struct libc_scan libc_extent(const void *p, size_t max);

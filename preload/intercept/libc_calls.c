@@ -26,6 +26,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/ether.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -43,6 +44,7 @@
 #include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/msg.h>
+#include <sys/select.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sem.h>

@@ -41,14 +41,27 @@ JUMP(__longjmp_chk);
 /* ---- contexts -------------------------------------------------------------------------------- */
 
 __attribute__((used)) void *jump_find_setcontext(const ucontext_t *to);
+__attribute__((used)) void *jump_find_swapcontext(const ucontext_t *from, const ucontext_t *to);
 __attribute__((used)) void *jump_find_makecontext(const ucontext_t *made);
+
+static void run_original(const ucontext_t *to)
+{
+	if (unlikely(code_copies) && to->uc_flags) /* it is a signal's: getcontext sets none */
+		code_copies->run_original(ARCH_CONTEXT_PC(to));
+}
 
 void *jump_find_setcontext(const ucontext_t *to)
 {
 	shadow_stack_resume(ARCH_CONTEXT_SP(to));
-	if (unlikely(code_copies) && to->uc_flags) /* it is a signal's: getcontext sets none */
-		code_copies->run_original(ARCH_CONTEXT_PC(to));
+	run_original(to);
 	return (void *)REAL(setcontext);
+}
+
+void *jump_find_swapcontext(const ucontext_t *from, const ucontext_t *to)
+{
+	shadow_stack_switch(ARCH_CONTEXT_SP(to), (uintptr_t)from->uc_stack.ss_sp, from->uc_stack.ss_size);
+	run_original(to);
+	return (void *)REAL(swapcontext);
 }
 
 /* A coroutine that was given up may have left its frames on this stack. */
@@ -59,6 +72,7 @@ void *jump_find_makecontext(const ucontext_t *made)
 }
 
 ARCH_FORWARD(setcontext, jump_find_setcontext);
+ARCH_FORWARD(swapcontext, jump_find_swapcontext);
 ARCH_FORWARD(makecontext, jump_find_makecontext);
 
 /* ---- exceptions ------------------------------------------------------------------------------ */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/intercept/libc_library.c - interceptors of functions in libraries beside libc: libm, libcrypt, libtirpc.
- * Their rows are in calls_library.def.
+/* preload/intercept/libc_library.c - interceptors of functions in libraries beside libc: libm, libcrypt, libresolv,
+ * libtirpc. Their rows are in calls_library.def.
  *
  * A library that exports "xdr_int" would make each configure script believe that no -ltirpc is needed, and linkers
  * would leave libm out of programs that need it. So these functions have the versions of the symbols that they stand

@@ -154,10 +154,15 @@ INTERCEPT(void, __explicit_bzero_chk, (void *dst, size_t n, size_t room), (dst, 
 
 /* C requires n bytes in both objects. But programs whose data differs earlier pass more, and glibc has always stopped
  * at the first difference. So the check stops at the first difference too: a byte past an object is an error only if
- * the result depends on it. */
+ * the result depends on it, or the user asks for it. */
 static int compare_checked(const void *a, const void *b, size_t n, const char *entry)
 {
 	const char *x = a, *y = b;
+
+	if (unlikely(options.strict_strings)) {
+		check_read(a, n, entry);
+		check_read(b, n, entry);
+	}
 	for (size_t done = 0, chunk = COMPARE_FIRST; done < n; chunk *= 2) {
 		size_t want = MIN(chunk, n - done);
 		struct libc_scan in_x = libc_extent(x + done, want), in_y = libc_extent(y + done, want);

@@ -14,20 +14,22 @@
 
 #define LOOK_AHEAD 64
 
-static bool ends_soon(const char *s)
+static bool ends_soon(const char *s, const char *entry)
 {
 	struct libc_scan scan;
 	size_t ahead;
 
 	if (!libc_covers(s))
 		return true;
+	check_whole(s, SIZE_MAX, entry);
 	ahead = MIN((size_t)LOOK_AHEAD, libc_rest_of_page(s));
 	scan = libc_scan_byte(s, 0, ahead);
 	return !scan.bad && scan.len < ahead;
 }
 
-static bool wide_ends_soon(const wchar_t *s)
+static bool wide_ends_soon(const wchar_t *s, const char *entry)
 {
+	(void)entry;
 	return !libc_covers(s);
 }
 
@@ -66,7 +68,7 @@ static size_t wide_looked_at(const wchar_t *s, const wchar_t *stop)
 		unit *stop;                                             \
 		type value;                                             \
                                                                         \
-		if (likely(wide##ends_soon(s)))                         \
+		if (likely(wide##ends_soon(s, ENTRY)))                  \
 			return REAL(name) args;                         \
 		stop = NULL;                                            \
 		value = REAL(name) with_stop;                           \
@@ -126,7 +128,7 @@ CONVERT_FLOAT_WIDE(long double, wcstold)
 		char *stop;                                          \
 		type value;                                          \
                                                                      \
-		if (likely(ends_soon(s)))                            \
+		if (likely(ends_soon(s, ENTRY)))                     \
 			return REAL(name)(s);                        \
 		stop = NULL;                                         \
 		value = (type)REAL(with)(s, &stop __VA_ARGS__);      \

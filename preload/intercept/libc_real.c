@@ -50,7 +50,7 @@ static const uint16_t name_starts[] = {
 #undef CALL_VOID
 _Static_assert(sizeof(libc_names) <= UINT16_MAX, "an offset has 16 bits");
 
-static const char *libc_name(unsigned index)
+const char *libc_name(unsigned index)
 {
 	return (const char *)&libc_names + name_starts[index];
 }
@@ -65,6 +65,9 @@ static bool is_libc(void *p, const struct dl_find_object *libc)
 	struct dl_find_object found;
 	const char *file;
 
+	if (likely((uintptr_t)p - (uintptr_t)libc->dlfo_map_start <
+	           (uintptr_t)libc->dlfo_map_end - (uintptr_t)libc->dlfo_map_start))
+		return true;
 	if (_dl_find_object(p, &found) != 0)
 		return true; /* the vdso */
 	if (likely(found.dlfo_link_map == libc->dlfo_link_map))
@@ -94,39 +97,62 @@ static bool defined_next(const char *name)
 	return false;
 }
 
-/* The modules behind memsan up to libc, in the order in which ld.so looks through them. dlsym would find the same, in
- * four times as many instructions. */
+/* The modules behind memsan, in the order in which ld.so looks through them. dlsym would find the same, in four times
+ * as many instructions. */
 #define BEHIND_MAX 32
 struct modules_behind {
 	const struct link_map *map[BEHIND_MAX];
 	struct module_symbols symbols[BEHIND_MAX];
-	unsigned count; /* 0: not known, so dlsym is asked */
+	unsigned count; /* up to libc; 0: not known, so dlsym is asked */
+	unsigned all;   /* with those behind libc; 0: not known */
 };
 
 static void modules_behind(struct modules_behind *b, const struct link_map *libc)
 {
 	struct dl_find_object self;
 
-	b->count = 0;
+	b->count = b->all = 0;
 	if (_dl_find_object(&libc_real, &self) != 0)
 		return;
 	for (const struct link_map *m = self.dlfo_link_map->l_next; m && b->count < BEHIND_MAX; m = m->l_next) {
-		b->map[b->count] = m;
 		symbols_find(&b->symbols[b->count], m);
-		if (!b->symbols[b->count++].table)
+		b->map[b->count] = m;
+		if (!b->symbols[b->count++].table || m == libc)
 			break;
-		if (m == libc)
-			return;
 	}
-	b->count = 0;
+	if (!b->count || b->map[b->count - 1] != libc) {
+		b->count = 0;
+		return;
+	}
+	b->all = b->count;
+	for (const struct link_map *m = libc->l_next; m; m = m->l_next) {
+		if (b->all == BEHIND_MAX) {
+			b->all = 0;
+			return;
+		}
+		symbols_find(&b->symbols[b->all], m);
+		if (!b->symbols[b->all++].table) {
+			b->all = 0;
+			return;
+		}
+	}
+}
+
+#define LOOK_AHEAD 16
+
+/* Has none of the modules the name, in any version? Then dlsym need not be asked. */
+static bool nowhere_behind(const struct modules_behind *b, const char *name, uint32_t hash)
+{
+	for (unsigned i = 0; i < b->all; i++)
+		if (symbols_have_hash(&b->symbols[i], name, hash))
+			return false;
+	return b->all != 0;
 }
 
 /* The default version of a function in the first module that has the name. NULL: dlsym must be asked. *index: of the
  * symbol, if that module is libc, which is the last. */
-static void *find_behind(const struct modules_behind *b, const char *name, uint32_t *index)
+static void *find_behind(const struct modules_behind *b, const char *name, uint32_t hash, uint32_t *index)
 {
-	uint32_t hash = b->count ? symbols_hash(name) : 0;
-
 	for (unsigned i = 0; i < b->count; i++) {
 		const ElfW(Sym) *symbol = symbols_look_up_hash(&b->symbols[i], name, hash);
 
@@ -147,16 +173,30 @@ static __attribute__((noinline)) void look_up_all(void)
 	bool known = _dl_find_object((void *)gnu_get_libc_version, &libc) == 0;
 	struct module_symbols own = { 0 };
 	void **slot = (void **)&libc_real;
+	uint32_t hashes[LOOK_AHEAD] = { 0 };
 
 	if (known) {
 		symbols_find(&own, libc.dlfo_link_map);
 		modules_behind(&behind, libc.dlfo_link_map);
 	}
-	for (unsigned i = 0; i < LIBC_NR; i++) {
-		const char *name = libc_name(i);
-		void *p = find_behind(&behind, name, &libc_symbols[i]);
+	for (unsigned ahead = 0; ahead < LIBC_NR + LOOK_AHEAD; ahead++) {
+		unsigned i = ahead - LOOK_AHEAD;
+		uint32_t hash = hashes[ahead % LOOK_AHEAD];
+		const char *name;
+		void *p;
 
-		if (!p && (symbols_have(&own, name) || defined_next(name)))
+		/* A name's words are scattered over libc's tables: they are fetched while others are looked up. */
+		if (ahead < LIBC_NR) {
+			hashes[ahead % LOOK_AHEAD] = symbols_hash(libc_name(ahead));
+			symbols_expect_bucket(&own, hashes[ahead % LOOK_AHEAD]);
+		}
+		if (ahead >= LOOK_AHEAD / 2 && ahead - LOOK_AHEAD / 2 < LIBC_NR)
+			symbols_expect_symbol(&own, hashes[(ahead - LOOK_AHEAD / 2) % LOOK_AHEAD]);
+		if (ahead < LOOK_AHEAD)
+			continue;
+		name = libc_name(i);
+		p = find_behind(&behind, name, hash, &libc_symbols[i]);
+		if (!p && !nowhere_behind(&behind, name, hash) && (symbols_have(&own, name) || defined_next(name)))
 			p = dlsym(RTLD_NEXT, name);
 		libc_replaced[i] = p && known && !is_libc(p, &libc);
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);

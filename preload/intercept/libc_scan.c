@@ -39,6 +39,8 @@ typedef int compare_fn(const char *a, const char *b, size_t n);
 static bool compare_strings(const char *a, const char *b, size_t done, size_t max, compare_fn *compare, int *verdict,
                             const char *entry)
 {
+	check_whole(a, max, entry);
+	check_whole(b, max, entry);
 	*verdict = 0;
 	for (size_t chunk = WALK_FIRST; done < max; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
 		size_t want = MIN(chunk, max - done);
@@ -115,7 +117,8 @@ static bool compare_bytes(const char *a, const char *b, size_t max, int *verdict
 	bool decided;
 	size_t done = compare_beginning(a, b, max, verdict, &decided);
 
-	return decided || compare_strings(a, b, done, max, REAL(strncmp), verdict, entry);
+	return (decided && likely(!options.strict_strings)) ||
+	       compare_strings(a, b, done, max, REAL(strncmp), verdict, entry);
 }
 
 static __attribute__((noinline)) int strcmp_further(const char *a, const char *b, const char *entry)
@@ -182,6 +185,8 @@ INTERCEPT(int, strcoll, (const char *a, const char *b), (a, b), libc_foreign(a) 
 static bool find_character(const char *s, int c, size_t *index, const char *entry)
 {
 	size_t done = 0;
+
+	check_whole(s, SIZE_MAX, entry);
 	for (size_t chunk = WALK_FIRST;; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
 		struct libc_scan in = libc_extent(s + done, MIN(chunk, libc_rest_of_page(s + done)));
 		const char *end = REAL(memchr)(s + done, 0, in.len);
@@ -228,6 +233,8 @@ FIND_LAST(rindex)
 static char *find_string(const char *s, const char *what, size_t what_len, bool *ok, const char *entry)
 {
 	size_t done = 0;
+
+	check_whole(s, SIZE_MAX, entry);
 	for (size_t chunk = WALK_FIRST;; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
 		struct libc_scan in = libc_extent(s + done, MIN(chunk, libc_rest_of_page(s + done)));
 		const char *end = REAL(memchr)(s + done, 0, in.len);
@@ -267,6 +274,8 @@ static bool find_letters(const char *s, const char *what, size_t what_len, char 
 {
 	size_t good = 0;
 	uintptr_t bad = 0;
+
+	check_whole(s, SIZE_MAX, entry);
 	*hit = NULL;
 	for (size_t i = 0;; i++) {
 		while (i + what_len > good && !bad) {
@@ -328,6 +337,8 @@ static bool set_read(struct character_set *stop, const char *text, bool stop_ins
 static bool walk_to(const char *s, size_t start, const struct character_set *stop, size_t *index, const char *entry)
 {
 	size_t i = start;
+
+	check_whole(s, SIZE_MAX, entry);
 	for (size_t chunk = WALK_FIRST;; chunk = MIN(chunk * 2, (size_t)WALK_LARGEST)) {
 		struct libc_scan in = libc_extent(s + i, chunk);
 		for (size_t end = i + in.len; i < end; i++) {
@@ -371,12 +382,19 @@ static void check_token(const char *s, const char *delimiters, bool skip_first, 
 		walk_to(s, i, &stop, &i, entry);
 }
 
-/* libc remembers strtok's place privately. So a call with NULL, which goes on from that place, is not checked. */
+/* libc remembers strtok's place privately. So a call with NULL, which goes on from that place, is checked afterwards:
+ * libc has read the token. */
 INTERCEPT(char *, strtok, (char *s, const char *delimiters), (s, delimiters),
-          libc_foreign(s) && libc_foreign(delimiters))
+          s && libc_foreign(s) && libc_foreign(delimiters))
 {
+	size_t len;
+	char *token;
+
 	check_token(s, delimiters, true, ENTRY);
-	return REAL(strtok)(s, delimiters);
+	token = REAL(strtok)(s, delimiters);
+	if (!s && token)
+		check_string(token, SIZE_MAX, &len, ENTRY);
+	return token;
 }
 
 /* The place is in the caller's *save. After the first call the string is there too. */

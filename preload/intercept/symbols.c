@@ -69,6 +69,35 @@ static bool has_version(const struct module_symbols *s, uint32_t i, unsigned wan
 	return wanted == VERSION_DEFAULT ? !(s->versions[i] & 0x8000) : (s->versions[i] & 0x7fff) == wanted;
 }
 
+void symbols_expect_bucket(const struct module_symbols *s, uint32_t hash)
+{
+	const uint64_t *filter;
+
+	if (!s->table)
+		return;
+	filter = (const uint64_t *)(s->table + 4);
+	__builtin_prefetch(&filter[hash / 64 & (s->table[2] - 1)]);
+	__builtin_prefetch((const uint32_t *)(filter + s->table[2]) + hash % s->table[0]);
+}
+
+void symbols_expect_symbol(const struct module_symbols *s, uint32_t hash)
+{
+	const uint32_t *buckets, *chain;
+	uint32_t i;
+
+	if (!s->table || !symbols_may_have(s, hash))
+		return;
+	buckets = (const void *)((const uint64_t *)(s->table + 4) + s->table[2]);
+	chain = buckets + s->table[0];
+	i = buckets[hash % s->table[0]];
+	if (i < s->table[1])
+		return;
+	__builtin_prefetch(&chain[i - s->table[1]]);
+	__builtin_prefetch(&s->symbols[i]);
+	if (s->versions)
+		__builtin_prefetch(&s->versions[i]);
+}
+
 static const ElfW(Sym) *look_up(const struct module_symbols *s, const char *name, uint32_t hash, unsigned version)
 {
 	const uint32_t *buckets, *chain;
@@ -112,9 +141,14 @@ const ElfW(Sym) *symbols_look_up_version(const struct module_symbols *s, const c
 	return NULL;
 }
 
+bool symbols_have_hash(const struct module_symbols *s, const char *name, uint32_t hash)
+{
+	return look_up(s, name, hash, VERSION_ANY) != NULL;
+}
+
 bool symbols_have(const struct module_symbols *s, const char *name)
 {
-	return look_up(s, name, symbols_hash(name), VERSION_ANY) != NULL;
+	return symbols_have_hash(s, name, symbols_hash(name));
 }
 
 const ElfW(Sym) *module_symbol(const struct link_map *m, const char *name)

@@ -7,20 +7,26 @@
  *   dlopen(…, RTLD_DEEPBIND)         the module's own dependencies come first: php's extensions, Apache's modules
  *   dlsym(dlopen("libc.so.6"), …)    one library is asked: Python's ctypes, foreign functions of Java, Mono, Lisp
  *
- * A program that found libc's free in this way would pass it one of memsan's objects and crash: strdup in the same libc
- * has called memsan's malloc. No wrapper of dlopen or dlsym can help, since ld.so itself has the scope of a deep
- * binding. So memsan changes the symbol table, in this process's copy of its pages, before any other constructor runs:
- * the symbol "free" of libc.so.6 gets the address of memsan's free, relative to libc (ld.so adds the bias modulo 2^64).
- * Earlier bindings, libc's code and the file that debuggers read stay unchanged.
+ * A program that found libc's free in this way would pass it one of memsan's objects and crash: strdup in the same
+ * libc has called memsan's malloc. Wrappers of dlopen and dlsym cannot replace what is found, since ld.so itself has
+ * the scope of a deep binding. So memsan changes the symbol table, in this process's copy of its pages: the symbol
+ * "free" of libc.so.6 gets the address of memsan's free, relative to libc (ld.so adds the bias modulo 2^64). Earlier
+ * bindings, libc's code and the file that debuggers read stay unchanged.
  *
  *   libc.so.6        .dynsym: free   0x999f0 ──▶ memsan's - bias   the malloc family; functions of libc.def, if libc's
  *                                                                  own is behind memsan's
  *   libstdc++.so.6   .dynsym: _Znwm  0xa9d80 ──▶ memsan's - bias   the operators
  *
+ * The change costs some 20 pages, and most programs take neither way. So it is made by the first call of dlopen,
+ * dlmopen, dlsym or dlvsym (modules.c), and before the program sets a filter of system calls (sandbox.c), which may
+ * forbid what the change needs. Several threads may make it at once, and a signal handler may interrupt it: all write
+ * the same words.
+ *
  * Weaknesses accepted: such callers get libc's own functions for all that is neither an allocator nor in libc.def
  * (signals, waits). A libstdc++ that comes only with a deep binding keeps its own operators, which call memsan's
- * malloc. Symbols of old versions (memcpy@GLIBC_2.2.5) are left. The table is not changed when it lies beside code (ld
- * -z noseparate-code), or when libc comes before memsan: then libc's malloc is in use.
+ * malloc. A program that reads libc's symbol table by itself finds libc's malloc until the change is made. Symbols of
+ * old versions (memcpy@GLIBC_2.2.5) are left. The table is not changed when it lies beside code
+ * (ld -z noseparate-code), or when libc comes before memsan: then libc's malloc is in use.
  */
 #include "preload/unseen/unseen.h"
 
@@ -72,25 +78,24 @@ static const struct {
 #undef OPERATOR_NOTHROW
 };
 
-/* The interceptors. A table of addresses, since to look so many up at each start would take longer. */
-#define LIBC(name) extern const char intercepted_##name[] __asm__(#name);
+/* The interceptors, as offsets from the table, since ld.so would have to relocate addresses at each start. */
+ARCH_OFFSET_TABLE(handles_intercepted);
+#define LIBC(name) ARCH_OFFSET(handles_intercepted, name);
 #define CALL(type, name, ...) LIBC(name)
 #define CALL_VOID(name, ...) LIBC(name)
 #include "preload/intercept/libc.def"
 #undef LIBC
 #undef CALL
 #undef CALL_VOID
-static const struct {
-	const char *name, *function;
-} intercepted[] = {
-#define LIBC(name) { #name, intercepted_##name },
-#define CALL(type, name, ...) LIBC(name)
-#define CALL_VOID(name, ...) LIBC(name)
-#include "preload/intercept/libc.def"
-#undef LIBC
-#undef CALL
-#undef CALL_VOID
-};
+extern const int32_t handles_intercepted[LIBC_NR];
+
+static bool allowed, redirected;
+static unsigned at_work; /* threads and handlers that change symbols, or are about to */
+#define REDIRECTED_MAX 8
+static struct {
+	uintptr_t start, end;
+} changed[REDIRECTED_MAX]; /* pages that become read-only again; beyond the table they stay writable */
+static unsigned nr_changed;
 
 /* A symbol table in memory: the module's pages that hold it. */
 struct symbol_table {
@@ -174,9 +179,9 @@ static void redirect_libc(const struct symbol_table *t, const struct symbol_targ
 		const ElfW(Sym) *symbol = t->symbols.symbols + libc_symbols[i];
 
 		if (!libc_symbols[i])
-			symbol = symbols_look_up(&t->symbols, intercepted[i].name);
+			symbol = symbols_look_up(&t->symbols, libc_name(i));
 		if (!libc_replaced[i])
-			table_lead(t, symbol, (uintptr_t)intercepted[i].function);
+			table_lead(t, symbol, (uintptr_t)handles_intercepted + (uintptr_t)handles_intercepted[i]);
 	}
 }
 
@@ -191,14 +196,19 @@ static void redirect(const struct link_map *m, uintptr_t base, const struct symb
                      void (*change)(const struct symbol_table *t, const struct symbol_target *self))
 {
 	struct symbol_table t;
+	unsigned i;
 
 	if (!table_find(&t, m, base) || !os_unprotect((void *)t.start, t.end - t.start))
 		return;
 	change(&t, self);
-	os_protect_read((void *)t.start, t.end - t.start);
+	i = __atomic_fetch_add(&nr_changed, 1, __ATOMIC_RELAXED);
+	if (i < REDIRECTED_MAX) {
+		changed[i].start = t.start;
+		__atomic_store_n(&changed[i].end, t.end, __ATOMIC_RELEASE);
+	}
 }
 
-void handles_redirect(void)
+static void redirect_all(void)
 {
 	struct dl_find_object self, libc, found;
 	struct symbol_target target;
@@ -213,4 +223,29 @@ void handles_redirect(void)
 	for (const struct link_map *m = self.dlfo_link_map; m; m = m->l_next)
 		if (module_is_cxx_runtime(m) && _dl_find_object((void *)m->l_ld, &found) == 0)
 			redirect(m, (uintptr_t)found.dlfo_map_start, &target, redirect_operators);
+}
+
+void handles_allow(void)
+{
+	allowed = true;
+}
+
+void handles_redirect(void)
+{
+	if (likely(__atomic_load_n(&redirected, __ATOMIC_ACQUIRE)) || !allowed)
+		return;
+	__atomic_fetch_add(&at_work, 1, __ATOMIC_ACQ_REL);
+	if (!__atomic_load_n(&redirected, __ATOMIC_ACQUIRE)) {
+		redirect_all();
+		__atomic_store_n(&redirected, true, __ATOMIC_RELEASE);
+	}
+	/* The last one makes the pages read-only. Whoever begins after this sees that the work is done. In the child of
+	 * a fork that interrupted another thread's work nobody is the last one, and the pages stay writable. */
+	if (__atomic_sub_fetch(&at_work, 1, __ATOMIC_ACQ_REL) == 0)
+		for (unsigned i = 0; i < REDIRECTED_MAX; i++) {
+			uintptr_t end = __atomic_load_n(&changed[i].end, __ATOMIC_ACQUIRE);
+
+			if (end)
+				os_protect_read((void *)changed[i].start, end - changed[i].start);
+		}
 }

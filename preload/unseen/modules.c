@@ -2,9 +2,10 @@
 /* preload/unseen/modules.c - dlclose, dlopen and libstdc++, only in the shared library.
  *
  * dlclose: modules are remembered before they go, so that stacks through them can still be named. dlopen: the new
- * module may be instrumented, and its constructors run inside the call. libstdc++: looked up when operator new fails,
+ * module may be instrumented, and its constructors run inside the call. dlopen, dlsym: the first call makes libc's own
+ * names lead to memsan's functions (handles.c). libstdc++: looked up when operator new fails,
  * since dlopen may have loaded it. */
-#include "preload/intercept/intercept.h"
+#include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
 
@@ -31,11 +32,14 @@ MEMSAN_EXPORT int dlclose(void *handle)
  * its return address, which must be the program's. */
 __attribute__((used)) void *modules_find_dlopen(void);
 __attribute__((used)) void *modules_find_dlmopen(void);
+__attribute__((used)) void *modules_find_dlsym(void);
+__attribute__((used)) void *modules_find_dlvsym(void);
 
 /* Whether the new module is instrumented is not known before its own code runs. With memsan's fault handler the first
  * access to the shadow tells. */
 static void before_dlopen(void)
 {
+	handles_redirect();
 	if (!fault_installed)
 		shadow_before_dlopen();
 }
@@ -60,8 +64,31 @@ void *modules_find_dlmopen(void)
 	return real;
 }
 
+/* The real functions take their caller's module from the return address, too. */
+static void *find_lookup(void **real, const char *name)
+{
+	handles_redirect();
+	if (!*real)
+		*real = function_behind_memsan(name);
+	return *real;
+}
+
+void *modules_find_dlsym(void)
+{
+	static void *real;
+	return find_lookup(&real, "dlsym");
+}
+
+void *modules_find_dlvsym(void)
+{
+	static void *real;
+	return find_lookup(&real, "dlvsym");
+}
+
 ARCH_FORWARD(dlopen, modules_find_dlopen);
 ARCH_FORWARD(dlmopen, modules_find_dlmopen);
+ARCH_FORWARD(dlsym, modules_find_dlsym);
+ARCH_FORWARD(dlvsym, modules_find_dlvsym);
 
 static void *find_in_libstdcxx(const char *name)
 {

@@ -162,8 +162,9 @@ static void *map(void *p, size_t n, int prot, int flags, int fd, off64_t offset)
 
 	note_map((uintptr_t)p, n, flags);
 	r = arch_syscall6(SYS_mmap, (long)p, (long)n, prot, flags, fd, offset);
-	if (r >= 0 && flags & MAP_FIXED)
-		forget((uintptr_t)p, n);
+	/* Memory may have gone by a call that memsan does not see, and what was poisoned there is still poisoned. */
+	if (r >= 0)
+		forget((uintptr_t)r, n);
 	return (void *)result(r);
 }
 
@@ -182,11 +183,16 @@ MEMSAN_EXPORT void *mmap64(void *p, size_t n, int prot, int flags, int fd, off64
 MEMSAN_EXPORT void *shmat(int id, const void *p, int flags)
 {
 	struct shmid_ds segment;
+	bool known = (flags & SHM_REMAP || shadow_everywhere) &&
+	             arch_syscall6(SYS_shmctl, id, IPC_STAT, (long)&segment, 0, 0, 0) >= 0;
+	long r;
 
-	if (flags & SHM_REMAP && is_ours((uintptr_t)p, 1) &&
-	    arch_syscall6(SYS_shmctl, id, IPC_STAT, (long)&segment, 0, 0, 0) >= 0)
+	if (known && flags & SHM_REMAP && is_ours((uintptr_t)p, 1))
 		note((uintptr_t)p, segment.shm_segsz);
-	return (void *)result(arch_syscall6(SYS_shmat, id, (long)p, flags, 0, 0, 0));
+	r = arch_syscall6(SYS_shmat, id, (long)p, flags, 0, 0, 0);
+	if (known && r >= 0)
+		forget((uintptr_t)r, segment.shm_segsz);
+	return (void *)result(r);
 }
 
 static long unmap(uintptr_t addr, size_t n)
@@ -268,11 +274,14 @@ void *remap_note_syscall(unsigned long nr, unsigned long a, unsigned long b, uns
 		break;
 	case SYS_mmap:
 		note_map(a, b, (int)d);
+		if (d & MAP_FIXED)
+			forget(a, b);
 		break;
 	case SYS_shmat:
 		note(b, PAGE_SIZE);
 		break;
 	case SYS_munmap:
+		forget(a, b);
 		return is_ours(a, b) ? (void *)unmap_by_number : NULL;
 	default:
 		break;

@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <linux/ioctl.h>
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <linux/prctl.h>
@@ -22,16 +23,10 @@
 __attribute__((used)) void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c,
                                                  unsigned long d);
 
-static void note(const void *filter)
-{
-	report_filter_begins();
-	if (process_is_this())
-		os_note_seccomp(filter);
-	else
-		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
-}
+/* In strict mode, and under a filter that forbids mmap, no memory can be made usable. With fence=all the heap has used
+ * none of its own until now. */
+#define USABLE_AHEAD ((size_t)512 << 10)
 
-/* In strict mode no memory can be made usable. With fence=all the heap has used none of its own until now. */
 static void make_usable(void)
 {
 	struct unwind_regs regs;
@@ -39,7 +34,7 @@ static void make_usable(void)
 	UNWIND_HERE(&regs);
 	if (!process_is_this() || !runtime_enter())
 		return;
-	for (size_t size = MIN_ALIGN; size <= SLAB_CLASS_MAX; size *= 2) {
+	for (size_t size = MIN_ALIGN; size <= USABLE_AHEAD; size *= 2) {
 		void *p = slab_malloc(size, MIN_ALIGN, SLAB_API_MALLOC, false, &regs);
 
 		if (p)
@@ -48,13 +43,25 @@ static void make_usable(void)
 	runtime_leave();
 }
 
+static void note(const void *filter)
+{
+	handles_redirect();
+	report_filter_begins();
+	if (process_is_this()) {
+		if (!os_filter_would_allow(filter, OS_CALL_MMAP))
+			make_usable();
+		os_note_seccomp(filter);
+	} else {
+		os_guest_filtered = true; /* a child of vfork; the vfork function clears the word for its parent */
+	}
+}
+
 /* The kernel refuses strict mode with arguments, and after a filter. libseccomp asks in this way whether there is the
  * system call. */
 static void note_strict(unsigned long flags, unsigned long arguments)
 {
 	if (flags || arguments || os_under_seccomp())
 		return;
-	make_usable();
 	note(NULL);
 	os_note_strict();
 }
@@ -71,8 +78,33 @@ static int (*real_prctl)(int, unsigned long, unsigned long, unsigned long, unsig
 
 static int unseen_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
 {
+	struct os_filters before = os_filters_now();
+	int r;
+
 	note_prctl((unsigned long)option, a, b);
-	return real_prctl(option, a, b, c, d);
+	r = real_prctl(option, a, b, c, d);
+	if (r < 0 && option == PR_SET_SECCOMP && !os_guest_filtered)
+		os_filters_back(before);
+	return r;
+}
+
+/* The kernel may refuse the filter: a program without rights goes on without. */
+static long filter_by_number(long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
+                             unsigned long e)
+{
+	struct os_filters before = os_filters_now();
+	bool listener = nr == SYS_seccomp && b & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long r;
+
+	note((const void *)c);
+	r = arch_syscall6(nr, (long)a, (long)b, (long)c, (long)d, (long)e, 0);
+	/* More than 0: the thread that cannot have the filter. */
+	if ((r < 0 || (r > 0 && !listener)) && !os_guest_filtered)
+		os_filters_back(before);
+	if (r >= 0)
+		return r;
+	errno = (int)-r;
+	return -1;
 }
 
 void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
@@ -84,12 +116,14 @@ void *sandbox_find_syscall(unsigned long nr, unsigned long a, unsigned long b, u
 		report_stderr_becomes((int)a);
 	if (nr == SYS_exit_group)
 		os_exit_group(exits_scan((int)a));
+	if (nr == SYS_prctl && (int)a == PR_SET_SECCOMP && b == SECCOMP_MODE_FILTER && c)
+		return (void *)filter_by_number;
 	if (nr == SYS_prctl)
 		note_prctl(a, b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_STRICT)
 		note_strict(b, c);
 	else if (nr == SYS_seccomp && a == SECCOMP_SET_MODE_FILTER && c)
-		note((const void *)c);
+		return (void *)filter_by_number;
 	if (!real)
 		real = dlsym(RTLD_NEXT, "syscall");
 	return ours ? ours : real;

@@ -32,10 +32,10 @@ static bool needs_us(const struct link_map *m)
 	return false;
 }
 
-/* The function that the program would call if memsan's were not there.  Not by dlsym: ld.so itself may be at work. */
-static void *function_behind(const struct link_map *us, const char *name)
+/* The function of the first module in [from, to) that has one. */
+static void *function_among(const struct link_map *from, const struct link_map *to, const char *name)
 {
-	for (const struct link_map *m = us->l_next; m; m = m->l_next) {
+	for (const struct link_map *m = from; m != to; m = m->l_next) {
 		const ElfW(Sym) *symbol = module_symbol(m, name);
 
 		if (symbol && symbol->st_shndx != SHN_UNDEF && symbol->st_value &&
@@ -43,6 +43,25 @@ static void *function_behind(const struct link_map *us, const char *name)
 			return (void *)(m->l_addr + symbol->st_value);
 	}
 	return NULL;
+}
+
+/* The function that the program would call if memsan's were not there. Where only a library of the program's is linked
+ * with memsan, libc is in front of memsan. */
+static void *function_behind(const struct link_map *us, const char *name)
+{
+	const struct link_map *first = us;
+	void *p = function_among(us->l_next, NULL, name);
+
+	while (!p && first->l_prev)
+		first = first->l_prev;
+	return p ? p : function_among(first, us, name);
+}
+
+void *function_behind_memsan(const char *name)
+{
+	struct dl_find_object self;
+
+	return _dl_find_object((void *)&next, &self) == 0 ? function_behind(self.dlfo_link_map, name) : NULL;
 }
 
 bool skipped_stand_aside(void)

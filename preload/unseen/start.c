@@ -32,6 +32,6 @@ __attribute__((constructor)) static void start_constructor(void)
 	libc_look_up();
 	library_look_up_later();
 	replaced_find();
-	handles_redirect();
+	handles_allow();
 	libc_gate_open();
 }

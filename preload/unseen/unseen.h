@@ -33,15 +33,19 @@
 /* ---- handles.c ------------------------------------------------------------------------------- */
 
 bool module_is_cxx_runtime(const struct link_map *m);
-/* Makes libc's symbols of the functions that memsan replaces lead to memsan's. Called once by the constructor, after
- * libc_look_up. */
+/* Makes libc's symbols of the functions that memsan replaces lead to memsan's, once. Does nothing before the
+ * constructor has allowed it, after libc_look_up. */
 void handles_redirect(void);
+void handles_allow(void);
 
 /* ---- replaced.c ------------------------------------------------------------------------------ */
 
-/* Fills operator_forward. The constructor calls this before handles_redirect, after which libstdc++'s operators cannot
- * be found any more. */
+/* Fills operator_forward. The constructor calls this before handles_allow, since after handles_redirect libstdc++'s
+ * operators cannot be found any more. */
 void replaced_find(void);
+/* The function of that name in the first module behind memsan that has one, or else in front. Not by dlsym: ld.so
+ * itself may be at work. */
+void *function_behind_memsan(const char *name);
 
 /* ---- waits.c: calls that a scan for leaks, or a signal that the program does not see, interrupted go on ---- */
 

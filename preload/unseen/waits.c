@@ -130,7 +130,7 @@ static int unseen_epoll_wait(int fd, struct epoll_event *events, int n, int time
 	return r;
 }
 
-MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
+static int unseen_epoll_pwait(int fd, struct epoll_event *events, int n, int timeout, const sigset_t *mask)
 {
 	uint64_t deadline = timeout > 0 ? wait_deadline_of_ms(timeout) : UINT64_MAX;
 	struct signals_wait wait;
@@ -148,7 +148,7 @@ MEMSAN_EXPORT int epoll_pwait(int fd, struct epoll_event *events, int n, int tim
 }
 
 /* An interrupted select leaves the sets unchanged and writes the time that is left. */
-MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
+static int unseen_select(int n, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
 {
 	struct wait_mark before = wait_mark();
 	int r = WAIT_REAL(select)(n, in, out, except, timeout);
@@ -160,7 +160,7 @@ MEMSAN_EXPORT int select(int n, fd_set *in, fd_set *out, fd_set *except, struct 
 	return r;
 }
 
-MEMSAN_EXPORT int pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,
+static int unseen_pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *timeout,
                           const sigset_t *mask)
 {
 	uint64_t deadline = wait_deadline_of(timeout);
@@ -363,6 +363,9 @@ void wait_wrap(void **real)
 	WAIT_WRAP(poll);
 	WAIT_WRAP(ppoll);
 	WAIT_WRAP(epoll_wait);
+	WAIT_WRAP(epoll_pwait);
+	WAIT_WRAP(select);
+	WAIT_WRAP(pselect);
 	WAIT_WRAP(sigwait);
 	WAIT_WRAP(sigwaitinfo);
 	WAIT_WRAP(sigtimedwait);
