@@ -31,10 +31,11 @@ enum copy_flag {
 	COPY_BOTH_ENDS = 0x2, /* accesses that straddle an object's start are seen too; costs a second comparison */
 	/* For tests and measurements. */
 	COPY_NO_CHECKS = 0x100,
-	COPY_FORCE_SLOW = 0x200,  /* each check takes its slow path */
-	COPY_NO_LIVENESS = 0x400, /* no register and no flag is taken for free */
-	COPY_NO_MERGE = 0x800,    /* one check for each access */
-	COPY_NO_REPEATS = 0x1000  /* an access is checked although the same bytes were checked before it */
+	COPY_FORCE_SLOW = 0x200,     /* each check takes its slow path */
+	COPY_NO_LIVENESS = 0x400,    /* no register and no flag is taken for free */
+	COPY_NO_MERGE = 0x800,       /* one check for each access */
+	COPY_KEEP_RED_ZONE = 0x2000, /* taken for used in every function */
+	COPY_NO_REPEATS = 0x1000     /* an access is checked although the same bytes were checked before it */
 };
 
 struct copy_range {

@@ -217,13 +217,19 @@ static enum way way_kind(const struct watch_module *m, uint64_t way)
 {
 	uintptr_t from = m->start + way_from(way), pc, end;
 	int32_t i = way_from(way) == WAY_SYMBOL ? -1 : module_function_at(m, from);
+	unsigned length;
 	struct insn x;
 
 	if (i < 0)
 		return WAY_UNKNOWN;
 	pc = m->start + m->functions[i].at;
 	end = pc + m->functions[i].size;
-	for (; pc <= from; pc += x.length) {
+	for (; pc <= from; pc += length) {
+		length = x86_length((const uint8_t *)pc, end - pc, pc);
+		if (!length)
+			return WAY_UNKNOWN;
+		if (from >= pc + length)
+			continue;
 		if (!x86_decode(&x, (const uint8_t *)pc, end - pc, pc))
 			return WAY_UNKNOWN;
 		/* The opcode byte is at `from`, the displacement behind it. */
@@ -295,9 +301,9 @@ static bool entry_add_retargeted(struct watch_module *m, struct watch_function *
 static enum left_reason middle_enter(struct watch_module *m, struct watch_function *f, uint32_t first, uintptr_t *where)
 {
 	uintptr_t pc = m->start + f->at, end = pc + f->size, taken = pc + STUB_JUMP;
-	struct insn x;
+	unsigned length;
 
-	for (uint32_t i = first; i < m->nr_jumps && m->targets[i] < end; pc += x.length) {
+	for (uint32_t i = first; i < m->nr_jumps && m->targets[i] < end; pc += length) {
 		uint32_t at = (uint32_t)(pc - m->start);
 
 		*where = pc;
@@ -311,7 +317,8 @@ static enum left_reason middle_enter(struct watch_module *m, struct watch_functi
 			else if (!entry_add_retargeted(m, f, at))
 				return LEFT_MIDDLE;
 		}
-		if (!x86_decode(&x, (const uint8_t *)pc, end - pc, pc))
+		length = x86_length((const uint8_t *)pc, end - pc, pc);
+		if (!length)
 			return LEFT_UNKNOWN;
 	}
 	return LEFT_NOT;

@@ -22,7 +22,10 @@
 
 struct search {
 	struct watch_module *m;
-	uint8_t *starts; /* a bit for each byte of text: a function starts there */
+	/* Where functions start: a bit for each byte of text; and for each word of bits the last start, counted from
+	 * the text's and with 1 added, in it or before it. */
+	uint64_t *starts;
+	uint32_t *last;
 	uintptr_t *found;
 	size_t nr, room;
 	bool full;
@@ -37,15 +40,27 @@ static bool note_start(void *ctx, uintptr_t start, size_t size)
 
 	(void)size;
 	if (start >= s->m->text.start && start < s->m->text.end)
-		s->starts[at / 8] |= (uint8_t)(1u << at % 8);
+		s->starts[at / 64] |= 1ul << at % 64;
 	return true;
+}
+
+static void find_last_starts(struct search *s)
+{
+	size_t words = (s->m->text.end - s->m->text.start) / 64 + 1;
+	uint32_t last = 0;
+
+	for (size_t i = 0; i < words; i++) {
+		if (s->starts[i])
+			last = (uint32_t)(i * 64) + 64 - (uint32_t)__builtin_clzl(s->starts[i]);
+		s->last[i] = last;
+	}
 }
 
 static bool is_inside(const struct search *s, uintptr_t pc)
 {
 	uintptr_t at = pc - s->m->text.start;
 
-	return pc >= s->m->text.start && pc < s->m->text.end && !(s->starts[at / 8] >> at % 8 & 1);
+	return pc >= s->m->text.start && pc < s->m->text.end && !(s->starts[at / 64] >> at % 64 & 1);
 }
 
 static void found_at(struct search *s, uintptr_t pc)
@@ -177,15 +192,12 @@ __unsanitized void search_words(struct search *s)
 /* Does a function start in (from, to]? Most jumps stay in their function, and most of those are short. */
 static bool start_between(const struct search *s, uintptr_t from, uintptr_t to)
 {
-	size_t at = from + 1 - s->m->text.start, end = to - s->m->text.start;
+	size_t at = from - s->m->text.start, end = to - s->m->text.start;
+	uint64_t upto = s->starts[end / 64] << (63 - end % 64);
 
-	for (; at <= end; at++) {
-		if (at % 8 == 0 && at + 8 <= end && !s->starts[at / 8])
-			at += 7;
-		else if (s->starts[at / 8] >> at % 8 & 1)
-			return true;
-	}
-	return false;
+	if (upto)
+		return end - (size_t)__builtin_clzl(upto) > at;
+	return end >= 64 && s->last[end / 64 - 1] > at + 1;
 }
 
 static void found_way(struct search *s, uint32_t from, uintptr_t to)
@@ -298,7 +310,8 @@ static size_t room_for(const struct watch_module *m)
 
 const char *targets_find(struct watch_module *m, const void *hdr, const struct copy_range *hdr_in, const void *dynamic)
 {
-	size_t text = m->text.end - m->text.start, bits = ALIGN_UP(text / 8 + 1, PAGE_SIZE);
+	size_t text = m->text.end - m->text.start, words = text / 64 + 1;
+	size_t bits = ALIGN_UP(words * (sizeof(uint64_t) + sizeof(uint32_t)), PAGE_SIZE);
 	size_t room = room_for(m), size = ALIGN_UP(2 * room * sizeof(uintptr_t), PAGE_SIZE);
 	struct search s = { .m = m, .room = room };
 	struct dynamic d;
@@ -311,7 +324,8 @@ const char *targets_find(struct watch_module *m, const void *hdr, const struct c
 	if (!p || !os_commit(p, size + bits, false))
 		return "there is no memory for its tables";
 	s.found = m->targets = (uintptr_t *)p;
-	s.starts = (uint8_t *)p + size;
+	s.starts = (uint64_t *)(p + size);
+	s.last = (uint32_t *)(s.starts + words);
 	m->targets_size = size;
 	p = os_reserve(size, PAGE_SIZE);
 	if (!p || !os_commit(p, size, false)) {
@@ -323,6 +337,7 @@ const char *targets_find(struct watch_module *m, const void *hdr, const struct c
 	m->ways_size = size;
 	meta_account(COST_WATCH, (int64_t)size);
 	cfi_each_function(hdr, hdr_in->start, hdr_in->end, note_start, &s);
+	find_last_starts(&s);
 	search_jumps(&s, &d);
 	m->nr_ways = sort_unique(m->ways, m->nr_ways);
 	for (size_t i = 0; i < m->nr_ways; i++)

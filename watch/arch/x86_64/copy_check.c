@@ -107,6 +107,8 @@ static bool is_known(const struct known *known, unsigned nr, const struct node *
 
 static unsigned forget(struct known *known, unsigned nr, const struct node *by)
 {
+	if (by->synchronizes)
+		return 0;
 	for (unsigned i = 0; i < nr;) {
 		if (writes_reg(by, known[i].base) || writes_reg(by, known[i].index))
 			known[i] = known[--nr];
@@ -123,6 +125,9 @@ static unsigned learn(const struct job *job, struct known *known, unsigned nr)
 	for (unsigned i = 0; i < g->nr_members && nr < KNOWN_MAX; i++) {
 		const struct node *n = &job->nodes[job->members[g->first_member + i].node];
 
+		/* Not all bytes of an aligned vector need be addressable (copy_slow.c). */
+		if (n->aligned)
+			continue;
 		known[nr++] = (struct known){ n->base, n->index, n->scale, n->disp, n->disp + n->size - 1 };
 	}
 	return nr;

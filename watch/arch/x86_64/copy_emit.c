@@ -204,6 +204,7 @@ static void choose_shape(struct job *job, struct group *g)
 	const struct node *at = &job->nodes[g->at];
 	uint16_t operand = bit_of(at->base) | bit_of(at->index);
 	uint16_t unusable = operand | bit_of(INSN_RSP);
+	uint8_t moved = job->red_zone ? SHAPE_MOVED : 0;
 
 	g->shape = 0;
 	if (at->flags_live & INSN_ARITHMETIC) {
@@ -211,13 +212,13 @@ static void choose_shape(struct job *job, struct group *g)
 		g->shape |= SHAPE_FLAGS;
 		unusable |= bit_of(INSN_RAX);
 		if ((at->live | operand) & bit_of(INSN_RAX))
-			g->shape |= SHAPE_MOVED | SHAPE_RAX_PUSHED;
+			g->shape |= moved | SHAPE_RAX_PUSHED;
 	}
 	g->scratch = choose_scratch((uint16_t) ~(at->live | unusable));
 	if (g->scratch != INSN_NO_REG)
 		return;
 	job->result->counts.registers_spilled++;
-	g->shape |= SHAPE_MOVED | SHAPE_REG_PUSHED;
+	g->shape |= moved | SHAPE_REG_PUSHED;
 	g->scratch = choose_scratch((uint16_t)~unusable);
 }
 
@@ -360,6 +361,50 @@ static void set_rel32(struct code *c, uint32_t end, uint32_t target)
 	mem_copy(c->start + end - 4, &distance, sizeof(distance));
 }
 
+/* The shadow byte of an object's last granule says how many of its bytes are the object's.  A check of one granule
+ * that finds such a byte is decided here, without the thunk: most are right, and strings make them often.
+ *
+ *      lea  last byte of the access,%r2
+ *      and  $7,%r2
+ *      cmp  $size - 1,%r2                when it is more than one byte: all of them must lie in the granule
+ *      jl   thunk
+ *      cmp  %r2,0x7fff8000(%r)
+ *      jg   back
+ */
+static void emit_partial(const struct job *job, struct code *c, const struct group *g)
+{
+	const struct node *at = &job->nodes[g->at];
+	unsigned span = (unsigned)(g->high - g->low), reg;
+	bool moves = job->red_zone && !(g->shape & SHAPE_MOVED);
+	uint8_t *jump = NULL;
+
+	if (at->string || at->masked || granules_of(job, g) != 1 || (job->request->flags & COPY_FORCE_SLOW) ||
+	    ((g->shape & SHAPE_FLAGS) && (at->base == INSN_RAX || at->index == INSN_RAX)))
+		return;
+	reg = choose_scratch((uint16_t) ~(bit_of(g->scratch) | bit_of(at->base) | bit_of(at->index) | bit_of(INSN_RAX) |
+	                                  bit_of(INSN_RSP)));
+	if (moves)
+		put_move_rsp(c, -RED_ZONE);
+	put_push(c, reg);
+	put_lea(c, reg, at->base, at->index, at->scale, g->high);
+	put_and(c, reg, 7);
+	if (span) {
+		put_cmp(c, reg, span);
+		put8(c, 0x7c); /* jl, over the comparison: then jg is not taken either */
+		jump = c->at;
+		put8(c, 0);
+	}
+	put_cmp_byte(c, g->scratch, (int32_t)SHADOW_OFFSET, reg);
+	if (jump)
+		*jump = (uint8_t)(c->at - (jump + 1));
+	put_pop(c, reg);
+	if (moves)
+		put_move_rsp(c, RED_ZONE);
+	put8(c, 0x0f); /* jg */
+	put8(c, 0x8f);
+	put_rel32(c, c->pc + g->slow);
+}
+
 static bool emit_slow_path(struct job *job, struct code *c, struct group *g)
 {
 	uintptr_t thunk = job->request->thunk;
@@ -369,7 +414,8 @@ static bool emit_slow_path(struct job *job, struct code *c, struct group *g)
 	set_rel32(c, g->slow, code_offset(c));
 	if (g->first_slow)
 		set_rel32(c, g->first_slow, code_offset(c));
-	if (!(g->shape & SHAPE_MOVED)) {
+	emit_partial(job, c, g);
+	if (slow_moves(g->shape)) {
 		put_move_rsp(c, -RED_ZONE);
 		thunk += THUNK_RED;
 	}

@@ -8,6 +8,7 @@
 #include "watch/arch/x86_64/copy_internal.h"
 
 #define TABLE_MAX 8192
+#define STACK_POINTER (1u << INSN_RSP)
 
 /* ---- instructions ---------------------------------------------------------------------------- */
 
@@ -18,6 +19,12 @@ static bool is_nop(const struct insn *x)
 	if (x->map == INSN_MAP_1 && x->encoding == INSN_LEGACY)
 		return x->opcode == 0x90 && x->length <= 3 && !x->reads && !x->writes;
 	return x->map == INSN_MAP_0F && x->encoding == INSN_LEGACY && x->opcode == 0x1f;
+}
+
+/* A lock prefix, xchg with memory. */
+static bool is_atomic(const struct insn *x)
+{
+	return x->lock || (x->map == INSN_MAP_1 && (x->opcode & 0xfe) == 0x86 && x->nr_mem);
 }
 
 /* movaps, movapd, movdqa, movntdqa and their VEX and EVEX forms, from memory. */
@@ -118,9 +125,16 @@ static void describe(struct job *job, struct node *n, const struct insn *x, uint
 	n->flags_written = x->flags_written;
 	n->flags_dead = x->flags_killed | x->flags_undefined;
 	n->nop = is_nop(x);
+	n->synchronizes = is_atomic(x);
 	/* cmp, test, bt, stc, clc, cmc, sahf, popf: made for their flags alone. */
 	n->flags_kept = x->flow == INSN_PLAIN && (x->flags_written & INSN_CF) && !x->writes &&
 	                !(x->nr_mem && (x->mem[0].access & INSN_WRITE));
+	if (x->nr_mem && x->mem[0].base == INSN_RSP && x->mem[0].disp < 0)
+		job->below_stack = true;
+	/* mov %rsp,%rbp; lea n(%rsp),%rax */
+	if ((x->reads & STACK_POINTER) && (x->writes & ~STACK_POINTER) && !x->stack &&
+	    !(x->nr_mem && x->mem[0].base == INSN_RSP && x->mem[0].access))
+		job->stack_named = true;
 	choose_access(job, n, x);
 }
 
@@ -382,6 +396,23 @@ static void find_frame_pointer(struct job *job)
 	job->frame_pointer = set;
 }
 
+/* Does the function keep anything below rsp?  Compilers do so only in functions without a call.  What has no call is
+ * believed to do without only when it forms no other address from rsp, and shares no frame with a part of it that lies
+ * elsewhere (gcc's cold parts). */
+static void find_red_zone(struct job *job)
+{
+	bool calls = false, shared = job->request->nr_entries || job->request->nr_labels;
+
+	for (uint32_t i = 0; i < job->nr_nodes; i++) {
+		const struct node *n = &job->nodes[i];
+
+		calls |= flow_is_call(n->flow);
+		shared |= (has_target(n) && n->target == NO_NODE) || n->flow == INSN_JMP_REG || n->flow == INSN_JMP_MEM;
+	}
+	job->red_zone = job->below_stack || (!calls && (shared || job->stack_named)) ||
+	                (job->request->flags & COPY_KEEP_RED_ZONE);
+}
+
 static void leave_out_frame(struct job *job)
 {
 	for (uint32_t i = 0; i < job->nr_nodes; i++) {
@@ -421,26 +452,59 @@ bool flow_decode(struct job *job)
 	find_padding(job);
 	find_places(job);
 	find_frame_pointer(job);
+	find_red_zone(job);
 	leave_out_frame(job);
 	return true;
 }
 
 /* ---- other functions' jumps ------------------------------------------------------------------ */
 
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+typedef int32_t unaligned32 __attribute__((aligned(1), may_alias));
+
+/* Which of the 16 bytes at p, of which the one before can be read, may be the opcode of a jump? */
+static unsigned jumps_among(const uint8_t *p)
+{
+	bytes16 here = *(const bytes16 *)p, before = *(const bytes16 *)(p - 1);
+	bytes16 hit = (bytes16)(here == 0xe9) | ((bytes16)((here & 0xf0) == 0x80) & (bytes16)(before == 0x0f));
+
+	return (unsigned)__builtin_ia32_pmovmskb128((char __attribute__((vector_size(16))))hit);
+}
+
+struct jump_scan {
+	const uint8_t *text;
+	size_t size;
+	uintptr_t pc;
+	struct copy_range module_text;
+	void (*found)(void *context, uintptr_t from, uintptr_t to);
+	void *context;
+};
+
+static void scan_at(const struct jump_scan *s, size_t i)
+{
+	uintptr_t from = s->pc + i, to;
+	int32_t distance;
+
+	if (i + 5 > s->size)
+		return;
+	distance = *(const unaligned32 *)(s->text + i + 1);
+	to = from + 5 + (uintptr_t)(intptr_t)distance;
+	if (to >= s->module_text.start && to < s->module_text.end && (distance > 127 || distance < -128))
+		s->found(s->context, from, to);
+}
+
 void copy_scan_jumps(const uint8_t *text, size_t size, uintptr_t pc, struct copy_range module_text,
                      void (*found)(void *context, uintptr_t from, uintptr_t to), void *context)
 {
-	int32_t distance;
+	const struct jump_scan s = { text, size, pc, module_text, found, context };
+	size_t i = 1;
 
-	for (size_t i = 0; i + 5 <= size; i++) {
-		uintptr_t from, to;
-
-		if (text[i] != 0xe9 && !((text[i] & 0xf0) == 0x80 && i && text[i - 1] == 0x0f))
-			continue;
-		mem_copy(&distance, text + i + 1, sizeof(distance));
-		from = pc + i;
-		to = from + 5 + (uintptr_t)(intptr_t)distance;
-		if (to >= module_text.start && to < module_text.end && (distance > 127 || distance < -128))
-			found(context, from, to);
-	}
+	if (size && text[0] == 0xe9)
+		scan_at(&s, 0);
+	for (; i + 16 <= size; i += 16)
+		for (unsigned hits = jumps_among(text + i); hits; hits &= hits - 1)
+			scan_at(&s, i + (unsigned)__builtin_ctz(hits));
+	for (; i < size; i++)
+		if (text[i] == 0xe9 || ((text[i] & 0xf0) == 0x80 && text[i - 1] == 0x0f))
+			scan_at(&s, i);
 }

@@ -54,6 +54,7 @@ struct node {
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
 	bool covered : 1;         /* by another access's check */
 	bool undefined_after : 1; /* cannot be reached by falling through */
+	bool synchronizes : 1;    /* with other threads: what they have freed may be seen from here on */
 	bool flags_kept : 1;      /* flags that it sets may be meant for the caller */
 };
 
@@ -78,7 +79,7 @@ struct group {
 
 /* How a check uses the stack, in the order of its pushes. */
 enum check_shape {
-	SHAPE_MOVED = 0x1,      /* rsp is below the red zone */
+	SHAPE_MOVED = 0x1,      /* rsp is below the red zone; without pushes, or in a function without one: not */
 	SHAPE_RAX_PUSHED = 0x2, /* then rax */
 	SHAPE_REG_PUSHED = 0x4, /* then the scratch register */
 	SHAPE_FLAGS = 0x8       /* ah and al have the flags */
@@ -86,8 +87,9 @@ enum check_shape {
 
 /* What a slow path must know.  It stands behind the slow path's code, not aligned:
  *
- *      lea -128(%rsp),%rsp    unless the check has done so
- *      call copy_thunk        or copy_thunk_red, which also takes the red zone's 128 bytes back
+ *      a test of the granule's byte, see emit_partial
+ *      lea -128(%rsp),%rsp    unless the check has done so, or has pushed something
+ *      call copy_thunk        or behind the lea copy_thunk_red, which also takes these 128 bytes back
  *      jmp back
  *      struct slow, its members
  */
@@ -121,22 +123,15 @@ struct slow {
 } __attribute__((packed));
 #define SLOW_NO_REG 31
 
+/* The slow path itself moves rsp below the red zone: the check has not, though the function may use it. */
+static inline bool slow_moves(unsigned shape)
+{
+	return !(shape & (SHAPE_MOVED | SHAPE_RAX_PUSHED | SHAPE_REG_PUSHED));
+}
+
 static inline const struct slow *slow_behind_call(uintptr_t back)
 {
 	return (const struct slow *)(back + JMP_SIZE);
-}
-
-/* From a slow path's start. */
-static inline uintptr_t slow_back(uintptr_t start)
-{
-	return start + (*(const uint8_t *)start == 0xe8 ? 5 : 10);
-}
-
-static inline size_t slow_size(uintptr_t start)
-{
-	const struct slow *slow = slow_behind_call(slow_back(start));
-
-	return (uintptr_t)&slow->members[slow->nr_members] - start;
 }
 
 struct fix {
@@ -176,7 +171,9 @@ struct job {
 	uint32_t nr_springs;
 	bool opaque;
 	bool frame_pointer; /* rbp is one wherever it is a base */
-	bool red_zone;
+	bool below_stack;   /* an operand lies below rsp */
+	bool stack_named;   /* an instruction makes another address from rsp */
+	bool red_zone;      /* the function may use it */
 };
 
 /* What stands in a byte of the original text. */

@@ -97,17 +97,37 @@ static uintptr_t jump_target(uintptr_t jmp)
 	return jmp + JMP_SIZE + (uintptr_t)(intptr_t)distance;
 }
 
+/* From a slow path's start: behind its call. 0: the code is not what was written. */
+static uintptr_t slow_back(uintptr_t at)
+{
+	struct insn x;
+
+	do {
+		if (!x86_decode(&x, (const uint8_t *)at, 15, at))
+			return 0;
+		at += x.length;
+	} while (x.flow != INSN_CALL);
+	return at;
+}
+
 /* The slow path around pc: its start and where it goes back to. */
 static bool find_slow(const struct copy *copy, uintptr_t pc, uintptr_t *start, uintptr_t *back)
 {
-	uintptr_t end = copy->code + copy->code_size;
+	uintptr_t end = copy->code + copy->code_size, next;
 
-	for (uintptr_t at = copy->code + copy->slow_offset; at < end; at += slow_size(at))
-		if (pc < at + slow_size(at)) {
-			*start = at;
-			*back = jump_target(slow_back(at));
-			return true;
-		}
+	for (uintptr_t at = copy->code + copy->slow_offset; at < end; at = next) {
+		uintptr_t behind = slow_back(at);
+		const struct slow *slow = slow_behind_call(behind);
+
+		if (!behind)
+			return false;
+		next = (uintptr_t)&slow->members[slow->nr_members];
+		if (pc >= next)
+			continue;
+		*start = at;
+		*back = jump_target(behind);
+		return true;
+	}
 	return false;
 }
 
@@ -198,7 +218,7 @@ static void undo_insn(struct undo *u, const struct insn *x, const uint8_t *bytes
  * written. */
 static bool undo_walk(struct undo *u, uintptr_t at, uintptr_t pc, uintptr_t slow)
 {
-	uint8_t first = *(const uint8_t *)at;
+	bool moved = false; /* by the instruction before */
 	struct insn x;
 
 	while (at < pc) {
@@ -210,8 +230,9 @@ static bool undo_walk(struct undo *u, uintptr_t at, uintptr_t pc, uintptr_t slow
 			return true;
 		if (x.flow == INSN_PLAIN)
 			undo_insn(u, &x, bytes);
-		else if (x.flow == INSN_CALL && first != 0xe8) /* copy_thunk_red */
+		else if (x.flow == INSN_CALL && moved) /* copy_thunk_red */
 			u->rsp += RED_ZONE;
+		moved = x.opcode == 0x8d && x.map == INSN_MAP_1 && x.reg == INSN_RSP;
 		at += x.length;
 	}
 	return true;

@@ -153,7 +153,7 @@ GENERAL_ONLY static uint64_t register_of(const struct thunk_frame *f, const stru
 	if (reg == INSN_RSP)
 		return (uintptr_t)(f->stack + (s->shape & SHAPE_RAX_PUSHED ? 1 : 0) +
 		                   (s->shape & SHAPE_REG_PUSHED ? 1 : 0)) +
-		       RED_ZONE;
+		       ((s->shape & SHAPE_MOVED) || slow_moves(s->shape) ? RED_ZONE : 0);
 	if (reg == s->scratch && (s->shape & SHAPE_REG_PUSHED))
 		return f->stack[scratch_slot];
 	if (reg == INSN_RAX && (s->shape & SHAPE_RAX_PUSHED))

@@ -130,6 +130,34 @@ static inline void put_pop(struct code *c, unsigned reg)
 	put8(c, 0x58 | (reg & 7));
 }
 
+/* and $imm,reg; cmp $imm,reg: 32 bits of it */
+static inline void put_small(struct code *c, unsigned operation, unsigned reg, unsigned imm)
+{
+	if (reg >= 8)
+		put8(c, 0x41);
+	put8(c, 0x83);
+	put8(c, 0xc0 | operation << 3 | (reg & 7));
+	put8(c, imm);
+}
+
+static inline void put_and(struct code *c, unsigned reg, unsigned imm)
+{
+	put_small(c, 4, reg, imm);
+}
+
+static inline void put_cmp(struct code *c, unsigned reg, unsigned imm)
+{
+	put_small(c, 7, reg, imm);
+}
+
+/* cmp of the byte at disp(base) with reg's low byte */
+static inline void put_cmp_byte(struct code *c, uint8_t base, int32_t disp, unsigned reg)
+{
+	put8(c, rex(false, reg, INSN_NO_REG, base));
+	put8(c, 0x38);
+	put_operand(c, reg, base, INSN_NO_REG, 1, disp);
+}
+
 /* Flags into ah and al (rax), and back. */
 static inline void put_save_flags(struct code *c)
 {

@@ -152,5 +152,8 @@ struct insn {
 /* Decodes the instruction at `code`, which runs at address pc.  Reads no byte from code + size on.  False: unknown, or
  * cut off; only `length` is set then, to 0. */
 bool x86_decode(struct insn *x, const uint8_t *code, size_t size, uintptr_t pc);
+/* Its length alone, at a tenth of the price; 0: unknown.  Knows more instructions than x86_decode, and says the same of
+ * those that x86_decode knows. */
+unsigned x86_length(const uint8_t *code, size_t size, uintptr_t pc);
 
 #endif
