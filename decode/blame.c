@@ -311,8 +311,6 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 /* Is the file a header of the C++ library, or a source of Rust's? */
 static bool is_library_source(const char *file)
 {
-	static const char *const folders[] = { "/include/c++/", "/rustc/", "library/core/src/", "library/std/src/",
-		                               "library/alloc/src/" };
 	/* without their folder, as Valgrind prints them */
 	static const char *const names[] = {
 		"stl_*",          "*new_allocator.h",  "alloc_traits.h", "allocator.h",      "basic_string.*",
@@ -323,9 +321,8 @@ static bool is_library_source(const char *file)
 	};
 	const char *base = path_base(file);
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		if (strstr(file, folders[i]))
-			return true;
+	if (report_library_source(file))
+		return true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (pattern_matches(names[i], base, strlen(base)) && (base == file || strstr(file, "/bits/")))
 			return true;
@@ -357,15 +354,7 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
 		return true;
-	if (frame_is_plumbing(r, f))
-		return true;
-	/* "int* std::copy<…>(…)": the class stands behind the return type */
-	for (const char *std = strstr(name, "std::"); std; std = strstr(std + 1, "std::")) {
-		const char *bracket = strpbrk(name, "<(");
-		if ((std == name || std[-1] == ' ') && (!bracket || std < bracket))
-			return true;
-	}
-	return false;
+	return frame_is_plumbing(r, f) || report_library_name(name);
 }
 
 bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)

@@ -356,11 +356,7 @@ static enum decode_answer chromium_line(struct decode_open *o, const char *text)
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-static const struct {
-	const char *detector;
-	bool (*begins)(struct decode_open *o, const char *text);
-	enum decode_answer (*line)(struct decode_open *o, const char *text);
-} checkers[] = {
+static const struct decode_teller checkers[] = {
 	{ "drmemory", drm_begins, drm_line },
 	{ "purify", purify_begins, purify_line },
 	{ "miri", miri_begins, miri_line },
@@ -370,16 +366,10 @@ static const struct {
 
 bool decode_headline_checker(const char *text, struct decode_open *o)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(checkers); i++)
-		if (checkers[i].begins(o, text))
-			return true;
-	return false;
+	return decode_teller_begins(checkers, ARRAY_SIZE(checkers), o, text);
 }
 
 enum decode_answer decode_line_checker(struct decode_open *o, const char *text)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(checkers); i++)
-		if (strcmp(checkers[i].detector, o->record->detector) == 0)
-			return checkers[i].line(o, text);
-	return LINE_BEHIND;
+	return decode_teller_line(checkers, ARRAY_SIZE(checkers), o, text);
 }

@@ -691,11 +691,7 @@ static enum decode_answer fault_line(struct decode_open *o, const char *text)
 
 /* ---- which ----------------------------------------------------------------------------------- */
 
-static const struct {
-	const char *detector;
-	bool (*begins)(struct decode_open *o, const char *text);
-	enum decode_answer (*line)(struct decode_open *o, const char *text);
-} runtimes[] = {
+static const struct decode_teller runtimes[] = {
 	{ "go", go_begins, go_line },
 	{ "rust", rust_begins, rust_line },
 	{ "python", python_begins, python_line },
@@ -708,16 +704,10 @@ static const struct {
 
 bool decode_headline_crash(const char *text, struct decode_open *o)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(runtimes); i++)
-		if (runtimes[i].begins(o, text))
-			return true;
-	return false;
+	return decode_teller_begins(runtimes, ARRAY_SIZE(runtimes), o, text);
 }
 
 enum decode_answer decode_line_crash(struct decode_open *o, const char *text)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(runtimes); i++)
-		if (strcmp(runtimes[i].detector, o->record->detector) == 0)
-			return runtimes[i].line(o, text);
-	return LINE_BEHIND;
+	return decode_teller_line(runtimes, ARRAY_SIZE(runtimes), o, text);
 }

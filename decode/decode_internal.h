@@ -14,6 +14,9 @@
 #define DECODE_LINES_MAX 20000 /* of one report */
 #define DECODE_LINE_MAX 65536  /* longer lines are cut (JSON lines may be longer) */
 
+/* The kind of a place that holds more than before, lost or not: a line of memsan leak --growth. */
+#define DECODE_GROWTH "memory-growth"
+
 /* ---- bytes.c --------------------------------------------------------------------------------- */
 
 enum decode_encoding { ENCODING_UNKNOWN, ENCODING_BYTES, ENCODING_UTF16_LITTLE, ENCODING_UTF16_BIG };
@@ -213,6 +216,8 @@ void decode_short_name(char *name, size_t size, const char *function);
 
 /* ---- signature.c ----------------------------------------------------------------------------- */
 
+/* hash_bytes of a word, and of its end. */
+uint64_t decode_hash_word(uint64_t h, const char *s, size_t len);
 /* One word for all tools' words for a bug: "heap", "use-after-free"; else the record's kind. */
 const char *decode_kind_of_bug(const struct decode_record *r);
 
@@ -347,6 +352,16 @@ enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text
 enum decode_answer decode_line_message(struct decode_open *o, const char *text);
 enum decode_answer decode_line_crash(struct decode_open *o, const char *text);
 enum decode_answer decode_line_checker(struct decode_open *o, const char *text);
+/* A tool whose reports a file reads: how they begin, and what their lines say. */
+struct decode_teller {
+	const char *detector;
+	bool (*begins)(struct decode_open *o, const char *text);
+	enum decode_answer (*line)(struct decode_open *o, const char *text);
+};
+/* The first one that knows the text; the one whose report is open. */
+bool decode_teller_begins(const struct decode_teller *all, size_t nr, struct decode_open *o, const char *text);
+enum decode_answer decode_teller_line(const struct decode_teller *all, size_t nr, struct decode_open *o,
+                                      const char *text);
 /* Does a report's summary ("… in f") name a function that is nowhere in its main stack? */
 bool decode_summary_differs(const struct decode_open *o, const char *text);
 /* Several processes write to one stream, and their lines do not say whose they are.  Is this the headline of another

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/json_read.c - reads a line of memsan-report/1, the runtime's or `memsan decode --format=json`'s, into a
- * record.
+/* decode/json_read.c - reads a line of memsan-report/1, the runtime's or `memsan decode --format=json`'s, or a line of
+ * `memsan leak --growth --format=json`, into a record.
  * Nothing is trusted.  A member of a wrong type counts as missing, and lists have the limits that those of a log
  * have.  Members for which a record has no field are kept as JSON if the schema knows them. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <json-c/json.h>
 
 #include "decode/decode_internal.h"
@@ -285,12 +286,40 @@ static void read_extras(struct decode_record *r, json_object *root)
 		}
 }
 
+/* A line of memsan leak --growth: a place that holds more than before, lost or not. */
+static struct decode_record *read_growth(json_object *root)
+{
+	struct decode_record *r = decode_record_new();
+	uint64_t bytes = 0, objects = 0, bytes_before = 0, objects_before = 0;
+	const char *cache;
+
+	if (!r)
+		return NULL;
+	r->detector = "memsan";
+	r->kind = DECODE_GROWTH;
+	r->count = 1;
+	get_number(root, "bytes", &bytes);
+	get_number(root, "objects", &objects);
+	get_number(root, "bytes_before", &bytes_before);
+	get_number(root, "objects_before", &objects_before);
+	cache = get_string(r, root, "cache");
+	r->detail = decode_record_format(
+		r, "%" PRIu64 " bytes in %" PRIu64 " objects before, %" PRIu64 " in %" PRIu64 " now%s%.100s",
+		bytes_before, objects_before, bytes, objects, cache && *cache ? ", in the cache " : "",
+		cache ? cache : "");
+	read_stacks(r, root);
+	decode_record_name(r);
+	return r;
+}
+
 static struct decode_record *read_record(json_object *root, const char **why)
 {
 	json_object *schema = member(root, "schema", json_type_string);
 	struct decode_record *r;
 
 	*why = "it is no memsan-report/1";
+	if (schema && strcmp(json_object_get_string(schema), "memsan-growth/1") == 0)
+		return read_growth(root);
 	if (!schema || strcmp(json_object_get_string(schema), "memsan-report/1") != 0 || !(r = decode_record_new()))
 		return NULL;
 	r->detector = get_string(r, root, "detector");

@@ -74,6 +74,10 @@ static struct explained find(const struct decode_record *r)
 	decode_rule_name(rule, sizeof(rule), r);
 	if (decode_is_reachable(r))
 		return explain(REPORT_REACHABLE);
+	if (strcmp(r->kind, DECODE_GROWTH) == 0)
+		return (struct explained){ "", "memory",
+			                   "what this place allocated grew while memsan leak --growth watched; it may "
+			                   "still be in use" };
 	if (strcmp(r->detector, "memsan") != 0 && find_pattern(others, ARRAY_SIZE(others), rule, &found))
 		return found;
 	for (int i = 0; i < REPORT_KIND_NR; i++)
@@ -104,5 +108,7 @@ const char *decode_record_help(const struct decode_record *r)
 
 const char *decode_record_severity(const struct decode_record *r)
 {
-	return decode_is_reachable(r) ? "note" : r->leak.class ? "warning" : "error";
+	if (decode_is_reachable(r))
+		return "note";
+	return r->leak.class || strcmp(r->kind, DECODE_GROWTH) == 0 ? "warning" : "error";
 }

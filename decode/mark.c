@@ -47,6 +47,7 @@ static const struct mark {
 	MARK("(): ", 0, 5),
 	MARK("Scudo ERROR: ", 10, 6),
 	MARK("memsan-report/", 5, 7),
+	MARK("memsan-growth/", 5, 7),
 };
 /* clang-format on */
 #undef MARK
@@ -229,7 +230,7 @@ static bool inside_word(const char *line, const char *p)
 	return letter;
 }
 
-/* A report of memsan as JSON, also inside of a string: {"schema":"memsan-report/1" */
+/* A report of memsan as JSON, also inside of a string: {"schema":"memsan-report/1", memsan-growth/1 */
 static bool headline_json(const char *line, const char *p, const char *end, struct decode_found *found)
 {
 	const char *brace = memrchr(line, '{', (size_t)(p - line));

@@ -167,8 +167,7 @@ uint64_t page_report_variant(struct decode_page *p, const struct decode_record *
 		return h;
 	put_stacks(p, out, r);
 	fclose(out);
-	for (const char *c = data ? data : ""; *c; c++)
-		h = (h ^ (unsigned char)*c) * 0x100000001b3u;
+	h = hash_bytes(h, data, data ? strlen(data) : 0);
 	free(data);
 	return h;
 }

@@ -31,7 +31,6 @@
 #define STALE_LOOK 4096u
 #define FOREIGN_MAX 400
 #define SILENCE_US (30 * 1000000ull)
-#define JSON_MARK "\"memsan-report/"
 #define UBSAN_MARK ": runtime error: " /* the line begins with a place */
 #define JSON_LINE_MAX (8u << 20)
 #define SHAPES_MAX 16
@@ -42,6 +41,14 @@
 #define HELD_BYTES_MAX (1u << 20)
 #define STACKLESS_MAX 8
 #define STRINGS_MAX 4 /* deeper strings in strings are not opened */
+
+/* Has the line an object of a schema that decode_json_read knows? */
+static bool is_json_report(const char *line, size_t len)
+{
+	static const char report[] = "\"memsan-report/", growth[] = "\"memsan-growth/";
+
+	return memmem(line, len, report, sizeof(report) - 1) || memmem(line, len, growth, sizeof(growth) - 1);
+}
 
 struct decode_reader {
 	decode_record_fn fn;
@@ -507,7 +514,7 @@ static void take_text(struct decode_reader *l, const struct line *n)
 			o->trace_over = true;
 		return;
 	}
-	if (n->text[0] == '{' && strstr(n->text, JSON_MARK)) {
+	if (n->text[0] == '{' && is_json_report(n->text, strlen(n->text))) {
 		take_json(l, n->text, strlen(n->text));
 		return;
 	}
@@ -996,8 +1003,7 @@ static void take_odd_line(struct decode_reader *l, const char *raw, size_t len)
 
 static size_t line_limit(const char *line, size_t len)
 {
-	return *line == '{' || *line == '[' || memmem(line, len, JSON_MARK, strlen(JSON_MARK)) ||
-	                       memmem(line, len, "\\n", 2)
+	return *line == '{' || *line == '[' || is_json_report(line, len) || memmem(line, len, "\\n", 2)
 	               ? JSON_LINE_MAX
 	               : DECODE_LINE_MAX;
 }

@@ -237,6 +237,23 @@ bool decode_begin(struct decode_open *o, const char *detector, const char *kind,
 	return true;
 }
 
+bool decode_teller_begins(const struct decode_teller *all, size_t nr, struct decode_open *o, const char *text)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (all[i].begins(o, text))
+			return true;
+	return false;
+}
+
+enum decode_answer decode_teller_line(const struct decode_teller *all, size_t nr, struct decode_open *o,
+                                      const char *text)
+{
+	for (size_t i = 0; i < nr; i++)
+		if (strcmp(all[i].detector, o->record->detector) == 0)
+			return all[i].line(o, text);
+	return LINE_BEHIND;
+}
+
 const char *decode_kind_of_words(const char *const (*rows)[2], size_t nr, const char *text)
 {
 	for (size_t i = 0; i < nr; i++)

@@ -21,12 +21,9 @@
 
 #include "decode/decode_internal.h"
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_bytes(uint64_t h, const char *s, size_t len)
+uint64_t decode_hash_word(uint64_t h, const char *s, size_t len)
 {
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)s[i]) * 0x100000001b3u;
-	return (h ^ 0xff) * 0x100000001b3u;
+	return hash_bytes(hash_bytes(h, s, len), "\xff", 1);
 }
 
 /* ---- what kind of bug ------------------------------------------------------------------------ */
@@ -144,14 +141,14 @@ static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
 	*weak = false;
 	if (f->function) {
 		len = decode_name_core(f->function, core, sizeof(core), weak);
-		return hash_bytes(h, core, len);
+		return decode_hash_word(h, core, len);
 	}
 	if (f->module) {
 		const char *base = path_base(f->module);
 		/* Valgrind prints where the code lies in memory, which is a whole number of pages further */
 		uint64_t offset = f->have_offset ? f->offset : f->pc & 0xfff;
-		h = hash_bytes(h, base, strlen(base));
-		return hash_bytes(h, (const char *)&offset, sizeof(offset));
+		h = decode_hash_word(h, base, strlen(base));
+		return decode_hash_word(h, (const char *)&offset, sizeof(offset));
 	}
 	return h;
 }
@@ -162,11 +159,11 @@ static void set_signature(struct decode_record *r)
 	const char *kind = decode_kind_of_bug(r);
 	bool kernel = decode_in_kernel(r->detector), weak = false;
 	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel ? 2 : 1;
-	uint64_t h = hash_bytes(0xcbf29ce484222325u, kernel ? "kernel" : "program", 6);
+	uint64_t h = decode_hash_word(HASH_START, kernel ? "kernel" : "program", 6);
 
-	h = hash_bytes(h, kind, strlen(kind));
+	h = decode_hash_word(h, kind, strlen(kind));
 	if (access_counts(kind) && r->access && strcmp(r->access, "free") != 0)
-		h = hash_bytes(h, r->access, strlen(r->access));
+		h = decode_hash_word(h, r->access, strlen(r->access));
 	if (s && i == s->nr)
 		i = kernel && !r->function ? 0 : s->nr;
 	/* AddressSanitizer's stack of a leak may end in the program's own allocator; then the size tells leaks apart,
@@ -174,7 +171,7 @@ static void set_signature(struct decode_record *r)
 	if (s && i < s->nr && r->leak.class && r->leak.objects && !kernel && decode_frame_is_allocator(&s->frames[i]) &&
 	    !strstr(s->frames[i].function, "str") && !strstr(s->frames[i].function, "printf")) {
 		uint64_t size = r->leak.bytes / r->leak.objects;
-		h = hash_bytes(h, (const char *)&size, sizeof(size));
+		h = decode_hash_word(h, (const char *)&size, sizeof(size));
 	}
 	/* a kernel's inlined guilty function counts as the function that it is inlined into */
 	for (; s && i < s->nr && taken < wanted; i++) {

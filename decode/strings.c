@@ -134,9 +134,7 @@ struct walk {
 
 static uint64_t hash(uint64_t h, const struct decode_cut *text)
 {
-	for (const char *p = text->p; p < text->end; p++)
-		h = (h ^ (unsigned char)*p) * 0x100000001b3u;
-	return (h ^ 0xff) * 0x100000001b3u;
+	return decode_hash_word(h, text->p, (size_t)(text->end - text->p));
 }
 
 /* A backslash takes the quote behind it, unless it is taken by another backslash. */

@@ -98,15 +98,19 @@ int tool_usage_error(const char *command, const char *format, ...)
 	return EXIT_USAGE;
 }
 
-void *tool_alloc(size_t size)
+void *tool_resize(void *p, size_t size)
 {
-	void *p = malloc(size ? size : 1);
-
+	p = realloc(p, size ? size : 1);
 	if (!p) {
 		tool_say("out of memory");
 		exit(1);
 	}
 	return p;
+}
+
+void *tool_alloc(size_t size)
+{
+	return tool_resize(NULL, size);
 }
 
 char *tool_format(const char *format, ...)
@@ -180,15 +184,8 @@ char *tool_read_all(int fd, size_t *len)
 			n += (size_t)got;
 		if (got == 0 || (got < 0 && errno != EINTR))
 			break;
-		if (size - n < 2) {
-			char *larger = realloc(text, size *= 2);
-
-			if (!larger) {
-				tool_say("out of memory");
-				exit(1);
-			}
-			text = larger;
-		}
+		if (size - n < 2)
+			text = tool_resize(text, size *= 2);
 	}
 	text[n] = '\0';
 	if (len)

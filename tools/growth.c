@@ -323,6 +323,12 @@ static void print_growth(const struct image *im, struct symbolizer *sym, const s
 			decode_json_string(stdout, where);
 			printf(",");
 		}
+		if (p->stack) {
+			/* as in memsan-report/1, for memsan decode */
+			printf("\"stacks\":[{\"role\":\"alloc\",\"frames\":");
+			image_json_stack(im, sym, p->stack);
+			printf("}],");
+		}
 		printf("%s\n", p->name);
 		return;
 	}

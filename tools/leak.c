@@ -344,6 +344,8 @@ static int report(struct leak_job *j)
 	struct suppressions *rules = suppressions_create();
 	struct symbolizer *sym = symbolizer_create(0);
 	struct printed p = { 0, 0, 0, NULL, 0 };
+	char text[256];
+	struct fmt_buf b;
 
 	if (rules && j->suppressions)
 		read_suppressions(rules, j->suppressions);
@@ -366,11 +368,9 @@ static int report(struct leak_job *j)
 		output_finish(&j->page);
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
-	tool_say("%" PRIu64 " bytes in %" PRIu64 " objects %s, %" PRIu64 " in %" PRIu64 " held by them, %" PRIu64
-	         " in %" PRIu64 " possibly; %u places reported, %u suppressed",
-	         g->bytes[LEAK_DIRECT], g->counts[LEAK_DIRECT], j->unseen ? "not reached" : "lost",
-	         g->bytes[LEAK_INDIRECT], g->counts[LEAK_INDIRECT], g->bytes[LEAK_POSSIBLE], g->counts[LEAK_POSSIBLE],
-	         p.places, p.suppressed);
+	fmt_init(&b, text, sizeof(text));
+	leak_put_totals(&b, g, j->unseen, p.places, p.suppressed);
+	tool_say("%s", text);
 	return tool_finish_output(p.lost ? 1 : 0);
 }
 
@@ -433,21 +433,45 @@ static int growth(struct leak_job *j)
 /* ---- why ------------------------------------------------------------------------------------- */
 
 /* A process runs on while it is read. A root may then point to an object that is newer than what was read of the heap,
- * and the path through it is not seen. So an object is called lost only when several searches found no path. */
+ * and the path through it is not seen. Some searches more find it, unless the program replaces such objects faster than
+ * a search takes. Then the process is asked to scan itself, in a copy that stands still. */
 #define WHY_SEARCHES 5
+
+/* Does the process itself find the object in use?  Certain if nothing is lost of what its stack allocated. */
+static bool finds_in_use(struct leak_job *j, stack_handle stack)
+{
+	struct ask_request r = { .command = LEAK_COMMAND_LOOK,
+		                 .classes = 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE };
+	struct leak_groups *g = tool_alloc(sizeof(*g));
+	struct leak_control answer;
+	bool in_use = false;
+
+	if (stack && !image_open(&j->image, &j->choice) && !ask_process(&j->image, &r, &answer) &&
+	    view_read(&j->image.view, g, answer.result, sizeof(*g)) && g->nr <= LEAK_GROUPS_MAX && !g->more) {
+		in_use = true;
+		for (uint32_t i = 0; i < g->nr; i++)
+			in_use &= g->groups[i].stack != stack;
+	}
+	free(g);
+	return in_use;
+}
 
 static int why_alive(struct leak_job *j)
 {
 	int status = LEAK_WHY_AGAIN, searches = j->choice.core ? 1 : WHY_SEARCHES;
+	enum why_end end = WHY_UNKNOWN;
+	stack_handle stack = 0;
 	uint64_t addr;
 
 	if (!tool_address(j->why, &addr))
 		return tool_usage_error("leak", "'%s' is not an address", j->why);
 	for (int i = 1; status == LEAK_WHY_AGAIN; i++) {
+		if (i >= searches)
+			end = !j->choice.core && !j->choice.external && finds_in_use(j, stack) ? WHY_IN_USE : WHY_LOST;
 		if (!image_open_choice(&j->image, &j->choice))
 			return EXIT_USAGE;
 		image_find_thread_pointers(&j->image);
-		status = leak_why(&j->image, addr, j->format, i >= searches);
+		status = leak_why(&j->image, addr, j->format, end, &stack);
 	}
 	return tool_finish_output(status);
 }

@@ -128,8 +128,8 @@ static int stat_process(long pid, bool json)
 			maps_close(&maps);
 	}
 	if (error) {
-		tool_say("process %ld cannot be looked at: %s", pid,
-		         error == ENOENT ? "there is none" : strerror(error));
+		tool_say("process %ld: %s%s", pid, error == ENOENT ? "there is none" : "it cannot be read: ",
+		         error == ENOENT ? "" : strerror(error));
 		return 1;
 	}
 	found = find_counters(&maps, mem, &counters);
@@ -138,7 +138,7 @@ static int stat_process(long pid, bool json)
 	maps_close(&maps);
 	close(mem);
 	if (!found) {
-		tool_say("process %ld does not run with memsan (or with another version of it)", pid);
+		tool_say("process %ld: it does not run with memsan, or with another version of it", pid);
 		return 1;
 	}
 	if (json)

@@ -115,8 +115,9 @@ void tool_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int tool_usage_error(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Index of the name with the smallest edit distance from `word`; -1: no name is near enough to be meant. */
 int tool_nearest(const char *word, const char *const *names, size_t nr);
-/* malloc that never returns NULL: without memory, memsan prints a line and exits. */
+/* malloc and realloc that never return NULL: without memory, memsan prints a line and exits. */
 void *tool_alloc(size_t size);
+void *tool_resize(void *p, size_t size);
 /* The first line of a file, without its end. False: it cannot be read, and the line is "". */
 bool tool_first_line(const char *path, char *line, size_t size);
 /* Is the program in PATH? */

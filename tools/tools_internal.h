@@ -9,10 +9,16 @@
 
 /* ---- why.c, growth.c ------------------------------------------------------------------------- */
 
+/* What is it when a search finds no path? */
+enum why_end {
+	WHY_UNKNOWN, /* perhaps the process has changed meanwhile */
+	WHY_LOST,
+	WHY_IN_USE, /* a scan that the process made of itself says so */
+};
 /* Prints the path to the object.  Returns 0; 1: nothing reaches the object; EXIT_USAGE: there is no live object.  When
- * nothing reaches it and this is not the `last` search, prints nothing and returns LEAK_WHY_AGAIN. */
+ * nothing reaches it and that means nothing yet, prints nothing and returns LEAK_WHY_AGAIN.  *stack allocated it. */
 #define LEAK_WHY_AGAIN (-1)
-int leak_why(struct image *im, uint64_t addr, enum option_format format, bool last);
+int leak_why(struct image *im, uint64_t addr, enum option_format format, enum why_end end, stack_handle *stack);
 
 /* A census counts what is allocated, by the place that allocated it. */
 struct census;

@@ -225,14 +225,20 @@ static void print_root(const struct printing *p, const struct step *step)
 	printf("},\"path\":[");
 }
 
+static void describe(const struct search *s, const struct leak_target *to, struct slab_object *o)
+{
+	memset(o, 0, sizeof(*o));
+	if (!to->outside || !image_outside_object(s->im, to->addr, o))
+		slab_view_object(&s->im->heap, to->addr, o);
+}
+
 static void print_object(const struct printing *p, const struct leak_target *to, const char *how, uint64_t offset,
                          bool interior)
 {
 	struct slab_object o;
 	char where[600];
 
-	if (!to->outside || !image_outside_object(p->s->im, to->addr, &o))
-		slab_view_object(&p->s->im->heap, to->addr, &o);
+	describe(p->s, to, &o);
 	image_name_stack(p->s->im, p->sym, o.alloc_stack, where, sizeof(where));
 	if (p->json) {
 		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%zu,\"cache\":", to->addr, o.size);
@@ -343,7 +349,7 @@ static bool is_ignored(const struct search *s)
 	return false;
 }
 
-static int print_result(struct search *s, uint64_t addr, enum option_format format)
+static int print_result(struct search *s, uint64_t addr, enum option_format format, enum why_end end)
 {
 	struct printing p = { s, symbolizer_create(0), format == FORMAT_JSON };
 	bool unseen = image_unseen(s->im) != 0;
@@ -353,7 +359,7 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 	if (p.json)
 		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64
 		       "\",\"size\":%" PRIu64 ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,",
-		       addr, s->target.addr, s->target.size, s->found ? "true" : "false",
+		       addr, s->target.addr, s->target.size, s->found || end == WHY_IN_USE ? "true" : "false",
 		       s->found && s->pass == PASS_INTERIOR ? "true" : "false", unseen ? "true" : "false");
 	if (s->found) {
 		if (!p.json)
@@ -362,6 +368,13 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 			               ? "possibly reachable (a pointer into the middle of an object is in the path)"
 			               : "reachable");
 		print_path(&p);
+	} else if (end == WHY_IN_USE) {
+		if (p.json)
+			printf("\"path\":[],\"pointed_to_by\":[");
+		else
+			printf("0x%" PRIx64 " is reachable: the process finds it in use; the pointers to it change "
+			       "faster than they can be followed from outside\n",
+			       addr);
 	} else {
 		if (!p.json && unseen)
 			printf("0x%" PRIx64 " may be lost: no root that is in the core file leads to it\n", addr);
@@ -375,7 +388,7 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 	if (p.json)
 		printf("]}\n");
 	symbolizer_destroy(p.sym);
-	return s->found ? 0 : 1;
+	return s->found || end == WHY_IN_USE ? 0 : 1;
 }
 
 /* Searches for the object that addr lies in; if the program cut another object out of it there, for that one. */
@@ -389,9 +402,10 @@ static bool set_target(struct search *s, uint64_t addr)
 	return n != 0;
 }
 
-int leak_why(struct image *im, uint64_t addr, enum option_format format, bool last)
+int leak_why(struct image *im, uint64_t addr, enum option_format format, enum why_end end, stack_handle *stack)
 {
 	struct search s = { .im = im };
+	struct slab_object o;
 	const char *why = NULL;
 	int status;
 
@@ -404,6 +418,8 @@ int leak_why(struct image *im, uint64_t addr, enum option_format format, bool la
 		tool_say("0x%" PRIx64 " lies in no live object (memsan describe shows what is there)", addr);
 		return EXIT_USAGE;
 	}
+	describe(&s, &s.target, &o);
+	*stack = o.alloc_stack;
 	image_scan_notes_told(im, s.scan, remember_said, &s);
 	s.buffer = tool_alloc(READ_AT_ONCE);
 	s.seen_size = ((leak_scan_places(s.scan) >> 4) / 64 + 1) * 8;
@@ -415,7 +431,7 @@ int leak_why(struct image *im, uint64_t addr, enum option_format format, bool la
 		if (s.found || s.pass == PASS_INTERIOR)
 			break;
 	}
-	status = s.found || last ? print_result(&s, addr, format) : LEAK_WHY_AGAIN;
+	status = s.found || end != WHY_UNKNOWN ? print_result(&s, addr, format, end) : LEAK_WHY_AGAIN;
 	free(s.seen);
 	free(s.said);
 	free(s.steps);

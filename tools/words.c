@@ -123,7 +123,7 @@ static void put_values(const struct cursor *c, const char *command, const char *
 	else if (strcmp(kind, "PID") == 0)
 		put_processes(c);
 	else if (strcmp(kind, "FORMAT") == 0 && kernel)
-		put_choices(c, before, "text|json|markdown|sarif");
+		put_choices(c, before, "text|json|markdown|sarif|html");
 	else if (strcmp(kind, "FORMAT") == 0)
 		for (size_t i = 0; (format = output_format_name(i)) != NULL; i++)
 			put(c, before, format, strlen(format), NULL);
@@ -272,7 +272,7 @@ static void put_actions(const struct cursor *c, const char *command)
 	if (strcmp(command, "report") == 0 && c->at == 1)
 		put_choices(c, "", "merge|diff|top");
 	else if (strcmp(command, "kernel") == 0 && c->at == 1)
-		put_choices(c, "", "list|build|run|shell|test|cache");
+		put_choices(c, "", "list|build|run|minimize|shell|test|cache");
 	else if (strcmp(command, "kernel") == 0 && strcmp(c->word[1], "run") == 0)
 		for (size_t i = 0; (bug = kernel_bug_at(i, &what)) != NULL; i++)
 			put_word(c, bug, what);

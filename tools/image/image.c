@@ -211,7 +211,9 @@ static const char *open_process(struct image *im, int pid)
 	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
 	im->mem_fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (im->mem_fd < 0) {
-		snprintf(why, sizeof(why), "process %d cannot be read: %s", pid, strerror(errno));
+		if (errno == ENOENT)
+			return "there is none";
+		snprintf(why, sizeof(why), "it cannot be read: %s", strerror(errno));
 		return why;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
@@ -399,7 +401,9 @@ static const char *read_core(struct image *im, int fd)
 	Elf64_Ehdr eh;
 
 	if (im->file_size < sizeof(eh))
-		return "the core file is empty, or cut off in its header";
+		return memcmp(im->file, ELFMAG, MIN(im->file_size, (uint64_t)SELFMAG)) == 0
+		               ? "the core file is cut off in its header"
+		               : "this is no core file";
 	memcpy(&eh, im->file, sizeof(eh));
 	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_type != ET_CORE || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    eh.e_machine != EM_X86_64 || eh.e_phentsize != sizeof(Elf64_Phdr))
@@ -423,21 +427,20 @@ static const char *read_core(struct image *im, int fd)
 
 static const char *open_core(struct image *im, const char *path)
 {
-	static char why[300];
+	static char why[128];
 	const char *wrong;
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		snprintf(why, sizeof(why), "%.200s cannot be read: %s", path,
-		         fd < 0 ? strerror(errno) : "it is no regular file");
+		snprintf(why, sizeof(why), "it cannot be read: %s", fd < 0 ? strerror(errno) : "it is no regular file");
 		return why;
 	}
 	im->file_size = (uint64_t)st.st_size;
 	im->file = im->file_size ? mmap(NULL, im->file_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
 	if (im->file == MAP_FAILED) {
 		close(fd);
-		return "the core file is empty, or cut off in its header";
+		return im->file_size ? "it cannot be mapped" : "the file is empty";
 	}
 	wrong = read_core(im, fd);
 	close(fd);
@@ -671,7 +674,7 @@ bool image_thread_name(const struct image *im, uint32_t index, int *tid, char na
 	return *tid != 0;
 }
 
-const char *image_open(struct image *im, const struct image_choice *choice)
+static const char *open_choice(struct image *im, const struct image_choice *choice)
 {
 	const char *why;
 	uint64_t root;
@@ -683,8 +686,9 @@ const char *image_open(struct image *im, const struct image_choice *choice)
 		return why;
 	root = search_directory(im, SLAB_DIRECTORY_MAGIC);
 	if (!root)
-		return im->missing ? "memsan's data is in the part of the core file that is missing"
-		                   : "it does not run with memsan";
+		return im->missing    ? "memsan's data is in the part of the core file that is missing"
+		       : choice->core ? "the program did not run with memsan"
+		                      : "it does not run with memsan (memsan run starts programs that do)";
 	find_modules(im);
 	why = choice->exe ? use_program(im, choice->exe) : NULL;
 	if (why)
@@ -695,4 +699,18 @@ const char *image_open(struct image *im, const struct image_choice *choice)
 	if (why && im->missing)
 		return "memsan's data is in the part of the core file that is missing";
 	return why;
+}
+
+const char *image_open(struct image *im, const struct image_choice *choice)
+{
+	static char text[512];
+	const char *why = open_choice(im, choice);
+
+	if (!why)
+		return NULL;
+	if (choice->core)
+		snprintf(text, sizeof(text), "%.200s: %.300s", choice->core, why);
+	else
+		snprintf(text, sizeof(text), "process %d: %.300s", choice->pid, why);
+	return text;
 }
