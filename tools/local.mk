@@ -15,7 +15,8 @@ memsan_SOURCES += tools/qemu/kernel.c tools/qemu/kernel_table.c tools/qemu/kerne
 	tools/qemu/kernel_initrd.c tools/qemu/kernel_guest.c tools/qemu/kernel_log.c tools/qemu/kernel_session.c \
 	tools/qemu/kernel_run.c tools/qemu/kernel_test.c tools/qemu/kernel_bring.c tools/qemu/kernel_own.c \
 	tools/qemu/kernel_needs.c tools/qemu/kernel_expect.c tools/qemu/kernel_repro.c tools/qemu/kernel_fail.c \
-	tools/qemu/kernel_page.c tools/qemu/kernel_debian.c
+	tools/qemu/kernel_page.c tools/qemu/kernel_debian.c tools/qemu/kernel_minimize.c tools/qemu/kernel_ddmin.c \
+	tools/qemu/kernel_pieces.c tools/qemu/kernel_trial.c
 noinst_HEADERS += tools/qemu/kernel.h
 memsan_CPPFLAGS = $(AM_CPPFLAGS) -DMEMSAN_BINDIR='"$(bindir)"'
 memsan_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(DW_CFLAGS) $(ELF_CFLAGS)

@@ -9,6 +9,8 @@
  *     memsan: scan / memsan: scan ended       kmemleak's report stands between the two
  *     memsan: share not mounted: WHY          the host's folder (--share) is not there
  *     memsan: repro / repro ended STATUS      the reproducer runs between the two; 124: it was ended at its limit
+ *     memsan: repro-N / repro-N ended STATUS  the same of candidate N of memsan kernel minimize
+ *     memsan: candidate N / candidate N ended  all that belongs to it stands between the two
  *     memsan: failing N                       the N-th allocation of the modules fails from here on; 0: none
  *     memsan: failing N ended CALLS FIRED HOW that run is over: HOW is ok, oops or stuck (see fail_each)
  *     memsan: failing N left                  the object that kmemleak reports next was allocated meanwhile
@@ -658,23 +660,32 @@ static void do_script(char *unused)
 		failed = status;
 }
 
-/* Takes "SECONDS all" or "SECONDS first", which ends the reproducer soon after the first report. */
+/* Takes "SECONDS all" or "SECONDS first", which ends the reproducer soon after the first report; then, if there is more
+ * than one reproducer, the name of its file. */
 static void do_repro(char *how)
 {
-	double limit = strtod(how, NULL);
+	double limit = strtod(how, &how);
+	const char *name = strrchr(how, ' ');
+	char path[100];
 	pid_t pid;
 	int status;
 
 	if (failing >= 0 && not_loaded)
 		return;
-	say("repro");
-	pid = start_on_port((const char *const[]){ "/memsan/repro", NULL }, false);
+	snprintf(path, sizeof(path), "/memsan/%s", name && name != how ? name + 1 : "repro");
+	say("%s", path + 8);
+	pid = start_on_port((const char *const[]){ path, NULL }, false);
 	if (failing >= 0 && limit > failing_limit)
 		limit = failing_limit;
 	status = pid < 0 ? 127 : status_until(pid, limit, strstr(how, "first") != NULL);
 	if (!kill_all() && failing >= 0)
 		stuck = true;
-	say("repro ended %d", status == -1 ? 124 : status);
+	say("%s ended %d", path + 8, status == -1 ? 124 : status);
+}
+
+static void do_note(char *text)
+{
+	say("%s", text);
 }
 
 static void do_shell(char *unused)
@@ -700,7 +711,8 @@ static const struct word {
 	{ "scan", scan_leaks },
 	{ "validate", validate_caches },
 	{ "script", do_script },
-	{ "repro", do_repro }, /* seconds, and "all" or "first" */
+	{ "repro", do_repro }, /* seconds, "all" or "first", and a file */
+	{ "note", do_note },   /* text that is told to the host */
 	{ "shell", do_shell },
 };
 

@@ -11,7 +11,7 @@
 
 #define KERNEL_SUBSYSTEMS "net, bpf, ext4, loop, namespaces, usb, 9p, memory"
 
-static const char *const actions[] = { "list", "build", "run", "shell", "test", "cache" };
+static const char *const actions[] = { "list", "build", "run", "minimize", "shell", "test", "cache" };
 enum { NR_ACTIONS = sizeof(actions) / sizeof(actions[0]) };
 
 /* ---- list and build -------------------------------------------------------------------------- */
@@ -133,6 +133,20 @@ static int set_expect(struct kernel_options *o, const char *title)
 	return 0;
 }
 
+/* A parameter of the module before it. */
+static int add_param(struct kernel_options *o, const char *words)
+{
+	if (!o->nr_modules)
+		return tool_usage_error("kernel", "--param=%s goes behind its --module", words);
+	if (!*words || strchr(words, '\n'))
+		return tool_usage_error("kernel", "--param wants NAME=VALUE");
+	if (o->nr_params == ARRAY_SIZE(o->params))
+		return tool_usage_error("kernel", "too many parameters");
+	o->params[o->nr_params].module = o->nr_modules - 1;
+	o->params[o->nr_params++].words = words;
+	return 0;
+}
+
 static int add_path(const char **list, size_t *nr, size_t room, const char *path, const char *what)
 {
 	if (*nr == room)
@@ -214,6 +228,8 @@ enum {
 	OPT_FILE,
 	OPT_EXPECT,
 	OPT_TRIES,
+	OPT_PARAM,
+	OPT_OUTPUT,
 	OPT_FAIL_EACH,
 	OPT_LEAK_CHECK,
 	OPT_TIMEOUT,
@@ -242,6 +258,8 @@ static const struct option known_options[] = {
 	{ "file", required_argument, NULL, OPT_FILE },
 	{ "expect", required_argument, NULL, OPT_EXPECT },
 	{ "tries", required_argument, NULL, OPT_TRIES },
+	{ "param", required_argument, NULL, OPT_PARAM },
+	{ "output", required_argument, NULL, OPT_OUTPUT },
 	{ "fail-each", no_argument, NULL, OPT_FAIL_EACH },
 	{ "leak-check", no_argument, NULL, OPT_LEAK_CHECK },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -295,6 +313,8 @@ static bool take_text(struct kernel_options *o, const char *value, int option)
 		return (o->script = value) != NULL;
 	case OPT_REPRO:
 		return (o->repro = value) != NULL;
+	case OPT_OUTPUT:
+		return (o->output = value) != NULL;
 	case OPT_KERNEL_SOURCE:
 		return (o->source = value) != NULL;
 	case OPT_APPEND:
@@ -338,6 +358,8 @@ static int take_option(struct kernel_options *o, const struct arguments *a, int 
 		return set_limit(o, a->value);
 	case OPT_TRIES:
 		return set_tries(o, a->value);
+	case OPT_PARAM:
+		return add_param(o, a->value);
 	default:
 		return set_expect(o, a->value);
 	}
@@ -384,6 +406,22 @@ static int run_main(struct kernel_options *o)
 	return kernel_run_bugs(o);
 }
 
+static int minimize_main(struct kernel_options *o)
+{
+	int status = check_own(o);
+
+	if (status)
+		return status;
+	if (!o->repro && !o->script && !(o->nr_modules && o->nr_params))
+		return tool_usage_error("kernel", "minimize wants --repro, --script, or --module with --param");
+	if (o->fail_each || o->leak_check)
+		return tool_usage_error("kernel", "--%s is for 'memsan kernel run'",
+		                        o->fail_each ? "fail-each" : "leak-check");
+	if (o->format != KERNEL_TEXT && o->format != KERNEL_JSON)
+		return tool_usage_error("kernel", "the formats of minimize are text and json");
+	return kernel_minimize(o);
+}
+
 static int act(const char *action, struct kernel_options *o)
 {
 	kernel_watch_signals();
@@ -393,6 +431,8 @@ static int act(const char *action, struct kernel_options *o)
 		return build_main(o);
 	if (strcmp(action, "run") == 0)
 		return run_main(o);
+	if (strcmp(action, "minimize") == 0)
+		return minimize_main(o);
 	if (o->nr_bugs)
 		return tool_usage_error("kernel", "%s takes no bugs", action);
 	if (strcmp(action, "cache") == 0)
@@ -409,7 +449,7 @@ static int unknown_action(const char *action)
 	if (nearest >= 0)
 		return tool_usage_error("kernel", "there is no 'memsan kernel %s'; did you mean '%s'?", action,
 		                        actions[nearest]);
-	return tool_usage_error("kernel", "say what to do: list, build, run, shell, test or cache");
+	return tool_usage_error("kernel", "say what to do: list, build, run, minimize, shell, test or cache");
 }
 
 static int kernel_main(int argc, char **argv)
@@ -437,6 +477,8 @@ static int kernel_main(int argc, char **argv)
 	}
 	if (!status)
 		status = take_subsystems(&o);
+	if (!status && o.output && strcmp(action, "minimize") != 0)
+		status = tool_usage_error("kernel", "--output is for 'memsan kernel minimize'");
 	if (!status && o.gdb && strcmp(action, "shell") != 0)
 		status = tool_usage_error("kernel", "--gdb is for 'memsan kernel shell'");
 	if (!status)
@@ -456,6 +498,7 @@ const struct tool_command command_kernel = {
 		"       memsan kernel run BUG… | --all\n"
 		"       memsan kernel run --repro=FILE [--expect=TITLE] [--module=MODULE]…\n"
 		"       memsan kernel run --module=MODULE… [--script=SCRIPT] [--fail-each]\n"
+		"       memsan kernel minimize --repro=FILE [--expect=TITLE] [--output=FILE]\n"
 		"       memsan kernel shell [--module=MODULE]… [--gdb]\n"
 		"       memsan kernel test [--kunit]\n"
 		"       memsan kernel cache [--limit=SIZE]\n"
@@ -474,7 +517,10 @@ const struct tool_command command_kernel = {
 		"                       guest writes there stays\n"
 		"  --expect=TITLE       report that counts as reproduced, such as\n"
 		"                       'KASAN: use-after-free in FUNCTION'; the guest ends when it comes\n"
-		"  --tries=N            run N guests, and print how many reproduced\n"
+		"  --tries=N            run N guests, and print how many reproduced; with minimize, for each\n"
+		"                       candidate\n"
+		"  --param=NAME=VALUE   parameter of the --module before it; may be repeated\n"
+		"  --output=FILE        where minimize writes (default: NAME-min.c, in this folder)\n"
 		"  --fail-each          let each allocation of the module fail, one in each run\n"
 		"  --leak-check         scan for leaks also before the modules are loaded, and count\n"
 		"  --timeout=SECONDS    time limit of the guest (300 for --module and --script), of the\n"
@@ -501,7 +547,7 @@ const struct tool_command command_kernel = {
 		"Exit status of run: 0 as expected (--module, --repro: no report, and script and\n"
 		"reproducer succeeded; --fail-each: no harm); 1 not as expected (a report, harm); 2 could\n"
 		"not be run; 124 the guest hung or took too long. With --expect: 0 reproduced, 1 another\n"
-		"bug, 3 nothing.\n"
+		"bug, 3 nothing. Of minimize: 0 as small as it can be; 1 and 3 likewise of the whole.\n"
 		"Manual pages: memsan-kernel(1), memsan-kernel-tutorial(7), memsan-kernel-bugs(7)\n",
 	.options = known_options,
 	.main = kernel_main,

@@ -17,6 +17,10 @@
  *   kernel_expect.c  is a report the one that --expect names?
  *   kernel_page.c    the page of --format=html
  *   kernel_repro.c   memsan kernel run of the user's own: tries, the verdict
+ *   kernel_minimize.c  memsan kernel minimize: stages, progress, the state file
+ *   kernel_ddmin.c   … delta debugging
+ *   kernel_pieces.c  … statements of C and commands of scripts
+ *   kernel_trial.c   … does a candidate still show the bug?
  *   kernel_fail.c    memsan kernel run --fail-each
  *   kernel_test.c    memsan kernel test: the matrix, the kernel's own suites
  */
@@ -75,7 +79,7 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
 /* ---- options --------------------------------------------------------------------------------- */
 
 enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF, KERNEL_HTML };
-enum { KERNEL_NR_SUBSYSTEMS = 8, KERNEL_SUBSYSTEM_9P = 6 };
+enum { KERNEL_NR_SUBSYSTEMS = 8, KERNEL_SUBSYSTEM_9P = 6, KERNEL_CANDIDATES = 6 };
 struct kernel_options {
 	bool profile[NR_PROFILES], profile_given;
 	bool all, kunit, keep, kvm, fail_each, leak_check, gdb;
@@ -94,7 +98,14 @@ struct kernel_options {
 	size_t nr_modules;
 	const char *files[32]; /* HOST or HOST:GUEST */
 	size_t nr_files;
-	const char *script, *repro, *expect, *append, *mem, *smp;
+	struct {
+		const char *words; /* NAME=VALUE */
+		size_t module;     /* index of its module */
+	} params[32];
+	size_t nr_params;
+	const char *candidates[KERNEL_CANDIDATES]; /* minimize: the reproducers of one guest, programs or scripts */
+	size_t nr_candidates;
+	const char *script, *repro, *expect, *output, *append, *mem, *smp;
 	unsigned timeout; /* seconds for a whole guest; 0: a guest ends only when it is silent */
 	unsigned tries;   /* 0: not given */
 	unsigned limit;   /* of the cache, in megabytes */
@@ -184,6 +195,11 @@ enum repro_kind { REPRO_NONE, REPRO_C, REPRO_CXX, REPRO_PROGRAM, REPRO_SCRIPT };
 enum repro_kind bring_kind(const char *path);
 /* Brings the reproducer as /memsan/repro; source is built.  False: a line was printed. */
 bool bring_repro(struct bring *b, const char *path);
+/* Brings a program or a script that was made here, as /memsan/NAME. */
+bool bring_candidate(struct bring *b, const char *path, const char *name);
+/* Builds a source for the guest, without a word about its errors; `folder` has the headers beside it.  False: no
+ * compiler takes it. */
+bool bring_build(const struct kernel_built *k, const char *path, bool cxx, const char *folder, const char *out);
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------- */
 
@@ -211,6 +227,7 @@ struct guest {
 	double started, last_heard, ended;
 	enum guest_end end;
 	const char *expect; /* a report that ends the guest, or NULL */
+	uint64_t signature; /* the same by its signature, or 0 */
 	struct decode_reader *reader;
 	double seen_at; /* when it came, or 0 */
 };
@@ -297,6 +314,8 @@ bool kernel_expect_record(const char *title, const struct decode_record *r);
 bool kernel_expect_log(const char *title, const char *log);
 /* Are there lines that begin a complaint of the kernel? */
 bool kernel_log_complains(const char *log);
+/* Ends the guest soon after a report that has the title, or, unless it is 0, the signature. */
+void kernel_expect_in(struct guest *g, const char *title, uint64_t signature);
 
 /* ---- kernel_page.c --------------------------------------------------------------------------- */
 
@@ -357,6 +376,72 @@ unsigned kernel_repro_limit(const struct kernel_options *o);
 int kernel_interrupted(void);
 int kernel_run_own(const struct kernel_options *o);
 int kernel_run_fail_each(const struct kernel_options *o);
+
+/* ---- kernel_ddmin.c -------------------------------------------------------------------------- */
+
+#define DDMIN_STOP SIZE_MAX
+struct ddmin {
+	bool *kept; /* of all pieces: which are in the candidate that showed the bug last */
+	size_t nr;
+	/* The first of the candidates that shows the bug; nr: none of them; DDMIN_STOP. */
+	size_t (*first)(struct ddmin *d, bool *const *candidates, size_t nr);
+	void *ctx;
+	size_t left;  /* the most candidates that may still come, if none of them shows the bug */
+	bool singles; /* begin with single pieces */
+};
+/* Leaves out as many of these pieces as it can, so that none of those that stay can be left out alone.  False: it was
+ * stopped. */
+bool kernel_ddmin(struct ddmin *d, const size_t *pieces, size_t nr);
+
+/* ---- kernel_pieces.c ------------------------------------------------------------------------- */
+
+struct piece {
+	size_t begin, end;
+	int parent; /* the piece in whose block it lies, or -1 */
+	unsigned depth;
+};
+struct pieces {
+	const char *text; /* the caller's */
+	size_t len;
+	struct piece *all; /* the caller frees it; in the order of the text */
+	size_t nr, room;
+	unsigned depth; /* the largest */
+};
+void kernel_pieces_of_c(struct pieces *p, const char *text);
+void kernel_pieces_of_script(struct pieces *p, const char *text);
+/* Are the piece and all pieces around it kept? */
+bool kernel_piece_is_left(const struct pieces *p, const bool *kept, size_t i);
+size_t kernel_pieces_left(const struct pieces *p, const bool *kept);
+/* The text without the pieces that are not kept; the caller frees it. */
+char *kernel_pieces_text(const struct pieces *p, const bool *kept);
+
+/* ---- kernel_trial.c -------------------------------------------------------------------------- */
+
+enum trial_verdict { TRIAL_UNKNOWN, TRIAL_SHOWS, TRIAL_ALONE, TRIAL_SHARED, TRIAL_STOP };
+struct kernel_trial {
+	const struct kernel_options *options; /* may change between trials */
+	struct kernel_own *own;
+	const char *title;     /* --expect, or NULL */
+	unsigned tries, limit; /* seconds for a candidate */
+	/* set by kernel_trial_whole, or from the state file */
+	char *found;        /* the report's title */
+	uint64_t signature; /* of the report */
+	bool by_line;       /* no report, but lines of the console fit the title */
+	bool scan, share;
+	/* counted */
+	unsigned boots;
+	double seconds;
+};
+/* Boots the whole reproducer, and learns which bug it shows.  *another: it shows something, but not that. */
+enum trial_verdict kernel_trial_whole(struct kernel_trial *t, const char *path, bool *another);
+/* Judges candidates, up to the first that shows the bug: TRIAL_ALONE and TRIAL_SHARED say that one does not, in a guest
+ * of its own or as a later one in a guest; TRIAL_UNKNOWN was not tried.  False: nothing could be run, or a signal
+ * came. */
+bool kernel_trial_run(struct kernel_trial *t, const char *const *paths, size_t nr, enum trial_verdict *verdicts);
+
+/* ---- kernel_minimize.c ----------------------------------------------------------------------- */
+
+int kernel_minimize(const struct kernel_options *o);
 
 /* ---- kernel_run.c, kernel_test.c ------------------------------------------------------------- */
 

@@ -370,24 +370,57 @@ enum repro_kind bring_kind(const char *path)
 	return words ? REPRO_SCRIPT : REPRO_NONE;
 }
 
-/* Static, since the guest has no libraries. */
+static const char *compiler_for(const struct kernel_built *k, bool cxx)
+{
+	return k->arm64 ? cxx ? "aarch64-linux-gnu-g++" : "aarch64-linux-gnu-gcc" : cxx ? "g++" : "gcc";
+}
+
+/* Static, since the guest has no libraries.  Headers beside the source are found in `folder`.  Returns the compiler's
+ * status; -1: it could not be run. */
+static int compile(const struct kernel_built *k, const char *path, bool cxx, const char *folder, const char *out,
+                   bool quiet)
+{
+	const char *const argv[] = { "sh",
+		                     "-c",
+		                     quiet ? "exec \"$@\" 2>/dev/null" : "exec \"$@\" >&2",
+		                     "sh",
+		                     compiler_for(k, cxx),
+		                     "-static",
+		                     "-O1",
+		                     "-g",
+		                     "-w",
+		                     "-pthread",
+		                     "-iquote",
+		                     folder,
+		                     "-o",
+		                     out,
+		                     path,
+		                     "-lm",
+		                     "-lrt",
+		                     NULL };
+	pid_t pid = spawn_program((char *const *)(uintptr_t)argv, -1, -1);
+
+	return pid > 0 ? spawn_wait(pid) : -1;
+}
+
+bool bring_build(const struct kernel_built *k, const char *path, bool cxx, const char *folder, const char *out)
+{
+	return compile(k, path, cxx, folder, out, true) == 0;
+}
+
 static char *build_source(const struct kernel_built *k, const char *path, bool cxx)
 {
-	const char *dir = kernel_work_dir(), *package;
-	const char *compiler = k->arm64 ? cxx ? "aarch64-linux-gnu-g++" : "aarch64-linux-gnu-gcc" : cxx ? "g++" : "gcc";
+	const char *dir = kernel_work_dir(), *package, *compiler = compiler_for(k, cxx);
 	char *out = tool_format("%s/repro", dir ? dir : "");
-	const char *const argv[] = { compiler, "-static", "-O1", "-g",  "-w",   "-pthread",
-		                     "-o",     out,       path,  "-lm", "-lrt", NULL };
 	int status = -1;
-	pid_t pid;
 
 	package = k->arm64 ? cxx ? "g++-aarch64-linux-gnu" : "gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
 	          : cxx    ? "g++"
 	                   : "gcc libc6-dev";
 	if (!tool_have_program(compiler))
 		tool_say("building %s needs %s: apt-get install %s", path, compiler, package);
-	else if (dir && (pid = spawn_program((char *const *)(uintptr_t)argv, -1, STDERR_FILENO)) > 0)
-		status = spawn_wait(pid);
+	else if (dir)
+		status = compile(k, path, cxx, ".", out, false);
 	if (dir && status == 0 && !kernel_signal)
 		return out;
 	if (status > 0 && !kernel_signal)
@@ -445,11 +478,33 @@ static bool put_interpreter(struct bring *b, const char *script)
 	return ok;
 }
 
+/* A program or a script. */
+static bool put_repro(struct bring *b, const char *path, enum repro_kind kind, const char *name)
+{
+	char *inside = tool_format("memsan/%s", name);
+	bool ok = initrd_file(b->initrd, inside, 0755, path);
+	struct elf e = { 0 };
+
+	if (kind == REPRO_PROGRAM)
+		elf_read(path, b->kernel, &e);
+	if (e.other_processor)
+		tool_say("%s is a program for another processor than the guest's (%s)", path,
+		         b->kernel->arm64 ? "arm64" : "x86-64");
+	ok = ok && !e.other_processor && (kind != REPRO_SCRIPT || put_interpreter(b, path)) &&
+	     (!e.dynamic || put_libraries(b, path, &e));
+	free(inside);
+	return ok;
+}
+
+bool bring_candidate(struct bring *b, const char *path, const char *name)
+{
+	return put_repro(b, path, bring_kind(path), name);
+}
+
 bool bring_repro(struct bring *b, const char *path)
 {
 	enum repro_kind kind = bring_kind(path);
-	char *built = NULL;
-	struct elf e;
+	char *built;
 	bool ok;
 
 	switch (kind) {
@@ -460,15 +515,8 @@ bool bring_repro(struct bring *b, const char *path)
 		free(built);
 		return ok;
 	case REPRO_PROGRAM:
-		elf_read(path, b->kernel, &e);
-		if (e.other_processor) {
-			tool_say("%s is a program for another processor than the guest's (%s)", path,
-			         b->kernel->arm64 ? "arm64" : "x86-64");
-			return false;
-		}
-		return initrd_file(b->initrd, "memsan/repro", 0755, path) && (!e.dynamic || put_libraries(b, path, &e));
 	case REPRO_SCRIPT:
-		return initrd_file(b->initrd, "memsan/repro", 0755, path) && put_interpreter(b, path);
+		return put_repro(b, path, kind, "repro");
 	case REPRO_NONE:
 		break;
 	}

@@ -214,3 +214,25 @@ bool kernel_log_complains(const char *log)
 	}
 	return false;
 }
+
+/* ---- a guest that ends with the expected report ---------------------------------------------- */
+
+static void see_record(void *ctx, struct decode_record *r)
+{
+	struct guest *g = ctx;
+	bool fits = g->signature ? r->signature == g->signature : kernel_expect_record(g->expect, r);
+
+	/* lines that follow a report may be worth reading, and need a moment */
+	if (!g->seen_at && fits)
+		g->seen_at = tool_clock();
+	decode_record_free(r);
+}
+
+void kernel_expect_in(struct guest *g, const char *title, uint64_t signature)
+{
+	g->expect = title;
+	g->signature = signature;
+	g->reader = decode_reader_create(see_record, g);
+	if (g->reader)
+		decode_reader_begin(g->reader, "console");
+}

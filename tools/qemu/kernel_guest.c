@@ -116,14 +116,14 @@ static const char *const arm64_machine[] = {
  * is of use here.
  * Tags in pointers do not go together with SLUB's red zones and poison.  Where Linux 6.1 repairs damaged bytes, the
  * range's end has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes).
- * A guest that a debugger has stopped may find that no tick has come meanwhile, and panics ("IO-APIC + timer doesn't
- * work") unless it is told not to look. */
+ * On a busy machine, or when a debugger has stopped it, a guest may find that no tick has come while it waited for ten,
+ * and panics ("IO-APIC + timer doesn't work") unless it is told not to look. */
 static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
 {
-	return tool_format("console=%s " BASE_APPEND "%s%s%s",
+	return tool_format("console=%s " BASE_APPEND "%s%s",
 	                   k->arm64 ? "ttyAMA0 slub_debug=FU"
-	                            : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0",
-	                   o->gdb ? " no_timer_check" : "", o->append ? " " : "", o->append ? o->append : "");
+	                            : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0 no_timer_check",
+	                   o->append ? " " : "", o->append ? o->append : "");
 }
 
 /* Commas separate QEMU's words. */

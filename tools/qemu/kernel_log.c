@@ -64,11 +64,7 @@ struct regions {
 
 static void region_add(struct regions *r, uint64_t line, const struct kernel_bug *bug)
 {
-	r->all = realloc(r->all, (r->nr + 1) * sizeof(*r->all));
-	if (!r->all) {
-		tool_say("out of memory");
-		exit(1);
-	}
+	r->all = tool_resize(r->all, (r->nr + 1) * sizeof(*r->all));
 	r->all[r->nr++] = (struct region){ line, bug };
 }
 
@@ -113,11 +109,7 @@ static void take_record(void *ctx, struct decode_record *record)
 {
 	struct kernel_findings *f = ctx;
 
-	f->all = realloc(f->all, (f->nr + 1) * sizeof(*f->all));
-	if (!f->all) {
-		tool_say("out of memory");
-		exit(1);
-	}
+	f->all = tool_resize(f->all, (f->nr + 1) * sizeof(*f->all));
 	f->all[f->nr++] = (struct kernel_finding){ .record = record };
 }
 

@@ -104,8 +104,9 @@ static char *wrap_module(const char *file, const char *fail_dir, const struct ke
 }
 
 /* Puts a module into the archive, and its commands into the plan. */
-static bool add_module(struct kernel_own *w, struct kernel_plan *plan, const char *given)
+static bool add_module(struct kernel_own *w, const struct kernel_options *o, struct kernel_plan *plan, size_t number)
 {
+	const char *given = o->modules[number];
 	char *dir = is_ko(given) ? NULL : kernel_get_module(&w->built, given);
 	char *file = is_ko(given) ? realpath(given, NULL) : dir ? kernel_module_file(dir) : NULL, *inside, *wrapped;
 	const char *name;
@@ -124,7 +125,11 @@ static bool add_module(struct kernel_own *w, struct kernel_plan *plan, const cha
 	wrapped = w->fail_dir ? wrap_module(file, w->fail_dir, &w->built) : NULL;
 	ok = check_release(file, &w->built) && (wrapped || !w->fail_dir) &&
 	     initrd_file(plan->initrd, inside, 0644, wrapped ? wrapped : file);
-	fprintf(plan->load, "insmod /memsan/%s\n", name);
+	fprintf(plan->load, "insmod /memsan/%s", name);
+	for (size_t i = 0; i < o->nr_params; i++)
+		if (o->params[i].module == number)
+			fprintf(plan->load, " %s", o->params[i].words);
+	fputs("\n", plan->load);
 	/* kmemleak has only addresses of a module that is gone; --fail-each has names from elsewhere */
 	if (!w->fail_dir)
 		fprintf(plan->unload, "remember %.*s\n", len, name);
@@ -166,12 +171,18 @@ static bool add_files(struct kernel_own *w, const struct kernel_options *o, stru
 	if (ok && o->share_host)
 		ok = bring_share(b, o->share_guest, plan->load);
 	for (size_t i = 0; ok && i < o->nr_modules; i++)
-		ok = add_module(w, plan, o->modules[i]);
+		ok = add_module(w, o, plan, i);
 	if (ok && o->script) {
 		ok = initrd_file(plan->initrd, "memsan/script", 0755, o->script);
 		fputs("script\n", plan->use);
 	}
-	if (ok && o->repro) {
+	for (size_t i = 0; ok && i < o->nr_candidates && o->repro; i++) {
+		char *name = tool_format("repro-%zu", i + 1);
+
+		ok = bring_candidate(b, o->candidates[i], name);
+		free(name);
+	}
+	if (ok && o->repro && !o->nr_candidates) {
 		ok = bring_repro(b, o->repro);
 		fprintf(plan->use, "repro %u %s\n", kernel_repro_limit(o), o->expect ? "all" : "first");
 	}

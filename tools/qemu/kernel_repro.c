@@ -30,26 +30,6 @@ int kernel_interrupted(void)
 	return 128 + (kernel_signal ? kernel_signal : SIGINT);
 }
 
-/* ---- a guest that ends with the expected report ---------------------------------------------- */
-
-static void see_record(void *ctx, struct decode_record *r)
-{
-	struct guest *g = ctx;
-
-	/* lines that follow a report may be worth reading, and need a moment */
-	if (!g->seen_at && kernel_expect_record(g->expect, r))
-		g->seen_at = tool_clock();
-	decode_record_free(r);
-}
-
-static void expect_in(struct guest *g, const char *title)
-{
-	g->expect = title;
-	g->reader = decode_reader_create(see_record, g);
-	if (g->reader)
-		decode_reader_begin(g->reader, "console");
-}
-
 /* ---- reports of all tries -------------------------------------------------------------------- */
 
 /* Each bug once. */
@@ -241,7 +221,7 @@ static bool try_once(struct kernel_own *w, const struct kernel_options *o, const
 	if (!guest_start(&g, &limits, &w->built, initrd, false))
 		return false;
 	if (o->expect)
-		expect_in(&g, o->expect);
+		kernel_expect_in(&g, o->expect, 0);
 	/* a report that is a document must not be mixed with the script's output */
 	g.script_out = o->format == KERNEL_TEXT ? stdout : stderr;
 	g.silence_limit = 0;
