@@ -35,11 +35,11 @@ bench_metadata_heap_LDADD =
 
 # Measures memsan beside its peers and writes docs/performance.  A build with checks of its own would be slow, so a
 # second one is made; a source folder that is configured itself allows none, and is measured as it is.
-# BENCH="--quick", or names of bench/run's tests, do less.
+# BENCH holds arguments of bench/run: --quick, --minutes=5, --resume after an interruption, or names of tests.
 bench:
 	if [ -f '$(srcdir)/config.status' ]; then folder=.; else \
 	    folder=build-bench; $(MKDIR_P) $$folder && cd $$folder && \
 	    { [ -f config.status ] || '$(abs_srcdir)/configure'; } && $(MAKE) && cd ..; fi && \
-	    '$(abs_srcdir)/bench/run' --build "$$folder" --out bench-results.jsonl $(BENCH)
-	'$(abs_srcdir)/bench/tables' bench-results.jsonl '$(abs_srcdir)/docs/performance'
+	    '$(abs_srcdir)/bench/run' --build "$$folder" --out bench-results.jsonl \
+	        --page '$(abs_srcdir)/docs/performance' $(BENCH)
 .PHONY: bench
