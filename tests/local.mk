@@ -15,7 +15,7 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/harden/attacks.cc tests/harden/program.c tests/watch/signal_stack.c tests/watch/contexts.c \
 	tests/watch/edges.c tests/watch/module.c tests/watch/loads.c tests/watch/rare.c tests/watch/vectors.c \
 	tests/torture/process.c tests/torture/threads.c tests/torture/memory.c tests/torture/loader.cc \
-	tests/torture/heap.c tests/torture/objects.cc \
+	tests/torture/heap.c tests/torture/objects.cc tests/torture/filters.c tests/torture/faults.c \
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/languages tests/live tests/real tests/soak tests/kernel-real \
@@ -39,6 +39,7 @@ unit_tests = \
 	tests/unit/test_fence_pool tests/unit/test_fence_left tests/unit/test_fence_gate \
 	tests/unit/test_fence_old_kernel tests/unit/test_watch_decode tests/unit/test_watch_copy \
 	tests/unit/test_watch_entry \
+	tests/unit/test_kernel_minimize \
 	tests/unit/test_fault_diagnose tests/unit/test_fault_left tests/unit/test_fault_handler
 LDADD = libcore.la $(CMOCKA_LIBS) -lpthread
 noinst_HEADERS += tests/unit/unit.h tests/unit/slab_test.h tests/unit/watch_samples.h
@@ -55,6 +56,9 @@ tests_unit_test_fence_left_LDFLAGS = -Wl,--wrap=os_guard_remove -Wl,--wrap=os_un
 tests_unit_test_suppress_LDADD = libtool_half.la $(CMOCKA_LIBS)
 tests_unit_test_decode_CFLAGS = $(TEST_CFLAGS) -DMEMSAN_TOOL
 tests_unit_test_decode_LDADD = libdecode.la libtool_half.la $(CMOCKA_LIBS)
+tests_unit_test_kernel_minimize_SOURCES = tests/unit/test_kernel_minimize.c tools/qemu/kernel_ddmin.c \
+	tools/qemu/kernel_pieces.c
+tests_unit_test_kernel_minimize_LDADD = $(CMOCKA_LIBS)
 tests_unit_test_fault_diagnose_CFLAGS = $(TEST_CFLAGS) $(CAPSTONE_CFLAGS)
 tests_unit_test_fault_diagnose_LDADD = $(LDADD) $(CAPSTONE_LIBS)
 # Compiled as an optimised program, for its frames.  The test compares memsan's unwinder with libunwind.

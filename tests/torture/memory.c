@@ -540,6 +540,43 @@ static void limits_while_running(void)
 	}
 }
 
+/* Takes so many bytes in objects of a size, or all there are, and frees them: how many bytes were there? */
+static size_t take_and_free(size_t size, size_t most)
+{
+	size_t got = 0;
+	void **list = NULL;
+
+	while (got < most) {
+		void **p = malloc(size);
+
+		if (!p)
+			break;
+		*p = list;
+		list = p;
+		got += size;
+	}
+	while (list) {
+		void **next = *list;
+
+		free(list);
+		list = next;
+	}
+	return got;
+}
+
+/* At the limit of data, memory that objects of one size gave back serves those of other sizes. */
+static void sizes_under_limit(void)
+{
+	static const size_t sizes[] = { 48, 144, 1296, 11664, 104976 };
+	struct rlimit l = { 100 << 20, 100 << 20 };
+
+	must(setrlimit(RLIMIT_DATA, &l) == 0);
+	must(take_and_free(16, SIZE_MAX) > 10 << 20);
+	for (unsigned i = 0; i < NR(sizes); i++)
+		must(take_and_free(sizes[i], 10 << 20) >= 10 << 20);
+	say("sizes\n");
+}
+
 static void *runs_out(void *arg)
 {
 	void *p[2000];
@@ -840,6 +877,7 @@ const struct torture_case torture_cases[] = {
 	{ "other_doors", other_doors },
 	{ "no_more_mappings", no_more_mappings },
 	{ "limits_while_running", limits_while_running },
+	{ "sizes_under_limit", sizes_under_limit },
 	{ "runs_out_of_memory", runs_out_of_memory },
 	{ "filter_that_traps", filter_that_traps },
 	{ "filter_that_refuses", filter_that_refuses },

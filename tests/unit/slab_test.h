@@ -108,7 +108,7 @@ static inline void *heap_malloc(size_t size)
 }
 static inline void heap_free(void *p)
 {
-	if (!slab_free_fast(p) && !(harden_full && slab_free_full(p)))
+	if (!slab_free_fast(p) && !(harden_full && slab_free_full(p, SIZE_MAX)))
 		slab_free(p, SLAB_API_MALLOC, SIZE_MAX, &no_regs);
 }
 

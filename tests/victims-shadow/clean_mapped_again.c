@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define SIZE 65536
 
@@ -35,6 +38,7 @@ static void use(char *p)
 int main(void)
 {
 	char *p = map(NULL, 0), *q = map(NULL, 0);
+	int id = shmget(IPC_PRIVATE, SIZE, 0600 | IPC_CREAT);
 
 	__asan_poison_memory_region(p, SIZE);
 	use(map(p, MAP_FIXED));
@@ -49,6 +53,20 @@ int main(void)
 	                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != p + 4096)
 		return 2;
 	memset(p + 4096, 1, SIZE - 4096);
+	__asan_poison_memory_region(p, SIZE);
+	if (id < 0 || shmat(id, p, SHM_REMAP) != p || shmctl(id, IPC_RMID, NULL) != 0)
+		return 3;
+	use(p);
+	/* shmdt tells memsan nothing; the next mapping does. */
+	__asan_poison_memory_region(p, SIZE);
+	shmdt(p);
+	use(map(p, MAP_FIXED_NOREPLACE));
+	__asan_poison_memory_region(p, SIZE);
+	syscall(SYS_munmap, p, SIZE);
+	if (syscall(SYS_mmap, p, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+	    (long)p)
+		return 4;
+	use(p);
 	puts("ok");
 	return 0;
 }

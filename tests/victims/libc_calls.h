@@ -23,6 +23,7 @@
 #include <netinet/ether.h>
 #include <netinet/in.h>
 #include <arpa/inet.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -46,6 +47,7 @@
 #include <sys/mount.h>
 #include <sys/ioctl.h>
 #include <sys/msg.h>
+#include <sys/select.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/random.h>
@@ -338,6 +340,27 @@ static int a_message(void)
 		;
 	msgsnd(a_queue(), message, 3, IPC_NOWAIT);
 	return queue;
+}
+
+/* Its name is gone at once, so that nothing stays in the system. */
+static mqd_t a_posix_queue(void)
+{
+	struct mq_attr attr = { .mq_maxmsg = 4, .mq_msgsize = 3 };
+	static mqd_t q;
+	char name[40];
+
+	if (q)
+		return q;
+	snprintf(name, sizeof(name), "/memsan-test-%d", (int)getpid());
+	q = mq_open(name, O_RDWR | O_CREAT | O_NONBLOCK, 0600, &attr);
+	mq_unlink(name);
+	return q;
+}
+
+static mqd_t a_posix_message(void)
+{
+	mq_send(a_posix_queue(), "abc", 3, 0);
+	return a_posix_queue();
 }
 
 static int a_segment(void)

@@ -120,7 +120,11 @@ int main(void)
 	                     "y");
 	used = (long)strpbrk(open_end(70), /* expect: slab-out-of-bounds entry=strpbrk object=70 access=71 bad=70 */
 	                     "y");
-	strtok(open_end(7), " ");          /* expect: slab-out-of-bounds entry=strtok object=7 access=8 bad=7 */
+	strtok(open_end(7), " "); /* expect: slab-out-of-bounds entry=strtok object=7 access=8 bad=7 */
+	p = open_end(7);
+	p[2] = ',';
+	strtok(p, ",");
+	strtok(NULL, ",");                 /* expect: slab-out-of-bounds entry=strtok object=7 access=5 bad=7 */
 	strtok_r(open_end(7), " ", &save); /* expect: slab-out-of-bounds entry=strtok_r object=7 access=8 bad=7 */
 	save = gone(7);
 	strtok_r(NULL, " ", &save);          /* expect: slab-use-after-free entry=strtok_r object=7 access=1 bad=0 */

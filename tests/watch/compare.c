@@ -329,7 +329,9 @@ static size_t compare(const uint8_t *code, size_t size, uintptr_t pc)
 			nr_neither++;
 		return known ? o.insn.length : 0;
 	}
-	what = !known ? "Zydis does not know it" : difference(&x, &o);
+	what = x86_length(code, size, pc) != x.length ? "x86_length"
+	       : !known                               ? "Zydis does not know it"
+	                                              : difference(&x, &o);
 	if (!what)
 		what = flag_difference(&x, &o);
 	if (!what)

@@ -31,7 +31,9 @@
 #define STEPS_MAX 200
 #define TOLD_MAX 16
 
-enum way { PASSING, SLOW, BAD, STEPPED };
+/* FITTING: the access ends where the addressable bytes do; SHORT: a byte behind them. */
+enum way { PASSING, SLOW, BAD, STEPPED, FITTING, STEPPED_FITTING, SHORT };
+#define RED_ZONE_USED COPY_KEEP_RED_ZONE
 
 static const struct {
 	const char *name;
@@ -39,15 +41,28 @@ static const struct {
 	enum way way;
 } ways[] = {
 	{ "no checks", COPY_NO_CHECKS, PASSING },
-	{ "passing", 0, PASSING },
-	{ "passing, both ends", COPY_BOTH_ENDS, PASSING },
-	{ "passing, nothing for free", COPY_NO_LIVENESS, PASSING },
-	{ "slow", COPY_FORCE_SLOW, SLOW },
-	{ "slow, nothing for free", COPY_FORCE_SLOW | COPY_NO_LIVENESS, SLOW },
-	{ "bad", 0, BAD },
-	{ "bad, nothing for free", COPY_NO_LIVENESS, BAD },
-	{ "interrupted", 0, STEPPED },
-	{ "interrupted, nothing for free", COPY_NO_LIVENESS, STEPPED },
+	{ "passing", RED_ZONE_USED, PASSING },
+	{ "passing, both ends", RED_ZONE_USED | COPY_BOTH_ENDS, PASSING },
+	{ "passing, nothing for free", RED_ZONE_USED | COPY_NO_LIVENESS, PASSING },
+	{ "slow", RED_ZONE_USED | COPY_FORCE_SLOW, SLOW },
+	{ "slow, nothing for free", RED_ZONE_USED | COPY_FORCE_SLOW | COPY_NO_LIVENESS, SLOW },
+	{ "bad", RED_ZONE_USED, BAD },
+	{ "bad, nothing for free", RED_ZONE_USED | COPY_NO_LIVENESS, BAD },
+	{ "interrupted", RED_ZONE_USED, STEPPED },
+	{ "interrupted, nothing for free", RED_ZONE_USED | COPY_NO_LIVENESS, STEPPED },
+	{ "fitting", RED_ZONE_USED, FITTING },
+	{ "fitting, nothing for free", RED_ZONE_USED | COPY_NO_LIVENESS, FITTING },
+	{ "interrupted, fitting", RED_ZONE_USED, STEPPED_FITTING },
+	{ "interrupted, fitting, nothing for free", RED_ZONE_USED | COPY_NO_LIVENESS, STEPPED_FITTING },
+	{ "short", RED_ZONE_USED, SHORT },
+	{ "short, nothing for free", RED_ZONE_USED | COPY_NO_LIVENESS, SHORT },
+	/* Without a red zone to keep, where the function uses none. */
+	{ "bad, no red zone", 0, BAD },
+	{ "bad, no red zone, nothing for free", COPY_NO_LIVENESS, BAD },
+	{ "fitting, no red zone", 0, FITTING },
+	{ "fitting, no red zone, nothing for free", COPY_NO_LIVENESS, FITTING },
+	{ "interrupted, fitting, no red zone, nothing for free", COPY_NO_LIVENESS, STEPPED_FITTING },
+	{ "short, no red zone, nothing for free", COPY_NO_LIVENESS, SHORT },
 };
 
 static unsigned nr_ran, nr_runs, nr_failed, nr_told, nr_steps;
@@ -55,6 +70,7 @@ static uint8_t memory_before[FORM_MEMORY_SIZE], memory_after[FORM_MEMORY_SIZE], 
 static uint8_t *work;
 static struct copy_access told[TOLD_MAX];
 static unsigned nr_told_now;
+static unsigned flags_now; /* enum copy_flag of the copy that runs */
 
 static void complain(const struct form *form, const char *way, const char *what, uint64_t got, uint64_t expected)
 {
@@ -69,6 +85,18 @@ static void complain(const struct form *form, const char *way, const char *what,
 static void poison(int value)
 {
 	memset((void *)(uintptr_t)((FORM_DATA >> SHADOW_SCALE) + SHADOW_OFFSET), value, FORM_DATA_SIZE >> SHADOW_SCALE);
+}
+
+/* The access at [address, address + size) has its last granule to itself but for `spare` bytes less; what lies behind
+ * is not addressable. */
+static void fit(uint64_t address, size_t size, unsigned spare)
+{
+	uint64_t last = address + size - 1;
+	unsigned rest = (unsigned)(last & 7) + 1 - spare;
+	int8_t *shadow = (int8_t *)(uintptr_t)((last >> SHADOW_SCALE) + SHADOW_OFFSET);
+
+	*shadow = (int8_t)(rest == 0 ? SHADOW_SLAB_FREED : rest == 8 ? 0 : rest);
+	shadow[1] = (int8_t)SHADOW_SLAB_FREED;
 }
 
 static void tell(const struct copy_access *access)
@@ -149,10 +177,13 @@ static struct ending run_copy(const struct copy *copy, struct state *s)
 
 /* ---- comparisons ----------------------------------------------------------------------------- */
 
-/* Is memory after the copy as after the original?  A check may write to the stack behind the red zone. */
-static bool same_memory(void)
+/* Is memory after the copy as after the original?  A check may write to the stack behind the red zone, and into one
+ * that the function does not use. */
+static bool same_memory(const struct form *form)
 {
-	size_t free_stack = FORM_RSP - 128 - FORM_STACK;
+	const struct insn_mem *m = &form->insn.mem[0];
+	bool below = form->insn.nr_mem && m->base == INSN_RSP && m->disp < 0;
+	size_t free_stack = FORM_RSP - ((flags_now & RED_ZONE_USED) || below ? 128 : 0) - FORM_STACK;
 
 	return memcmp(memory_after, memory_copy, FORM_DATA_SIZE) == 0 &&
 	       memcmp(memory_after + FORM_DATA_SIZE + free_stack, memory_copy + FORM_DATA_SIZE + free_stack,
@@ -186,7 +217,7 @@ static void compare(const struct form *form, const char *way, const struct state
 	    memcmp(a->vectors + 576, b->vectors + 576, processor_vectors_size - 576))
 		complain(form, way, "vectors", 0, 0);
 	form_save_memory(memory_copy);
-	if (!same_memory())
+	if (!same_memory(form))
 		complain(form, way, "memory", 0, 0);
 }
 
@@ -302,6 +333,18 @@ static bool interrupt(const struct form *form, const char *way, const struct cop
 	return true;
 }
 
+/* The address of the only access, when it is a plain one within the data. */
+static bool one_access(const struct form *form, const struct state *start, uint64_t *address)
+{
+	const struct insn_mem *m = &form->insn.mem[0];
+
+	if (form->insn.nr_mem != 1 || form->insn.string || !is_checked(&form->insn, m) || m->extent != INSN_EXACT)
+		return false;
+	*address = (uint64_t)m->disp + (m->base < 16 ? start->gpr[m->base] : 0) +
+	           (m->index < 16 ? start->gpr[m->index] * m->scale : 0);
+	return *address >= FORM_DATA && *address + m->size <= FORM_DATA + FORM_DATA_SIZE - 16;
+}
+
 static void run_stepped(const struct form *form, const char *way, const struct copy *copy, const struct state *start,
                         const struct state *after, const struct ending *end)
 {
@@ -327,26 +370,35 @@ static void run_way(const struct form *form, size_t i, const uint8_t *text, cons
 	static struct state s;
 	struct copy_result result;
 	struct ending e;
+	uint64_t address = 0;
 
-	if (!make_copy(form, ways[i].name, ways[i].flags, text, &result))
+	if (ways[i].way >= FITTING && (end->signo != SIGTRAP || !one_access(form, start, &address)))
 		return;
+	if (ways[i].way == SHORT && form->insn.mem[0].size >= 16 && form->insn.mem[0].access == INSN_READ)
+		return; /* aligned loads are tolerated */
+	flags_now = ways[i].flags;
+	if (!make_copy(form, ways[i].name, flags_now, text, &result))
+		return;
+	if (ways[i].way >= FITTING)
+		fit(address, form->insn.mem[0].size, ways[i].way == SHORT);
 	nr_runs++;
 	nr_told_now = 0;
 	form_restore_memory(memory_before);
-	if (ways[i].way == STEPPED)
+	if (ways[i].way == STEPPED || ways[i].way == STEPPED_FITTING) {
 		run_stepped(form, ways[i].name, &result.copy, start, after, end);
-	else {
-		poison(ways[i].way == BAD ? SHADOW_SLAB_FREED : 0);
+	} else {
+		if (ways[i].way == BAD)
+			poison(SHADOW_SLAB_FREED);
 		s = *start;
 		s.rip = result.copy.code;
 		e = run_copy(&result.copy, &s);
 		compare(form, ways[i].name, after, end, &s, &e);
-		if (ways[i].way != BAD)
+		if (ways[i].way != BAD && ways[i].way != SHORT)
 			nr_told_now ? complain(form, ways[i].name, "told", nr_told_now, 0) : (void)0;
 		else if (end->signo == SIGTRAP)
 			check_told(form, ways[i].name, start);
-		poison(0);
 	}
+	poison(0);
 	memcpy((void *)(uintptr_t)START, text, END - START);
 }
 
