@@ -24,7 +24,9 @@
  *
  * In production too a freed area faults if that costs little. These areas are those of memsan_vmalloc (as after the
  * kernel's vunmap), and areas so large that most of their memory would go back to the system anyway (as after the
- * munmap of other allocators). They record stacks, so a report can explain the fault.
+ * munmap of other allocators). They record stacks, so a report can explain the fault. With harden=basic, the first free of
+ * a block that is larger than all that were freed before is such a free too, from 128 KiB on. glibc does the same until
+ * its threshold has grown. This costs a process some fifty unmappings at most.
  *
  * A buffer that grows step by step is copied a logarithmic number of times. In production a realloc that must move a
  * large area reserves half its size more in address space. Pages that are not touched cost nothing.
@@ -41,6 +43,8 @@
 #define SMALL_STEP 8                              /* a change by less than this part of the size */
 #define SPARE_SHARE 4                             /* this part of the data pages is added as spare ones */
 #define UNMAP_MIN (BUDGET_KEEP_MAX << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
+#define UNMAP_FIRST_MIN ((size_t)128 << 10)       /* glibc's first threshold for mmap */
+#define UNMAP_FIRST_STEP 8                        /* larger than all before by this part of the size */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
@@ -198,6 +202,19 @@ static bool area_unmaps(enum slab_api api, size_t size)
 {
 	return options.quarantine_size != 0 &&
 	       (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && (size > UNMAP_MIN || harden_full)));
+}
+
+/* Two threads may both be the first. */
+static bool area_unmaps_first(enum slab_api api, size_t size)
+{
+	static size_t largest = UNMAP_FIRST_MIN - UNMAP_FIRST_MIN / UNMAP_FIRST_STEP;
+	size_t before = READ_ONCE(largest);
+
+	if (likely(size < before + before / UNMAP_FIRST_STEP) || !harden_on || api == SLAB_API_PAGES ||
+	    !options.quarantine_size || READ_ONCE(budget_lean))
+		return false;
+	WRITE_ONCE(largest, size);
+	return true;
 }
 
 static bool area_tracked(enum slab_api api, size_t size)
@@ -390,7 +407,9 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
-	bool unmap = !area_flags && area_unmaps((enum slab_api)a->api, area_data_size(a));
+	size_t bytes = area_data_size(a);
+	bool unmap = !area_flags && (area_unmaps((enum slab_api)a->api, bytes) ||
+	                             area_unmaps_first((enum slab_api)a->api, bytes));
 
 	area_check_api(a, api, size_given, regs);
 	area_check_slack(a, SLAB_AT_FREE, regs);
