@@ -209,7 +209,7 @@ static size_t retained_leaves(struct area **list)
 
 	retained_drop(0);
 	if (unlikely(nr_written < WRITTEN_MAX && area_is_marked(a) &&
-	             !harden_intact(area_data(a), area_data(a) + AREA_MARK, &d))) {
+	             !harden_intact(area_key_at(a), area_key_at(a) + AREA_MARK, &d))) {
 		written[nr_written++] = a;
 		return 0;
 	}

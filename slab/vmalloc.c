@@ -24,9 +24,9 @@
  *
  * In production too a freed area faults if that costs little. These areas are those of memsan_vmalloc (as after the
  * kernel's vunmap), and areas so large that most of their memory would go back to the system anyway (as after the
- * munmap of other allocators). They record stacks, so a report can explain the fault. With harden=basic, the first free of
- * a block that is larger than all that were freed before is such a free too, from 128 KiB on. glibc does the same until
- * its threshold has grown. This costs a process some fifty unmappings at most.
+ * munmap of other allocators). They record stacks, so a report can explain the fault. With harden=basic, the first
+ * free of a block that is larger than all that were freed before is such a free too, from 128 KiB on. glibc does the
+ * same until its threshold has grown. This costs a process some fifty unmappings at most.
  *
  * A buffer that grows step by step is copied a logarithmic number of times. In production a realloc that must move a
  * large area reserves half its size more in address space. Pages that are not touched cost nothing.
@@ -71,10 +71,10 @@ size_t area_usable(const struct area *a)
 
 /* ---- canaries of hardened production --------------------------------------------------------- */
 
-/* Does such an area get canaries? Where the program asks for pages, they would cost one more. */
+/* Does such an area get canaries? */
 static size_t lead_of(size_t align, enum slab_api api)
 {
-	return harden_on && !area_flags && align <= 16 && api < SLAB_API_CACHE ? AREA_LEAD : 0;
+	return harden_on && !area_flags && align <= PAGE_SIZE && api < SLAB_API_CACHE ? MAX(align, AREA_LEAD) : 0;
 }
 
 /* The data bytes that an object of that size takes. */
@@ -94,7 +94,7 @@ static void canary_fill(const struct area *a)
 {
 	if (!area_lead(a))
 		return;
-	harden_fill(area_data(a), a->addr);
+	harden_fill(area_key_at(a), a->addr);
 	harden_fill(a->addr + a->size, canary_end(a));
 }
 
@@ -107,7 +107,7 @@ static bool canary_find_damage(const struct area *a, enum slab_found_at at, cons
 
 	if (!area_lead(a) || READ_ONCE(a->torn) || READ_ONCE(a->changed))
 		return false;
-	left = !harden_intact(area_data(a), a->addr, &d);
+	left = !harden_intact(area_key_at(a), a->addr, &d);
 	if (!left && harden_intact(a->addr + a->size, canary_end(a), &d))
 		return false;
 	finding_init_damage(f, left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE, at, &d, regs);
@@ -121,7 +121,7 @@ static bool canary_find_damage(const struct area *a, enum slab_found_at at, cons
 static void mark_freed(const struct area *a)
 {
 	if (area_is_marked(a))
-		harden_fill(area_data(a), area_data(a) + AREA_MARK);
+		harden_fill(area_key_at(a), area_key_at(a) + AREA_MARK);
 }
 
 static bool freed_find_damage(struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
@@ -129,7 +129,7 @@ static bool freed_find_damage(struct area *a, enum slab_found_at at, const struc
 {
 	struct damage d;
 
-	if (harden_intact(area_data(a), area_data(a) + AREA_MARK, &d))
+	if (harden_intact(area_key_at(a), area_key_at(a) + AREA_MARK, &d))
 		return false;
 	finding_init_damage(f, SLAB_POISON_OVERWRITTEN, at, &d, regs);
 	object_describe_area(a, &f->object);
@@ -407,9 +407,9 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
+	enum slab_api of = (enum slab_api)a->api;
 	size_t bytes = area_data_size(a);
-	bool unmap = !area_flags && (area_unmaps((enum slab_api)a->api, bytes) ||
-	                             area_unmaps_first((enum slab_api)a->api, bytes));
+	bool unmap = !area_flags && (area_unmaps(of, bytes) || area_unmaps_first(of, bytes));
 
 	area_check_api(a, api, size_given, regs);
 	area_check_slack(a, SLAB_AT_FREE, regs);
