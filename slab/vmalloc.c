@@ -71,10 +71,10 @@ size_t area_usable(const struct area *a)
 
 /* ---- canaries of hardened production --------------------------------------------------------- */
 
-/* Does such an area get canaries? */
-static size_t lead_of(size_t align, enum slab_api api)
+/* Does such an area get canaries? One of 0 bytes is a guard. */
+static size_t lead_of(size_t size, size_t align, enum slab_api api)
 {
-	return harden_on && !area_flags && align <= PAGE_SIZE && api < SLAB_API_CACHE ? MAX(align, AREA_LEAD) : 0;
+	return size && harden_on && !area_flags && api < SLAB_API_CACHE ? MIN(MAX(align, AREA_LEAD), PAGE_SIZE) : 0;
 }
 
 /* The data bytes that an object of that size takes. */
@@ -157,13 +157,15 @@ static void area_trim(uint32_t page, size_t n, bool clean)
 	buddy_free(page, n, clean);
 }
 
-/* Takes a run for `pages` data pages at the alignment, with its guards. Pages left over on both sides go back. */
-static struct area *area_new(size_t pages, size_t align, size_t guards, size_t spare)
+/* Takes a run for `pages` data pages, with its guards. The alignment is that of the address `lead` bytes behind the
+ * start of the data. Pages left over on both sides go back. */
+static struct area *area_new(size_t pages, size_t align, size_t lead, size_t guards, size_t spare)
 {
 	/* The buddy aligns a power of two of pages to its own size. */
-	bool aligned = !guards && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
+	bool aligned = !guards && !lead && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
 	size_t extra = align > PAGE_SIZE && !aligned ? (align >> PAGE_SHIFT) - 1 : 0;
-	size_t run = pages + 2 * guards + spare, total = run + extra, lead;
+	size_t run = pages + 2 * guards + spare, total = run + extra, front = 0;
+	uintptr_t start;
 	struct area *a;
 	uint32_t page;
 	bool clean;
@@ -179,12 +181,12 @@ static struct area *area_new(size_t pages, size_t align, size_t guards, size_t s
 		area_descriptor_put(a);
 		return NULL;
 	}
-	lead = extra ? (ALIGN_UP(page_address(page + (uint32_t)guards), align) >> PAGE_SHIFT) -
-	                       (page_address(page) >> PAGE_SHIFT) - guards
-	             : 0;
-	area_trim(page, lead, clean);
-	area_trim(page + (uint32_t)(total - (extra - lead)), extra - lead, clean);
-	WRITE_ONCE(a->page, page + (uint32_t)lead);
+	start = page_address(page + (uint32_t)guards) + lead;
+	if (extra)
+		front = (ALIGN_UP(start, align) - start) >> PAGE_SHIFT;
+	area_trim(page, front, clean);
+	area_trim(page + (uint32_t)(total - (extra - front)), extra - front, clean);
+	WRITE_ONCE(a->page, page + (uint32_t)front);
 	WRITE_ONCE(a->nr_pages, (uint32_t)run);
 	WRITE_ONCE(a->guard_pages, (uint32_t)guards);
 	WRITE_ONCE(a->spare_pages, (uint32_t)spare);
@@ -291,23 +293,23 @@ static void area_publish(struct area *a)
 
 /* Retained areas are for malloc only: memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in
  * production too. */
-static struct area *area_get(size_t pages, size_t align, enum slab_api api, size_t spare)
+static struct area *area_get(size_t pages, size_t align, size_t lead, enum slab_api api, size_t spare)
 {
 	size_t guards = (area_flags && !READ_ONCE(budget_lean)) || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
 
-	if (!guards && !area_flags && align <= PAGE_SIZE && api != SLAB_API_PAGES)
-		a = area_take_retained(pages);
+	if (!guards && !area_flags && api != SLAB_API_PAGES)
+		a = area_take_retained(pages, align, lead);
 	if (a) {
 		verify_freed(a);
 		a->clean = false;
 		return a;
 	}
-	a = area_new(pages, align, guards, guards ? spare : 0);
+	a = area_new(pages, align, lead, guards, guards ? spare : 0);
 	if (!a && spare)
-		a = area_new(pages, align, guards, 0);
+		a = area_new(pages, align, lead, guards, 0);
 	if (!a && area_shrink())
-		a = area_new(pages, align, guards, 0);
+		a = area_new(pages, align, lead, guards, 0);
 	if (a)
 		area_publish(a);
 	return a;
@@ -317,12 +319,12 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api, size
 static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t align, enum slab_api api, bool zero,
                              stack_handle stack)
 {
-	size_t lead = lead_of(align, api);
+	size_t lead = lead_of(size, align, api);
 	struct area *a;
 
 	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
-	a = area_get((MAX(room_of(room, lead), 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api, spare);
+	a = area_get((MAX(room_of(room, lead), 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, lead, api, spare);
 	if (!a)
 		return NULL;
 	WRITE_ONCE(a->addr, area_data(a) + lead);
