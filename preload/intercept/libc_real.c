@@ -154,21 +154,14 @@ static bool nowhere_behind(const struct modules_behind *b, const char *name, uin
 /* dlsym would run the function that chooses, which takes a page of 64 KiB of libc's code for some that few programs
  * call. Only on x86_64 that function has no parameters. */
 #ifdef __x86_64__
-static const ElfW(Sym) *libc_table_symbols;
-static uintptr_t libc_bias;
+typedef void *(*choose_fn)(void);
 
-static void *choose_now(unsigned i)
-{
-	void *(*choose)(void) = (void *(*)(void))(libc_bias + libc_table_symbols[libc_symbols[i]].st_value);
-
-	return choose();
-}
-
-/* Until the first call the table has one of these. */
+/* Until the first call the table has one of these. They keep what chooses: handles.c changes libc's symbols. */
 #define CHOSEN_LATER(type, name, params, args)                                              \
+	static choose_fn choose_##name;                                                     \
 	static type later_##name params                                                     \
 	{                                                                                   \
-		type(*real) params = (type(*) params)choose_now(LIBC_##name);               \
+		type(*real) params = (type(*) params)choose_##name();                       \
                                                                                             \
 		__atomic_store_n((void **)&libc_real.name, (void *)real, __ATOMIC_RELEASE); \
 		return real args;                                                           \
@@ -181,31 +174,29 @@ CHOSEN_LATER(void *, __wmemset_chk, (void *to, wchar_t c, size_t n, size_t room)
 CHOSEN_LATER(int, gettimeofday, (struct timeval * to, void *zone), (to, zone))
 CHOSEN_LATER(time_t, time, (time_t * to), (to))
 
-static void *chosen(unsigned i)
+static void *chosen(unsigned index, choose_fn choose)
 {
-	switch (i) {
-	case LIBC___memcpy_chk:
-		return later___memcpy_chk;
-	case LIBC___memmove_chk:
-		return later___memmove_chk;
-	case LIBC___mempcpy_chk:
-		return later___mempcpy_chk;
-	case LIBC___memset_chk:
-		return later___memset_chk;
-	case LIBC___wmemset_chk:
-		return later___wmemset_chk;
-	case LIBC_gettimeofday:
-		return later_gettimeofday;
-	case LIBC_time:
-		return later_time;
+#define CHOSEN(name)                    \
+	case LIBC_##name:               \
+		choose_##name = choose; \
+		return later_##name
+	switch (index) {
+		CHOSEN(__memcpy_chk);
+		CHOSEN(__memmove_chk);
+		CHOSEN(__mempcpy_chk);
+		CHOSEN(__memset_chk);
+		CHOSEN(__wmemset_chk);
+		CHOSEN(gettimeofday);
+		CHOSEN(time);
 	default:
-		return choose_now(i);
+		return choose();
 	}
+#undef CHOSEN
 }
 #endif
 
-/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. *index: of the
- * symbol, if that module is libc, which is the last. */
+/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. Notes the
+ * symbol's place, if that module is libc, which is the last. */
 static void *find_behind(const struct modules_behind *b, unsigned index, uint32_t hash)
 {
 	const char *name = libc_name(index);
@@ -217,7 +208,7 @@ static void *find_behind(const struct modules_behind *b, unsigned index, uint32_
 			libc_symbols[index] = (uint32_t)(symbol - b->symbols[i].symbols);
 #ifdef __x86_64__
 		if (symbol && i == b->count - 1 && ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC && symbol->st_value)
-			return chosen(index);
+			return chosen(index, (choose_fn)(b->map[i]->l_addr + symbol->st_value));
 #endif
 		if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_value)
 			return (void *)(b->map[i]->l_addr + symbol->st_value);
@@ -239,10 +230,6 @@ static __attribute__((noinline)) void look_up_all(void)
 	if (known) {
 		symbols_find(&own, libc.dlfo_link_map);
 		modules_behind(&behind, libc.dlfo_link_map);
-#ifdef __x86_64__
-		libc_table_symbols = own.symbols;
-		libc_bias = libc.dlfo_link_map->l_addr;
-#endif
 	}
 	for (unsigned ahead = 0; ahead < LIBC_NR + LOOK_AHEAD; ahead++) {
 		unsigned i = ahead - LOOK_AHEAD;
