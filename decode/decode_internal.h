@@ -337,6 +337,8 @@ const char *decode_refusal_kind(const char *text);
 #define DECODE_PRINTED_LEAK "kmemleak: "
 /* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
+/* A second headline of the same report; false: it is none. */
+bool decode_headline_goes_on(struct decode_open *o, const char *text);
 /* A later line that makes a vague headline whole ("paging request at …"); false: it does not. */
 bool decode_headline_completed(struct decode_open *o, const char *text);
 /* May one begin?  False is certain.  Called for every line of a log, so it is quick. */

@@ -287,6 +287,8 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	}
 	if (starts(t, "===") && o->form == FORM_OOPS)
 		return true;
+	if (!o->trace_began && (starts(t, "unwind_backtrace from ") || strstr(t, "(unwind_backtrace) from ")))
+		decode_read_trace_heading(o, "Call Trace:"); /* ARM has no heading above it */
 	if (!o->stack || o->section == SECTION_PAGE)
 		return (o->section == SECTION_PAGE || o->section == SECTION_PLACE || o->section == SECTION_TRACE) &&
 		       text != t && decode_frame_kernel(r, NULL, t);

@@ -37,15 +37,20 @@ static const struct mark {
 	MARK("Unable to handle kernel ", 0, 3),
 	MARK("list_add ", 3, 4),
 	MARK("list_del ", 3, 4),
-	MARK("refcount_t: ", 7, 4),
+	MARK("refcount_t", 7, 4),
 	MARK("UBSAN: ", 0, 3),
-	MARK("usercopy: Kernel ", 6, 5),
+	MARK("usercopy: ", 6, 5),
+	MARK("Bad or missing usercopy whitelist", 21, 5),
+	MARK("Unhandled ", 0, 3),
+	MARK("Internal error: ", 0, 3),
+	MARK("Insufficient stack space to handle", 0, 3),
 	/* other tools' reports */
 	MARK("WARNING: ThreadSanitizer: ", 6, 6),
 	MARK("runtime error: ", 0, 1),
 	MARK("*** ", 0, 7),
 	MARK("(): ", 0, 5),
 	MARK("Scudo ERROR: ", 10, 6),
+	MARK("UNADDRESSABLE ACCESS", 4, 3), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
 	MARK("memsan-report/", 5, 7),
 	MARK("memsan-growth/", 5, 7),
 };
@@ -72,7 +77,8 @@ static inline vector pairs(vector here, vector next)
 {
 	return (vector)(PAIR('=', '=') | PAIR('B', 'U') | PAIR('b', 'j') | PAIR('g', 'f') | PAIR('U', 'n') |
 	                PAIR('t', '_') | PAIR('U', 'B') | PAIR('p', 'y') | PAIR('G', ':') | PAIR('r', 'u') |
-	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-'));
+	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-') | PAIR('D', 'R') |
+	                PAIR('I', 'n'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -245,9 +251,14 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 {
 	static const char *const fronts[] = { "kmemleak: ", "",           "kernel ",   "malloc: ",
 		                              "in free",    "in realloc", "in malloc", "in calloc" };
-	const char *place = p;
+	const char *place = p, *error;
 
 	found->caller = 0;
+	if (*p == 'U' && p - line >= 9 &&
+	    (error = memmem(p - MIN(p - line, 14), (size_t)MIN(p - line, 14), "Error #", 7))) {
+		found->at = found->text = (size_t)(error - line);
+		return is_headline(error, end, 0);
+	}
 	for (size_t i = 0; i <= ARRAY_SIZE(fronts); i++) {
 		size_t len = i < ARRAY_SIZE(fronts) ? strlen(fronts[i]) : 0;
 		const char *start = p - len;

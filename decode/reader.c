@@ -57,6 +57,11 @@ struct decode_reader {
 	void *unread_ctx;
 	char valgrind_before[16];       /* the beginning of Valgrind's last line that no report took */
 	bool leaks_seen, valgrind_seen; /* reports of this log */
+	/* "WARNING: … lib/list_debug.c:53 …", whose own headline comes in the next line; line 0: there is none */
+	struct {
+		uint64_t caller, line;
+		char text[200];
+	} warned;
 	uint64_t deadly; /* the line of "AddressSanitizer:DEADLYSIGNAL", until its report comes; 0: there is none */
 	char *name;
 	uint64_t line; /* of the log */
@@ -346,10 +351,26 @@ static bool may_begin(const struct line *n)
 	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK);
 }
 
+/* No headline came behind that warning. */
+static void warning_says(struct decode_reader *l)
+{
+	if (l->warned.line && l->unread)
+		l->unread(l->unread_ctx, l->name, l->warned.line, l->warned.text);
+	l->warned.line = 0;
+}
+
 /* No report has taken the line. */
 static void not_taken(struct decode_reader *l, const struct line *n)
 {
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
+
+	if (starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) {
+		warning_says(l);
+		l->warned.line = l->line;
+		l->warned.caller = n->prefix.caller;
+		snprintf(l->warned.text, sizeof(l->warned.text), "%s", n->text);
+		return;
+	}
 
 	like = decode_looks_like_report(n->text) ||
 	       (valgrind && decode_looks_like_valgrind(n->text, l->valgrind_before)) ||
@@ -375,6 +396,9 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	}
 	if (probe.form == FORM_ASAN || probe.form == FORM_TSAN)
 		l->deadly = 0;
+	if (strcmp(probe.record->detector, "list-debug") == 0 && l->warned.caller == probe.caller)
+		l->warned.line = 0;
+	warning_says(l);
 	decode_record_line(probe.record, n->text, strlen(n->text));
 	o = lane_new(l);
 	l->nr_open++;
@@ -471,8 +495,14 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_finish(l, o, NULL);
 		return false;
 	}
+	if (decode_headline_goes_on(o, n->text)) {
+		keep_line(l, o, n);
+		own_line(l, o, n);
+		return true;
+	}
 	/* A headline that ends in "func+0x1/0x2" would pass for a frame. */
-	if (starts(n->text, "BUG: ") && begins_report(n)) {
+	if ((starts(n->text, "BUG: ") || (starts(n->text, "UBSAN: ") && strcmp(o->record->detector, "ubsan") == 0)) &&
+	    begins_report(n)) {
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
@@ -520,7 +550,7 @@ static void take_text(struct decode_reader *l, const struct line *n)
 	}
 	if (o && lane_take(l, o, n)) /* a rule inside a report belongs to that report */
 		return;
-	if (!rule && !try_begin(l, n))
+	if (rule < DECODE_LEAST_RULE && !try_begin(l, n))
 		not_taken(l, n);
 	if (rule >= DECODE_LEAST_RULE)
 		rule_remember(l, n->prefix.caller, l->line, rule);
@@ -1190,6 +1220,7 @@ void decode_reader_end(struct decode_reader *l)
 	l->skipping = false;
 	cut_all(l, BY_END);
 	hand_over_stackless(l);
+	warning_says(l);
 	if (l->deadly && l->unread)
 		l->unread(l->unread_ctx, l->name, l->deadly, "DEADLYSIGNAL, and no report of a sanitizer behind it");
 	l->deadly = 0;

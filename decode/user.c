@@ -525,8 +525,9 @@ static bool tsan_heading(struct decode_open *o, const char *t)
 		r->object.state = strstr(r->kind, "use-after-free") ? "freed" : "allocated";
 		o->stack = decode_record_stack(r, "alloc");
 	} else if (starts(t, "Location is ")) {
-		o->mixed |= r->place != NULL;
-		r->place = decode_record_string(r, t, strlen(t));
+		/* a stack's place may be named as a global's, too */
+		o->mixed |= r->place != NULL && strncmp(r->place, t, strlen("Location is gl")) == 0;
+		r->place = r->place ? r->place : decode_record_string(r, t, strlen(t));
 		o->stack = NULL;
 	} else if (starts(t, "Thread ") && strstr(t, " created ")) {
 		o->stack = decode_record_stack(r, "thread");
