@@ -114,6 +114,7 @@ static enum decode_answer drm_line(struct decode_open *o, const char *text)
 	if (starts(t, "Error #"))
 		return LINE_BEHIND;
 	if ((p = after(t, "Note: ")) != NULL) {
+		o->saw_summary = true;
 		t = p;
 		if (strstr(t, "freed here:"))
 			o->stack = decode_record_stack(o->record, "free");

@@ -383,6 +383,8 @@ bool decode_headline_checker(const char *text, struct decode_open *o);
 #define DECODE_FAULT_MARK ": segfault " /* the line begins with the program's name */
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);
+/* The same, when another report or other messages come now. */
+const char *decode_unfinished(const struct decode_open *o);
 /* Is the report inside a call trace that has shown only the allocator's own frames so far? */
 bool decode_trace_goes_on(const struct decode_open *o);
 /* Is the line a frame of the open report's call trace? */

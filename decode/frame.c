@@ -228,7 +228,8 @@ static bool arm_line(struct decode_record *r, struct decode_stack *to, struct de
 
 	while (symbol_char(*end))
 		end++;
-	if (end == name || !starts(end, brackets ? ") from [<" : " from ") || !strstr(end, "+0x"))
+	if (end == name || !starts(end, brackets ? ") from [<" : " from ") ||
+	    (!strstr(end, "+0x") && !strstr(end, "] (0x")))
 		return false;
 	f = to ? decode_stack_frame(r, to) : NULL;
 	if (f) {

@@ -598,7 +598,8 @@ bool decode_may_be_headline(const char *text, size_t len)
 	if (!(firsts.pairs[pair / 64] >> pair % 64 & 1))
 		return false;
 	for (unsigned i = firsts.begin[first]; i < firsts.begin[first + 1]; i++)
-		if (len >= firsts.order[i].len && memcmp(text, firsts.order[i].text, firsts.order[i].len) == 0)
+		if (len >= firsts.order[i].len && (firsts.order[i].text[1] == text[1] || firsts.order[i].len == 1) &&
+		    memcmp(text, firsts.order[i].text, firsts.order[i].len) == 0)
 			return true;
 	return false;
 }

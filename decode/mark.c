@@ -57,13 +57,27 @@ static const struct mark {
 /* clang-format on */
 #undef MARK
 
+/* For each letter, the marks that are searched for by it, as bits. */
+static struct {
+	uint32_t marks[256];
+	bool filled;
+} with_first;
+
+static void fill_firsts(void)
+{
+	_Static_assert(ARRAY_SIZE(marks) <= 32, "a bit for each mark");
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		with_first.marks[(uint8_t)marks[i].text[marks[i].at]] |= 1u << i;
+	with_first.filled = true;
+}
+
 /* The mark around p, which has the mark's two letters; NULL: there is none. */
 static const char *mark_at(const char *p, const char *start, const char *end)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		const struct mark *m = &marks[i];
-		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
-		    (size_t)(end - p) >= (size_t)(m->len - m->at) && memcmp(p - m->at, m->text, m->len) == 0)
+	for (uint32_t left = with_first.marks[(uint8_t)*p]; left; left &= left - 1) {
+		const struct mark *m = &marks[__builtin_ctz(left)];
+		if (p[1] == m->text[m->at + 1] && p - start >= m->at && (size_t)(end - p) >= (size_t)(m->len - m->at) &&
+		    memcmp(p - m->at, m->text, m->len) == 0)
 			return p - m->at;
 	}
 	return NULL;
@@ -96,6 +110,8 @@ const char *decode_mark_find_plain(const char *start, const char *end)
 	char padded[LANES + 1];
 	const char *mark;
 
+	if (!with_first.filled)
+		fill_firsts();
 	for (const char *p = start; p + 1 < end; p += LANES) {
 		const char *bytes = or_padded(p, end, LANES, padded);
 		uint64_t halves[2];
@@ -138,6 +154,7 @@ static void fill_halves(void)
 		halves_of.second_low[second & 15] |= bit;
 		halves_of.second_high[second >> 4] |= bit;
 	}
+	fill_firsts();
 	halves_of.filled = true;
 }
 

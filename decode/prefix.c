@@ -737,28 +737,29 @@ static bool parse_printk(const char *line, size_t len, struct decode_prefix *out
 	return true;
 }
 
+#define PROMPT_MAX 70
+
 /* "host login: ", "root@host:~# ", "/ # ": a prompt on the console, to which the kernel's first line is added. */
 static bool take_prompt(struct cursor *c)
 {
 	static const char login[] = "login: ";
-	const char *p = c->p, *end = c->end - c->p > 70 ? c->p + 70 : c->end;
-	size_t word;
+	const char *start = c->p, *p = memchr(start, ' ', MIN((size_t)(c->end - start), (size_t)PROMPT_MAX));
+	char last;
 
-	while (p < end && *p != ' ')
-		p++;
-	if (p == c->p || p == end || *p != ' ')
+	if (!p++ || p - start < 2)
 		return false;
-	word = (size_t)(p++ - c->p);
-	if (word >= strlen(login) - 1 && memcmp(p - strlen(login), login, strlen(login)) == 0)
-		return c->p = p, true;
-	if ((p[-2] == '#' || p[-2] == '$') && memchr(c->p, '@', word))
-		return c->p = p, true;
-	if (word == 1 && (*c->p == '/' || *c->p == '~') && c->end - p > 2 && p[0] == '#' && p[1] == ' ')
-		return c->p = p + 2, true;
-	if ((size_t)(c->end - p) < strlen(login) || memcmp(p, login, strlen(login)) != 0)
-		return false;
-	c->p = p + strlen(login);
-	return true;
+	last = p[-2];
+	if ((size_t)(c->end - p) >= strlen(login) && *p == 'l' && memcmp(p, login, strlen(login)) == 0)
+		p += strlen(login);
+	else if (last == '/' || last == '~')
+		p = p - start == 2 && c->end - p > 2 && p[0] == '#' && p[1] == ' ' ? p + 2 : start;
+	else if (last == '#' || last == '$')
+		p = memchr(start, '@', (size_t)(p - start)) ? p : start;
+	else if (last != ':' || p - start < (ptrdiff_t)strlen(login) ||
+	         memcmp(p - strlen(login), login, strlen(login)) != 0)
+		p = start;
+	c->p = p;
+	return p > start;
 }
 
 void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)

@@ -306,6 +306,8 @@ enum decode_answer decode_line_gwp(struct decode_open *o, const char *text)
 		o->stack = decode_record_stack(r, "access");
 		return LINE_TAKEN;
 	}
+	if (*t == '#' && o->stack && number_decimal(t + 1, &tid) && tid != o->stack->nr)
+		o->mixed = true; /* another process writes frames, too */
 	if (gwp_heading(o, t) || (*t == '#' && decode_frame_backtrace(r, o->stack, t)) || !*t)
 		return LINE_TAKEN;
 	return LINE_FOREIGN;

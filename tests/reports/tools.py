@@ -471,3 +471,32 @@ for number, line in enumerate((
         "2048Mb)", "12 tcmalloc/segv_handler.cc:168] *** GWP-ASan (https://google.github.io/tcmalloc/gwp-asan.html) "
         "has detected a memory error ***")):
     add(f"unread-part-{number}", f"{line}\n")
+
+# Two tools on one stream.
+GO_PANIC = """\
+panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x45e1a5]
+
+goroutine 1 [running]:
+main.take(...)
+\t/src/take.go:12
+main.main()
+\t/src/take.go:40 +0x1d
+exit status 2
+""".splitlines(True)
+NOTED = """\
+Error #1: UNADDRESSABLE ACCESS of freed memory: reading 0x0804ebc9-0x0804ebcc 3 byte(s)
+# 0 take            [/src/take.c:12]
+# 1 main            [/src/take.c:40]
+Note: @0:00:02.169 in thread 30814
+""".splitlines(True)
+FREE = MEMSAN_FREE.replace("NAME", "draw").replace("NUMBER", "4713").splitlines(True)
+for count in (1, 2):
+    add(f"go-and-asan-{count}", alternating(GO_PANIC, LINES, count), "go nil-pointer-dereference - !",
+        "asan heap-use-after-free use_freed")
+    add(f"drmemory-and-asan-{count}", alternating(NOTED, LINES, count), "drmemory use-after-free * !",
+        "asan heap-use-after-free use_freed")
+add("ubsan-and-memsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), FREE, 1),
+    "ubsan out-of-bounds-index - !", "memsan double-free draw")
+add("gwp-and-ubsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), GWP.splitlines(True), 1),
+    "ubsan out-of-bounds-index - !", "gwp-asan use-after-free * !")
