@@ -4,9 +4,9 @@
  * it; the reports are made here.  With --external and for core files, the scan runs here, with the library's marking
  * engine and rules for roots (leak/).  It reads the memory through an image, and symbolizes reports at once.
  * A running process changes while it is read, and then objects look lost that are not.  So an object counts as lost
- * only when two scans found it lost (kmemleak's rule), and the process stands still for the second one (image/freeze.c).
- * A process in which the first scan finds nothing is not stopped.  Where it cannot be stopped, there are more scans, and
- * what all of them found is only possibly lost. */
+ * only when two scans found it lost (kmemleak's rule), and the process stands still for the second one
+ * (image/freeze.c).  A process in which the first scan finds nothing is not stopped.  Where it cannot be stopped, there
+ * are more scans, and what all of them found is only possibly lost. */
 #include "config.h"
 
 #include "decode/decode.h"
