@@ -3,8 +3,8 @@
  *
  * A process that runs on while it is read moves its pointers about.  A word that moves from B to A, after A was read
  * and before B is, is never seen, and its object looks lost.  Repeating the scan does not help against a program that
- * does this all the time.  So every thread is stopped by ptrace.  The program sees nothing of it: no signal, no change of
- * state that its parent could wait for, and calls go on.
+ * does this all the time.  So every thread is stopped by ptrace.  The program sees nothing of it: no signal, no change
+ * of state that its parent could wait for, and calls go on.
  *
  *     PTRACE_SEIZE, PTRACE_INTERRUPT of every thread, until there is no new one
  *       a stop of our own            registers are read, and the call is repeated if it ended with EINTR
