@@ -202,9 +202,23 @@ static void read_proc_comm(struct image *im)
 	tool_first_line(path, im->comm, sizeof(im->comm));
 }
 
+const char *image_refusal(int pid)
+{
+	char path[64], scope[16] = "";
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (geteuid() == 0)
+		return "the kernel or a container forbids it: memsan doctor tells more";
+	if (stat(path, &st) == 0 && st.st_uid != geteuid())
+		return "it is another user's, or privileged: try as root";
+	tool_first_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope));
+	return scope[0] > '0' ? "the kernel lets only root read it: see ptrace_scope in memsan doctor" : "try as root";
+}
+
 static const char *open_process(struct image *im, int pid)
 {
-	static char why[128];
+	static char why[160];
 	char path[64];
 
 	im->pid = pid;
@@ -213,7 +227,10 @@ static const char *open_process(struct image *im, int pid)
 	if (im->mem_fd < 0) {
 		if (errno == ENOENT)
 			return "there is none";
-		snprintf(why, sizeof(why), "it cannot be read: %s", strerror(errno));
+		if (errno == EACCES || errno == EPERM)
+			snprintf(why, sizeof(why), "it cannot be read: %s (%s)", strerror(errno), image_refusal(pid));
+		else
+			snprintf(why, sizeof(why), "it cannot be read: %s", strerror(errno));
 		return why;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);

@@ -76,6 +76,8 @@ struct image_choice;
 /* Opens a running process (core NULL) or a core file that memsan was part of. exe: where the program's file is now
  * (NULL: where it was).  NULL, or why not.  Lives until the tool ends. */
 const char *image_open(struct image *im, const struct image_choice *choice);
+/* What may help when the kernel does not let this user read a process. */
+const char *image_refusal(int pid);
 const struct image_module *image_module_at(const struct image *im, uint64_t pc);
 /* Searches for the struct pthread of each thread where its address is not known (in a process that runs on). */
 void image_find_thread_pointers(struct image *im);
