@@ -238,7 +238,8 @@ static void check_processes(const struct doctor *d)
 	if (scope >= 3)
 		tell(d, "running processes", STATE_MISSING,
 		     "memsan run -o leak=on or -o leak.scan_interval=SECONDS: the program scans itself",
-		     "ptrace_scope is %ld: until the next boot, describe, slabinfo and leak can read no process", scope);
+		     "ptrace_scope is %ld: until the next boot, describe, slabinfo and leak can read no process",
+		     scope);
 	else if (scope > 0 && !root)
 		tell(d, "running processes", STATE_LIMITED,
 		     "sudo memsan …, or as root: sysctl kernel.yama.ptrace_scope=0",
