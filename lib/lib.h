@@ -660,7 +660,8 @@ extern const size_t option_table_size;
 /* The running process's options. Written before the first allocation returns, read-only after. */
 extern struct memsan_options options;
 
-/* Called for each mistake with one line, without a newline, that names the item and the nearest valid one. */
+/* Called for each mistake with one line, without a newline, that names the item and the nearest valid one,
+ * if one is near. */
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
 /* Parses "name=value:name=value". A value may be quoted with ' or " to hold a colon ("::" needs no quotes). Bytes take
