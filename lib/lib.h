@@ -301,8 +301,8 @@ __inline_hot bool os_filter_set(void)
 }
 /* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
 uint64_t os_mask_set(uint64_t mask);
-/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP comes
- * after each instruction of a program that steps through itself. */
+/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP
+ * comes after each instruction of a program that steps through itself. */
 #define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGTRAP - 1))
 
 /* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
