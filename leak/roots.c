@@ -135,7 +135,8 @@ static bool in_hole(uint64_t addr)
 	return false;
 }
 
-/* In a static program memsan's variables lie among the program's, and are roots too: no copy of memory may stay there. */
+/* In a static program memsan's variables lie among the program's, and are roots too: no copy of memory may stay in
+ * them. */
 static void forget(void *copy, size_t size)
 {
 	mem_set(copy, 0, size);
