@@ -327,8 +327,8 @@ uint64_t leak_check(bool at_exit);
 /* At the end of the program, unless leak_check_done was called: scans, if option leak says so; else it may say that
  * much was lost. */
 void leak_check_at_exit(void);
-/* The calling thread runs a handler that ends the process. Until the next call, with NULL, its scans see what the signal
- * interrupted (a ucontext_t), not the handler's frames. Signal-safe. */
+/* The calling thread runs a handler that ends the process. Until the next call, with NULL, its scans see what the
+ * signal interrupted (a ucontext_t), not the handler's frames. Signal-safe. */
 void leak_thread_dies(void *context);
 /* There will be no scan at the end of the program. */
 void leak_check_done(void);
