@@ -130,8 +130,8 @@ static void on_fatal(int sig, siginfo_t *info, void *context)
 /* Only where the program has the default action. */
 static void install(int sig)
 {
-	static const struct kernel_action ours = { (const void *)on_fatal, SA_SIGINFO | ACTION_RESTORER,
-		                                   arch_sigreturn, ~(uint64_t)0 };
+	static const struct kernel_action ours = { (const void *)on_fatal, SA_SIGINFO | ACTION_RESTORER, arch_sigreturn,
+		                                   ~(uint64_t)0 };
 
 	if (action_get(sig) == (const void *)SIG_DFL)
 		action_set(sig, &ours);
