@@ -37,9 +37,9 @@ __attribute__((constructor)) static void signals_constructor(void)
 	relay_start();
 	/* No handler answers the first fault of instrumented frames when the option is off, or when only a library
 	 * needs libmemsan: libc comes before it then, and memsan's sigaction is not the program's. */
-	if (!fault_installed)
+	if (!fault_installed && !runtime_is_off())
 		shadow_without_faults();
-	else /* a static program may replace the handler */
+	if (fault_installed) /* a static program may replace the handler */
 		os_probe_by_load();
 }
 
