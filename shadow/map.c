@@ -352,9 +352,9 @@ bool shadow_want_all(void)
 	return true;
 }
 
-/* ---- instrumented code that dlopen brings to a program without ------------------------------- */
+/* ---- instrumented code that the scan did not see, or that dlopen brings to a program without --- */
 
-void shadow_before_dlopen(void)
+void shadow_without_faults(void)
 {
 	if (map_other_runtime || map_state == MAP_FULL)
 		return;

@@ -160,9 +160,9 @@ bool shadow_is_instrumented(uintptr_t bias, const void *dynamic);
 /* The program limits its address space, and slab has shortened the arena: unmaps the shadow of the part that is gone.
  * The full shadow stays, since instrumented code needs it. */
 void shadow_limit_space(void);
-/* The real dlopen is about to run, but the fault handler is not installed.  So no fault would tell us that newly loaded
- * instrumented code reads the shadow. */
-void shadow_before_dlopen(void);
+/* The fault handler is not installed, so no fault will tell us that instrumented code without relocations, or code that
+ * dlopen is about to load, uses the shadow. */
+void shadow_without_faults(void);
 /* This thread is about to run its first function. */
 void shadow_thread_start(void);
 /* This thread is about to end: removes the poison of its stack, because something else may be mapped there next. */

@@ -15,6 +15,7 @@
  *   (PATH, p)                 a string that the kernel reads, as far as PATH_MAX      before
  *   (READ, p, n)              n bytes that libc or the kernel reads                   before
  *   (WRITE, p, n)             n bytes that libc always writes                         before
+ *   (CHANGE, p, n)            n bytes that libc or the kernel reads and writes        before
  *   (FILL, p, n, came)        n bytes of room, of which `came` are filled             after; see libc_kernel.c
  *   (WROTE, p, n)             n bytes that libc wrote                                 after
  *   (WROTE_TEXT, p, when)     a string that libc wrote, if `when`                     after
@@ -95,6 +96,13 @@
 		check_write(p, (size_t)(n), entry);
 #define AFTER_WRITE(p, n)
 
+#define GATE_CHANGE(p, n) &&libc_foreign(p)
+#define DECLARE_CHANGE(p, n)
+#define BEFORE_CHANGE(p, n) \
+	if (call_has(p))    \
+		call_changes(p, (size_t)(n), entry);
+#define AFTER_CHANGE(p, n)
+
 #define GATE_FILL(p, n, came) &&libc_foreign(p)
 #define DECLARE_FILL(p, n, came) struct kernel_fill fill_##p = { 0 };
 #define BEFORE_FILL(p, n, came) \
@@ -155,6 +163,12 @@ static inline void call_reads(const void *p, size_t n, const char *entry)
 {
 	if (libc_covers(p) && (ptrdiff_t)n > 0)
 		kernel_reads(p, n, entry);
+}
+
+static inline void call_changes(void *p, size_t n, const char *entry)
+{
+	if (libc_covers(p) && (ptrdiff_t)n > 0)
+		kernel_changes(p, n, entry);
 }
 
 static inline void call_text(const char *s, const char *entry)

@@ -470,6 +470,8 @@ static inline void check_written(const void *p, size_t n, const char *entry)
 
 /* Checks all bytes that the kernel is about to read. False after a report; guards among these bytes are open then. */
 bool kernel_reads(const void *src, size_t n, const char *entry);
+/* The same for bytes that it reads and writes. */
+bool kernel_changes(void *p, size_t n, const char *entry);
 /* The same for a path: all bytes up to its terminator, or PATH_MAX. */
 bool kernel_reads_path(const char *path, const char *entry);
 /* Called when a call whose only effect is to fill dst has failed. True: a guard in dst was the cause. The guard is open

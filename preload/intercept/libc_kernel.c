@@ -85,12 +85,22 @@ static size_t before_guard(const void *p, size_t n)
 	return bad ? bad - (uintptr_t)p : n;
 }
 
+static bool kernel_uses(const void *p, size_t n, enum report_access access, const char *entry)
+{
+	if (check_guarded(p, n, access, entry) && check_range(p, n, access, entry))
+		return true;
+	open_guards(p, n);
+	return false;
+}
+
 bool kernel_reads(const void *src, size_t n, const char *entry)
 {
-	if (check_guarded(src, n, ACCESS_READ, entry) && check_read(src, n, entry))
-		return true;
-	open_guards(src, n);
-	return false;
+	return kernel_uses(src, n, ACCESS_READ, entry);
+}
+
+bool kernel_changes(void *p, size_t n, const char *entry)
+{
+	return kernel_uses(p, n, ACCESS_WRITE, entry);
 }
 
 /* Memory of the heap can be read up to a bad byte. Elsewhere pages may be missing that the shadow knows nothing of, so

@@ -10,7 +10,20 @@
 
 /* ---- to a stream, a descriptor or new memory ------------------------------------------------- */
 
-#define PRINT(name, named, wide)                                                                          \
+static inline void no_result(void *p, const char *entry)
+{
+	(void)p;
+	(void)entry;
+}
+
+/* Where asprintf stores the address of the text. */
+static inline void check_result(void *p, const char *entry)
+{
+	if (p)
+		check_write(p, sizeof(char *), entry);
+}
+
+#define PRINT_TO(name, named, wide, result)                                                               \
 	__attribute__((used)) void *print_find_##name(const uintptr_t *registers, void *stack);           \
 	void *print_find_##name(const uintptr_t *registers, void *stack)                                  \
 	{                                                                                                 \
@@ -19,14 +32,16 @@
 		if (shadow_on && !libc_replaced[LIBC_##name]) {                                           \
 			ARCH_VA_START(args, registers, stack, named);                                     \
 			format_check_printf((const void *)registers[(named)-1], wide, args, NULL, #name); \
+			result((void *)registers[0], #name);                                              \
 		}                                                                                         \
 		return (void *)REAL(name);                                                                \
 	}                                                                                                 \
 	ARCH_FORWARD_VARIADIC(name, print_find_##name)
+#define PRINT(name, named, wide) PRINT_TO(name, named, wide, no_result)
 PRINT(printf, 1, false);
 PRINT(fprintf, 2, false);
 PRINT(dprintf, 2, false);
-PRINT(asprintf, 2, false);
+PRINT_TO(asprintf, 2, false, check_result);
 PRINT(wprintf, 1, true);
 PRINT(fwprintf, 2, true);
 PRINT(syslog, 2, false);
@@ -39,22 +54,26 @@ PRINT(error_at_line, 5, false);
 PRINT(__printf_chk, 2, false);
 PRINT(__fprintf_chk, 3, false);
 PRINT(__dprintf_chk, 3, false);
-PRINT(__asprintf_chk, 3, false);
+PRINT_TO(__asprintf_chk, 3, false, check_result);
 PRINT(__wprintf_chk, 2, true);
 PRINT(__fwprintf_chk, 3, true);
 PRINT(__syslog_chk, 3, false);
 
-#define PRINT_LIST(type, name, params, args_, wide)                           \
+#define PRINT_LIST_TO(type, name, params, args_, wide, result)                \
 	MEMSAN_EXPORT type name params                                        \
 	{                                                                     \
-		if (shadow_on && !libc_replaced[LIBC_##name])                 \
+		if (shadow_on && !libc_replaced[LIBC_##name]) {               \
 			format_check_printf(format, wide, args, NULL, #name); \
+			result;                                               \
+		}                                                             \
 		return REAL(name) args_;                                      \
 	}
+#define PRINT_LIST(type, name, params, args_, wide) PRINT_LIST_TO(type, name, params, args_, wide, )
 PRINT_LIST(int, vprintf, (const char *format, va_list args), (format, args), false)
 PRINT_LIST(int, vfprintf, (FILE * f, const char *format, va_list args), (f, format, args), false)
 PRINT_LIST(int, vdprintf, (int fd, const char *format, va_list args), (fd, format, args), false)
-PRINT_LIST(int, vasprintf, (char **dst, const char *format, va_list args), (dst, format, args), false)
+PRINT_LIST_TO(int, vasprintf, (char **dst, const char *format, va_list args), (dst, format, args), false,
+              check_result(dst, "vasprintf"))
 PRINT_LIST(int, vwprintf, (const wchar_t *format, va_list args), (format, args), true)
 PRINT_LIST(int, vfwprintf, (FILE * f, const wchar_t *format, va_list args), (f, format, args), true)
 PRINT_LIST(void, vsyslog, (int priority, const char *format, va_list args), (priority, format, args), false)
@@ -63,8 +82,8 @@ PRINT_LIST(void, vwarnx, (const char *format, va_list args), (format, args), fal
 PRINT_LIST(int, __vprintf_chk, (int flag, const char *format, va_list args), (flag, format, args), false)
 PRINT_LIST(int, __vfprintf_chk, (FILE * f, int flag, const char *format, va_list args), (f, flag, format, args), false)
 PRINT_LIST(int, __vdprintf_chk, (int fd, int flag, const char *format, va_list args), (fd, flag, format, args), false)
-PRINT_LIST(int, __vasprintf_chk, (char **dst, int flag, const char *format, va_list args), (dst, flag, format, args),
-           false)
+PRINT_LIST_TO(int, __vasprintf_chk, (char **dst, int flag, const char *format, va_list args), (dst, flag, format, args),
+              false, check_result(dst, "__vasprintf_chk"))
 PRINT_LIST(int, __vwprintf_chk, (int flag, const wchar_t *format, va_list args), (flag, format, args), true)
 PRINT_LIST(int, __vfwprintf_chk, (FILE * f, int flag, const wchar_t *format, va_list args), (f, flag, format, args),
            true)

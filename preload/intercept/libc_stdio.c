@@ -112,12 +112,17 @@ GET_LINE(wchar_t, __fgetws_unlocked_chk, check_wide_line, (wchar_t *dst, size_t 
          (dst, room, n, f), check_wide_room(dst, (size_t)n, room, ENTRY))
 /* clang-format on */
 
-/* libc enlarges a small buffer by realloc. What can be wrong is a buffer smaller than *size, or a freed one. */
+/* libc enlarges a small buffer by realloc. What can be wrong is a buffer smaller than *size, or a freed one, and the
+ * places of both. */
 #define GET_DELIMITED(name, params, args)                           \
 	INTERCEPT(ssize_t, name, params, args, false)               \
 	{                                                           \
 		ssize_t ret = REAL(name) args;                      \
-		if (ret >= 0 && line)                               \
+		if (!line || !size)                                 \
+			return ret;                                 \
+		check_write(line, sizeof(*line), ENTRY);            \
+		check_write(size, sizeof(*size), ENTRY);            \
+		if (ret >= 0)                                       \
 			check_write(*line, (size_t)ret + 1, ENTRY); \
 		return ret;                                         \
 	}

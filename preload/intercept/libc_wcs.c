@@ -453,6 +453,15 @@ CONVERT_CHK(__wcsnrtombs_chk, (char *dst, const wchar_t **src, size_t in, size_t
             (dst, src, in, n, state, room), 1)
 /* clang-format on */
 
+/* Behind what was converted, libc read one byte that is not valid, or all that is left of an incomplete character.
+ * Whether it read more when it found no room for the result is not known. */
+static size_t iconv_stopped(size_t ret, const size_t *in_left)
+{
+	if (ret != (size_t)-1 || !in_left || !*in_left)
+		return 0;
+	return errno == EILSEQ ? 1 : errno == EINVAL ? *in_left : 0;
+}
+
 /* The pointers tell how much was converted. */
 INTERCEPT(size_t, iconv, (iconv_t cd, char **in, size_t *in_left, char **out, size_t *out_left),
           (cd, in, in_left, out, out_left), false)
@@ -461,8 +470,8 @@ INTERCEPT(size_t, iconv, (iconv_t cd, char **in, size_t *in_left, char **out, si
 	char *to = out && check_read(out, sizeof(*out), ENTRY) ? *out : NULL;
 	size_t ret = REAL(iconv)(cd, in, in_left, out, out_left);
 
-	if (from && *in > from)
-		check_read(from, (size_t)(*in - from), ENTRY);
+	if (from && *in >= from)
+		check_read(from, (size_t)(*in - from) + iconv_stopped(ret, in_left), ENTRY);
 	if (to && *out > to)
 		check_write(to, (size_t)(*out - to), ENTRY);
 	return ret;

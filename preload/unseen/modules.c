@@ -41,7 +41,7 @@ static void before_dlopen(void)
 {
 	handles_redirect();
 	if (!fault_installed)
-		shadow_before_dlopen();
+		shadow_without_faults();
 }
 
 void *modules_find_dlopen(void)

@@ -3,6 +3,7 @@
  * handles faults (fault/signals.c). Only in the shared library: in a static program the calls go to the kernel, and the
  * program's handlers replace memsan's. */
 #include "preload/unseen/unseen.h"
+#include "shadow/shadow.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -34,6 +35,10 @@ __attribute__((constructor)) static void signals_constructor(void)
 	signals_lookup();
 	fault_init(real_sigaction);
 	relay_start();
+	/* No handler answers the first fault of instrumented frames when the option is off, or when only a library
+	 * needs libmemsan: libc comes before it then, and memsan's sigaction is not the program's. */
+	if (!fault_installed && !runtime_is_off())
+		shadow_without_faults();
 	if (fault_installed) /* a static program may replace the handler */
 		os_probe_by_load();
 }

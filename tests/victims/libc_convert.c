@@ -30,6 +30,26 @@ static void convert_too_much(char *in, size_t in_left, char *out, size_t out_lef
 	iconv_close(cd);
 }
 
+static void convert_beyond(const char *from, char *in, size_t in_left)
+{
+	iconv_t cd = iconv_open("UTF-16LE", from);
+	char result[16], *out = result;
+	size_t out_left = sizeof(result);
+
+	iconv(cd, &in, &in_left, &out, &out_left); /* expect: slab-out-of-bounds entry=iconv access=3 type=read */
+	iconv_close(cd);
+}
+
+static void convert_wrong(const char *from, char *in, size_t in_left)
+{
+	iconv_t cd = iconv_open("UTF-16LE", from);
+	char result[16], *out = result;
+	size_t out_left = sizeof(result);
+
+	iconv(cd, &in, &in_left, &out, &out_left); /* expect: slab-out-of-bounds entry=iconv access=3 type=read */
+	iconv_close(cd);
+}
+
 int main(void)
 {
 	char *two = memcpy(malloc(2), "ab", 2), *four = malloc(4), *three = malloc(3), text[8] = "abcdefg";
@@ -39,6 +59,9 @@ int main(void)
 	/* A size beyond the buffer is no error while the conversion stops before. */
 	convert(two, 2, four, 4000);
 	convert_too_much(text, 3, two, 3);
+	/* The byte behind is the start of a character in one code, and no character in the other. */
+	convert_beyond("UTF-8", memcpy(malloc(2), "ab", 2), 3);
+	convert_wrong("ASCII", memcpy(malloc(2), "ab", 2), 30);
 	process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);
 	mine.iov_len = 4;
 	process_vm_readv(getpid(), &mine, 1, &theirs, 1, 0);  /* expect: slab-out-of-bounds access=4 type=write */

@@ -75,6 +75,7 @@ int main(void)
 	__fprintf_chk(stdout, 1, "%s", s); /* expect: slab-out-of-bounds entry=__fprintf_chk access=5 */
 	dprintf(-1, "%s", s);              /* expect: slab-out-of-bounds entry=dprintf access=5 */
 	asprintf(&(char *){ 0 }, "%s", s); /* expect: slab-out-of-bounds entry=asprintf access=5 */
+	asprintf(malloc(7), "x");          /* expect: slab-out-of-bounds entry=asprintf access=8 type=write */
 	snprintf(text, 3, "%s", s);        /* expect: slab-out-of-bounds entry=snprintf access=5 */
 	sprintf(text, "%c%s", 'c', s);     /* expect: slab-out-of-bounds entry=sprintf access=5 */
 	syslog(LOG_DEBUG, "%m %s", s);     /* expect: slab-out-of-bounds entry=syslog access=5 */

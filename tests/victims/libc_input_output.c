@@ -167,6 +167,10 @@ static void streams(void)
 	p = room(10);
 	n = 99;
 	getline(&p, &n, line()); /* expect: slab-out-of-bounds entry=getline object=10 access=11 bad=10 */
+	p = NULL;
+	getline(&p, (size_t *)room(7), line()); /* expect: slab-out-of-bounds entry=getline object=7 access=8 bad=7 */
+	getdelim((char **)room(7),              /* expect: slab-out-of-bounds entry=getdelim object=7 access=8 bad=7 */
+	         &(size_t){ 0 }, '\n', line());
 	p = room(10);
 	n = 99;
 	getdelim(&p, &n, '\n', line()); /* expect: slab-out-of-bounds entry=getdelim object=10 access=11 bad=10 */
