@@ -477,7 +477,7 @@ static bool ranges_reserve(size_t slots)
 
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += range_bytes(slots_of(k, slots), 1u << k);
-	p = os_reserve_data(total + 2 * PAGE_SIZE, PAGE_SIZE);
+	p = os_reserve_steps(total + 2 * PAGE_SIZE, PAGE_SIZE, true);
 	if (!p)
 		return false;
 	at = (uintptr_t)p + PAGE_SIZE;
@@ -516,7 +516,7 @@ size_t slots_init(size_t slots)
 	uint64_t room = os_charge_limit() / 4, addresses = os_address_space_limit();
 	size_t total = 0;
 
-	room = MIN(room, addresses);
+	room = MIN(room, addresses / 4);
 	/* Under a limit of address space the pool must leave most of it to the program. Under a limit of data, which
 	 * counts the pool's guards too, it is smaller still: there are the ranges of larger slots, and the rest of the
 	 * program's objects go to slab, which needs that memory. */

@@ -301,8 +301,8 @@ __inline_hot bool os_filter_set(void)
 }
 /* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
 uint64_t os_mask_set(uint64_t mask);
-/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP comes
- * after each instruction of a program that steps through itself. */
+/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP
+ * comes after each instruction of a program that steps through itself. */
 #define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGTRAP - 1))
 
 /* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
@@ -321,6 +321,14 @@ void *os_reserve_data(size_t size, size_t align);
  * no such limit. */
 bool os_do_not_count(void *p, size_t size);
 void os_limit_data(void); /* the program sets such a limit */
+/* Address space that os_open_empty and os_commit make usable in steps. Under a limit of address space nothing is mapped
+ * there before. `data`: as os_reserve_data. */
+void *os_reserve_steps(size_t size, size_t align, bool data);
+/* The same at this address, for data. NULL: something is there. */
+void *os_reserve_steps_at(uintptr_t addr, size_t size);
+/* The program sets such a limit. False: reserves are mapped all the same. */
+bool os_limit_space(void);
+bool os_space_begins(void); /* is there such a limit, inherited or set by the program? Reserves are not mapped then */
 /* The same for [base + have, base + want) of a reserve, which is about to be made usable, and holds nothing. */
 void os_step_does_not_count(void *base, size_t have, size_t want);
 /* The same at this address. NULL: something is there. Both are multiples of the page size. */
@@ -429,6 +437,7 @@ enum cost_centre {
 };
 /* Never freed; zeroed; 16-byte aligned; NULL when the system has no more. */
 void *meta_alloc(size_t size, enum cost_centre centre);
+void meta_limit_space(void); /* the program limits its address space: gives back what is not used */
 void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserves */
 uint64_t meta_bytes(enum cost_centre centre);
 const char *meta_name(enum cost_centre centre);

@@ -632,13 +632,15 @@ bool os_do_not_count(void *p, size_t size)
 	                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED | MAP_GROWSDOWN, -1, 0) == start;
 }
 
+static bool space_limited; /* atomic */
+
 /* A reserve from before the limit counts, step by step. A step lies above one that is usable, so it cannot grow: the
  * page below stands for os_do_not_count's first one, and is not mapped anew. At the limit not one page may count. */
 void os_step_does_not_count(void *base, size_t have, size_t want)
 {
 	size_t from = have ? have - PAGE_SIZE : 0;
 
-	if (unlikely(READ_ONCE(data_limited) == DATA_LIMITED_LATER) && !os_filter_set())
+	if (unlikely(READ_ONCE(data_limited) == DATA_LIMITED_LATER) && !os_filter_set() && !READ_ONCE(space_limited))
 		os_do_not_count((char *)base + from, want - from);
 }
 
@@ -705,8 +707,87 @@ static long os_map_at(void *p, size_t size, int prot, int flags)
 	               : -ENOMEM;
 }
 
+/* RLIMIT_AS counts what is mapped. Under such a limit the address space of memory that grows in steps is kept by its
+ * place alone: far from everything that the kernel places, and mapped step by step (os_open_empty). */
+#define PLACES_FROM ((uintptr_t)0x14 << 40)
+#define PLACES_SIZE ((uintptr_t)8 << 40)
+#define PLACES_APART ((size_t)1 << 20)
+
+/* Without guard regions pages are protected, which must be mapped for that. What a limit of data must not count is
+ * mapped in its own way. */
+bool os_limit_space(void)
+{
+	if (!os_filter_set() && !emulated && !data_is_limited() && os_guard_supported())
+		WRITE_ONCE(space_limited, true);
+	return READ_ONCE(space_limited);
+}
+
+bool os_space_begins(void)
+{
+	static bool asked; /* atomic; later the program may set a limit */
+
+	if (!__atomic_exchange_n(&asked, true, __ATOMIC_RELAXED) && soft_limit(RLIMIT_AS) != UINT64_MAX)
+		return os_limit_space();
+	return READ_ONCE(space_limited);
+}
+
+static long map_if_free(void *p, size_t size, int prot)
+{
+	long r = os_map_at(p, size, prot, MAP_FIXED_NOREPLACE);
+
+	/* Before Linux 4.17 the flag is not known. */
+	if (r > 0 && (void *)r != p)
+		os_release_part((void *)r, size);
+	return r;
+}
+
+static void *place_take(uintptr_t at, size_t size)
+{
+	if (map_if_free((void *)at, PAGE_SIZE, PROT_NONE) != (long)at)
+		return NULL;
+	os_release_part((void *)at, PAGE_SIZE);
+	return reserve_note(at, size) ? (void *)at : NULL;
+}
+
+/* Where the kernel places a page is as hard to guess as the first of these places. */
+static uintptr_t place_first(void)
+{
+	uintptr_t page = (uintptr_t)os_map(PAGE_SIZE, PROT_NONE, 0);
+
+	if (page)
+		os_release_part((void *)page, PAGE_SIZE);
+	return PLACES_FROM + page % PLACES_SIZE;
+}
+
+static void *place_reserve(size_t size, size_t align)
+{
+	static uintptr_t next; /* atomic; 0: none was chosen */
+	uintptr_t none = 0, at;
+
+	if (!READ_ONCE(next))
+		__atomic_compare_exchange_n(&next, &none, place_first(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	at = __atomic_fetch_add(&next, ALIGN_UP(size, PAGE_SIZE) + align + PLACES_APART, __ATOMIC_RELAXED);
+	return place_take(ALIGN_UP(at, align), ALIGN_UP(size, PAGE_SIZE));
+}
+
+void *os_reserve_steps(size_t size, size_t align, bool data)
+{
+	void *p = size && size <= SIZE_MAX / 4 && os_space_begins() ? place_reserve(size, align) : NULL;
+
+	if (p)
+		return p;
+	return data ? os_reserve_data(size, align) : os_reserve(size, align);
+}
+
+void *os_reserve_steps_at(uintptr_t addr, size_t size)
+{
+	return os_space_begins() ? place_take(addr, size) : os_reserve_at(addr, size);
+}
+
 bool os_open_empty(void *p, size_t size)
 {
+	if (unlikely(READ_ONCE(space_limited)) && map_if_free(p, size, PROT_READ | PROT_WRITE) == (long)p)
+		return true;
 	if (!os_may(OS_CALL_MPROTECT))
 		return os_map_at(p, size, PROT_READ | PROT_WRITE, MAP_FIXED) == (long)p;
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
