@@ -78,14 +78,6 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 	return p;
 }
 
-void meta_limit_space(void)
-{
-	lock_acquire(&meta_lock);
-	if (meta_chunk.base && os_space_begins())
-		stepped_reserve_shrink(&meta_chunk, meta_used + META_AHEAD);
-	lock_release(&meta_lock);
-}
-
 /* ---- cost centres ---------------------------------------------------------------------------- */
 
 static const char *const meta_names[] = {

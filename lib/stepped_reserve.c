@@ -47,6 +47,6 @@ void stepped_reserve_shrink(struct stepped_reserve *s, size_t bytes)
 
 	if (keep >= s->reserved)
 		return;
-	os_release_part(s->base + keep, s->reserved - keep);
+	os_release_unused(s->base + keep, s->reserved - keep);
 	s->reserved = keep;
 }

@@ -34,8 +34,6 @@ uint32_t arena_nr_blocks;
 uint32_t arena_ready_blocks;
 uint32_t slab_guards_closed;
 
-#define GONE_BLOCKS (1u << 18) /* 1 TiB */
-
 static size_t committed; /* bytes of the late blocks that are accessible; written under the buddy lock */
 static bool opened;      /* atomic: some page beyond was made accessible after a report */
 uint64_t arena_random;
@@ -125,7 +123,7 @@ static size_t arena_size_for(size_t size, uint64_t limit)
 {
 	uint64_t most = MAX(limit / 4, limit / 2 - MIN(limit / 2, THREAD_STACK));
 
-	if (limit != UINT64_MAX && os_space_begins())
+	if (os_places_only())
 		most = limit - limit / 4;
 
 	while (size > BLOCK_SIZE && reserve_cost(size) > most)
@@ -144,9 +142,10 @@ static void *reserve_somewhere(size_t size)
 	unsigned i;
 
 	for (i = 0; arena_random && !p && i < 2; i++) {
-		uintptr_t off = ALIGN_DOWN((arena_random << 16 * i) % PLACES_SIZE, BLOCK_SIZE);
+		uint64_t random = arena_random << 16 * i;
 
-		p = os_reserve_steps_at(PLACES_FROM + off, size);
+		p = os_places_only() ? os_reserve_random_steps(random, size, BLOCK_SIZE)
+		                     : os_reserve_at(PLACES_FROM + ALIGN_DOWN(random % PLACES_SIZE, BLOCK_SIZE), size);
 	}
 	return p ? p : os_reserve_steps(size, BLOCK_SIZE, true);
 }
@@ -245,6 +244,8 @@ bool arena_reach(uint32_t n)
 
 static bool commit_to(size_t to)
 {
+	if (READ_ONCE(opened) && os_places_only())
+		os_release_part((void *)(arena_base + committed), to - committed);
 	if (!os_commit((void *)(arena_base + committed), to - committed, false))
 		return false;
 	/* A report opened some page before its time, and the program wrote to it. */
@@ -264,14 +265,16 @@ bool slab_is_unused(uintptr_t addr)
 
 bool arena_open_unused(uintptr_t addr)
 {
+	void *page = (void *)ALIGN_DOWN(addr, PAGE_SIZE);
+
 	WRITE_ONCE(opened, true);
-	return os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);
+	return os_places_only() ? os_open_empty(page, PAGE_SIZE) : os_unprotect(page, PAGE_SIZE);
 }
 
-/* Only check mode has a shadow to write. */
-/* Under a limit of address space free blocks are not mapped: the program's own mappings need the room. A bit for each
- * block; who changes it owns the block, or holds the buddy lock. */
-static __large_bss uint64_t gone[GONE_BLOCKS / 64];
+/* Under a small limit of address space free blocks are not mapped: the program's own mappings need the room. A bit for
+ * each block; who changes it owns the block, or holds the buddy lock. */
+#define GONE_BLOCKS (OS_PLACES_LIMIT / BLOCK_SIZE)
+static uint64_t gone[GONE_BLOCKS / 64];
 
 static bool block_gone(uint32_t block)
 {
@@ -291,7 +294,7 @@ void arena_decommit(uint32_t page, size_t n)
 	size_t part = arena_committed_part(page, n);
 	uint32_t block = page >> BLOCK_ORDER;
 
-	if (!os_space_begins() || os_filter_set() || n != BLOCK_PAGES || part != n || block >= GONE_BLOCKS) {
+	if (!os_places_only() || os_filter_set() || n != BLOCK_PAGES || part != n || block >= GONE_BLOCKS) {
 		os_decommit((void *)page_address(page), part << PAGE_SHIFT);
 		return;
 	}
@@ -313,12 +316,13 @@ static bool blocks_come_back(uint32_t page, size_t n)
 	return true;
 }
 
+/* Only check mode has a shadow to write. */
 bool arena_commit(uint32_t page, size_t n)
 {
 	size_t late = (size_t)MIN(arena_ready_blocks, late_blocks()) * BLOCK_SIZE, before = committed;
 	size_t start = (size_t)page << PAGE_SHIFT, end = MIN(start + (n << PAGE_SHIFT), late);
 
-	if (os_space_begins() && !blocks_come_back(page, n))
+	if (os_places_only() && !blocks_come_back(page, n))
 		return false;
 	if (end <= committed)
 		return true;
@@ -360,16 +364,14 @@ void arena_shrink(uint64_t limit)
 	size_t size = MAX(arena_size_for((size_t)arena_nr_blocks * BLOCK_SIZE, limit),
 	                  (size_t)arena_ready_blocks * BLOCK_SIZE);
 	uint32_t blocks = (uint32_t)(size / BLOCK_SIZE);
-	size_t mapped = size, released;
+	size_t released;
 
 	if (blocks >= arena_nr_blocks)
 		return;
-	if (os_space_begins())
-		mapped = arena_ready_blocks > late_blocks() ? (size_t)arena_ready_blocks * BLOCK_SIZE : committed;
-	released = (size_t)arena_nr_blocks * BLOCK_SIZE - mapped;
+	released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
 	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads compare with the old or the new value */
 	arena_nr_blocks = blocks;
-	os_release_part((void *)(arena_base + mapped), released);
+	os_release_unused((void *)(arena_base + size), released);
 	if (has_state_map) {
 		stepped_reserve_shrink(&state_map, blocks * STATE_PER_BLOCK);
 		stepped_reserve_shrink(&coarse_map, blocks * COARSE_PER_BLOCK);

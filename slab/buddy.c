@@ -374,7 +374,8 @@ static uint32_t take_gap(size_t n, int *dirty)
 	return page;
 }
 
-/* The kernel lets no more pages become accessible (RLIMIT_DATA, RLIMIT_AS). The lists do not tell accessible runs from others. */
+/* The kernel lets no more pages become accessible (RLIMIT_DATA, RLIMIT_AS). The lists do not tell accessible runs from
+ * others. */
 static uint32_t take_accessible(size_t n, int *dirty)
 {
 	uint32_t end = MIN((uint32_t)arena_committed_part(0, (size_t)top_block * BLOCK_PAGES), top_block * BLOCK_PAGES);
@@ -436,6 +437,14 @@ static uint32_t take_largest_dirty(size_t *n)
 	return page;
 }
 
+/* Parts that went back one by one may have become a whole block. */
+static void clean_blocks_go(void)
+{
+	for (uint32_t b = first_free_block[CLEAN]; os_places_only() && b < top_block; b++)
+		if (arena_blocks[b] == free_word(BLOCK_ORDER, CLEAN))
+			arena_decommit(b << BLOCK_ORDER, BLOCK_PAGES);
+}
+
 /* Drops the lock around each system call. Meanwhile the run that goes back is in no list. */
 static size_t purge_locked(size_t keep)
 {
@@ -455,6 +464,7 @@ static size_t purge_locked(size_t keep)
 		free_range(page, n, CLEAN);
 		done += n;
 	}
+	clean_blocks_go();
 	purging = false;
 	dirty_low = MIN(dirty_low, dirty_pages);
 	return done;

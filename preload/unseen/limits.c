@@ -24,11 +24,9 @@ static void limit_begins(int resource, uint64_t limit)
 		fence_limit_data(limit);
 		return;
 	}
-	os_limit_space();
 	slab_limit_space(limit);
 	shadow_limit_space();
 	depot_limit_space(limit);
-	meta_limit_space();
 	fence_limit_space(limit);
 }
 
