@@ -151,7 +151,7 @@ static void chunk_mark(uintptr_t at, bool closed)
 /* All of the closed chunk becomes guards before any of it becomes accessible. */
 static bool chunk_open(uintptr_t at)
 {
-	if (!os_guard_install((void *)at, CHUNK_SIZE) || !os_commit((void *)at, CHUNK_SIZE, false))
+	if (!os_guard_install((void *)at, CHUNK_SIZE) || !os_reopen((void *)at, CHUNK_SIZE))
 		return false;
 	chunk_mark(at, false);
 	return true;
@@ -260,10 +260,15 @@ static bool range_reach(struct slot_range *r, uintptr_t end)
 	if (end <= r->ready)
 		return true;
 	n = MIN(ALIGN_UP(end - r->ready, STEP_BYTES), r->base + r->nr_max * r->stride + PAGE_SIZE - r->ready);
-	if (os_guard_supported() && (!os_commit((void *)r->ready, n, false) || !os_guard_install((void *)r->ready, n)))
-		return false;
 	if (chunks.base && !stepped_reserve_reach(&chunks, (chunk_number(r->ready + n) + 1) * sizeof(uint16_t)))
 		return false;
+	if (os_guard_supported() && !os_commit((void *)r->ready, n, false))
+		return false;
+	if (os_guard_supported() && !os_guard_install((void *)r->ready, n)) {
+		if (os_places_only())
+			os_release_part((void *)r->ready, n); /* os_commit wants to find nothing there */
+		return false;
+	}
 	r->ready += n;
 	return true;
 }
@@ -439,7 +444,7 @@ void fence_limit_space(uint64_t limit)
 		uintptr_t end = r->base + r->nr_max * r->stride + PAGE_SIZE;
 
 		if (r->nr_max && r->ready < end)
-			os_release_part((void *)r->ready, end - r->ready);
+			os_release_unused((void *)r->ready, end - r->ready);
 		range_cut(r, r->ready);
 		stepped_reserve_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
 	}
@@ -477,7 +482,7 @@ static bool ranges_reserve(size_t slots)
 
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
 		total += range_bytes(slots_of(k, slots), 1u << k);
-	p = os_reserve_data(total + 2 * PAGE_SIZE, PAGE_SIZE);
+	p = os_reserve_steps(total + 2 * PAGE_SIZE, PAGE_SIZE, true);
 	if (!p)
 		return false;
 	at = (uintptr_t)p + PAGE_SIZE;
@@ -516,7 +521,7 @@ size_t slots_init(size_t slots)
 	uint64_t room = os_charge_limit() / 4, addresses = os_address_space_limit();
 	size_t total = 0;
 
-	room = MIN(room, addresses);
+	room = MIN(room, os_places_only() ? addresses / 4 : addresses);
 	/* Under a limit of address space the pool must leave most of it to the program. Under a limit of data, which
 	 * counts the pool's guards too, it is smaller still: there are the ranges of larger slots, and the rest of the
 	 * program's objects go to slab, which needs that memory. */

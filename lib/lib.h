@@ -321,6 +321,17 @@ void *os_reserve_data(size_t size, size_t align);
  * no such limit. */
 bool os_do_not_count(void *p, size_t size);
 void os_limit_data(void); /* the program sets such a limit */
+/* Address space that os_open_empty and os_commit make usable in steps. `data`: as os_reserve_data. Where
+ * os_places_only, nothing is mapped there before its step, nothing of it may be protected, and os_release_part gives a
+ * step back that os_open_empty may make again. */
+void *os_reserve_steps(size_t size, size_t align, bool data);
+/* The same for data, at an address that nothing but `random` tells. NULL unless os_places_only. */
+void *os_reserve_random_steps(uint64_t random, size_t size, size_t align);
+/* Did the process start under so small a limit of address space that reserves of steps are not mapped? */
+bool os_places_only(void);
+#define OS_PLACES_LIMIT ((uint64_t)8 << 30)
+bool os_keeps_place(uintptr_t addr, size_t size); /* is any of it such a reserve's? */
+void os_release_unused(void *p, size_t size);     /* os_release_part of what no step has reached */
 /* The same for [base + have, base + want) of a reserve, which is about to be made usable, and holds nothing. */
 void os_step_does_not_count(void *base, size_t have, size_t want);
 /* The same at this address. NULL: something is there. Both are multiples of the page size. */
@@ -354,6 +365,7 @@ int os_withdraw(void *p, size_t size, bool only_holes);
 /* Puts an inaccessible mapping without page tables there, as os_reserve makes it. False: the kernel refused, and
  * nothing changed. */
 bool os_retire(void *p, size_t size);
+bool os_reopen(void *p, size_t size);       /* os_commit for what os_retire closed */
 bool os_protect_read(void *p, size_t size); /* read-only, as a file's constants are */
 /* Makes code that can be run and changed. False: the system forbids memory that is both (SELinux, systemd). */
 bool os_protect_code(void *p, size_t size);

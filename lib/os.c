@@ -713,20 +713,142 @@ static long os_map_at(void *p, size_t size, int prot, int flags)
 	               : -ENOMEM;
 }
 
+/* RLIMIT_AS counts what is mapped. Under a small limit, inherited from the parent, the address space of memory that
+ * grows in steps is kept by its place alone: nothing is mapped there before its step (os_open_empty). These places are
+ * far below the part that the kernel fills from above, and below where it begins in its old layout (ulimit -s
+ * unlimited). The program is not given such an address (preload/unseen/remap.c), unless it asks the kernel by itself;
+ * then that step fails, as at the limit. A limit that the program sets later changes nothing: by then the reserves lie
+ * among its other mappings. */
+#define PLACES_FROM ((uintptr_t)0x14 << 40)
+#define PLACES_SIZE ((uintptr_t)7 << 40)
+#define RANDOM_PLACES_FROM ((uintptr_t)0x1c << 40)
+#define RANDOM_PLACES_SIZE ((uintptr_t)3 << 40)
+#define PLACES_END ((uintptr_t)0x20 << 40)
+#define PLACES_APART ((size_t)1 << 20)
+
+/* Without guard regions pages are protected, which must be mapped for that. What a limit of data must not count is
+ * mapped in its own way. */
+bool os_places_only(void)
+{
+	enum { UNKNOWN, MAPPED, PLACES };
+	static int how; /* atomic; the answer is that of the process's start */
+
+	if (unlikely(!READ_ONCE(how)))
+		WRITE_ONCE(how, !os_filter_set() && soft_limit(RLIMIT_AS) <= OS_PLACES_LIMIT && !emulated &&
+		                                !data_is_limited() && os_guard_supported()
+		                        ? PLACES
+		                        : MAPPED);
+	return READ_ONCE(how) == PLACES;
+}
+
+static bool is_place(const void *p)
+{
+	return (uintptr_t)p - PLACES_FROM < PLACES_END - PLACES_FROM && os_places_only();
+}
+
+bool os_keeps_place(uintptr_t addr, size_t size)
+{
+	uintptr_t start, end;
+
+	if (addr >= PLACES_END || PLACES_END - addr < size)
+		size = addr >= PLACES_END ? 0 : PLACES_END - addr;
+	return addr + size > PLACES_FROM && size && os_places_only() && os_next_reserve(addr, &start, &end) &&
+	       start < addr + size;
+}
+
+static long map_if_free(void *p, size_t size, int prot)
+{
+	long r = os_map_at(p, size, prot, MAP_FIXED_NOREPLACE);
+
+	/* Before Linux 4.17 the flag is not known. */
+	if (r > 0 && (void *)r != p)
+		os_release_part((void *)r, size);
+	return r;
+}
+
+/* Where the kernel places a page is as hard to guess as the first of these places. */
+static uintptr_t place_first(void)
+{
+	uintptr_t page = (uintptr_t)os_map(PAGE_SIZE, PROT_NONE, 0);
+
+	if (page)
+		os_release_part((void *)page, PAGE_SIZE);
+	return PLACES_FROM + page % PLACES_SIZE;
+}
+
+static void *place_take(uintptr_t at, size_t size)
+{
+	/* Has the processor such addresses? */
+	if (size > PLACES_END - at || map_if_free((void *)at, PAGE_SIZE, PROT_NONE) != (long)at)
+		return NULL;
+	os_release_part((void *)at, PAGE_SIZE);
+	return reserve_note(at, size) ? (void *)at : NULL;
+}
+
+void *os_reserve_random_steps(uint64_t random, size_t size, size_t align)
+{
+	return os_places_only() && size <= OS_PLACES_LIMIT
+	               ? place_take(RANDOM_PLACES_FROM + ALIGN_DOWN(random % RANDOM_PLACES_SIZE, align),
+	                            ALIGN_UP(size, PAGE_SIZE))
+	               : NULL;
+}
+
+static void *place_reserve(size_t size, size_t align)
+{
+	static uintptr_t next; /* atomic; 0: none was chosen */
+	uintptr_t none = 0, at;
+
+	size = ALIGN_UP(size, PAGE_SIZE);
+	if (!READ_ONCE(next))
+		__atomic_compare_exchange_n(&next, &none, place_first(), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	at = ALIGN_UP(__atomic_fetch_add(&next, size + align + PLACES_APART, __ATOMIC_RELAXED), align);
+	return at < RANDOM_PLACES_FROM ? place_take(at, size) : NULL;
+}
+
+void *os_reserve_steps(size_t size, size_t align, bool data)
+{
+	void *p = size && size <= OS_PLACES_LIMIT && os_places_only() ? place_reserve(size, align) : NULL;
+
+	if (p)
+		return p;
+	return data ? os_reserve_data(size, align) : os_reserve(size, align);
+}
+
+void os_release_unused(void *p, size_t size)
+{
+	if (!is_place(p))
+		os_release_part(p, size);
+}
+
 bool os_open_empty(void *p, size_t size)
 {
+	if (unlikely(is_place(p)))
+		return map_if_free(p, size, PROT_READ | PROT_WRITE) == (long)p;
 	if (!os_may(OS_CALL_MPROTECT))
 		return os_map_at(p, size, PROT_READ | PROT_WRITE, MAP_FIXED) == (long)p;
 	return os_protect(p, size, PROT_READ | PROT_WRITE);
+}
+
+static void os_advise_usable(void *p, size_t size, bool huge)
+{
+	os_advise(p, size, MADV_DODUMP); /* undoes MADV_DONTDUMP of os_reserve */
+	if (!huge)
+		os_advise(p, size, MADV_NOHUGEPAGE); /* EINVAL: a kernel without huge pages */
 }
 
 bool os_commit(void *p, size_t size, bool huge)
 {
 	if (!os_open_empty(p, size))
 		return false;
-	os_advise(p, size, MADV_DODUMP); /* undoes MADV_DONTDUMP of os_reserve */
-	if (!huge)
-		os_advise(p, size, MADV_NOHUGEPAGE); /* EINVAL: a kernel without huge pages */
+	os_advise_usable(p, size, huge);
+	return true;
+}
+
+bool os_reopen(void *p, size_t size)
+{
+	if (!os_protect(p, size, PROT_READ | PROT_WRITE))
+		return false;
+	os_advise_usable(p, size, false);
 	return true;
 }
 

@@ -12,7 +12,7 @@ bool stepped_reserve_init(struct stepped_reserve *s, size_t reserve, size_t step
 {
 	step = ALIGN_UP(step ? step : 1, PAGE_SIZE);
 	reserve = stepped_round(reserve, step);
-	s->base = os_reserve(reserve, PAGE_SIZE);
+	s->base = os_reserve_steps(reserve, PAGE_SIZE, false);
 	s->reserved = s->base ? reserve : 0;
 	s->committed = 0;
 	s->step = step;
@@ -47,6 +47,6 @@ void stepped_reserve_shrink(struct stepped_reserve *s, size_t bytes)
 
 	if (keep >= s->reserved)
 		return;
-	os_release_part(s->base + keep, s->reserved - keep);
+	os_release_unused(s->base + keep, s->reserved - keep);
 	s->reserved = keep;
 }

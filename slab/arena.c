@@ -114,7 +114,7 @@ static bool reserve_maps(size_t blocks)
 }
 
 /* The arena with its maps takes at most half of the address space limit minus a thread's stack. Under a small limit it
- * may take a quarter. */
+ * may take a quarter. It may take three quarters where nothing is mapped that is not used. */
 #define THREAD_STACK ((size_t)8 << 20)
 
 #define EMULATED_MAX ((size_t)8 << 30)
@@ -122,6 +122,9 @@ static bool reserve_maps(size_t blocks)
 static size_t arena_size_for(size_t size, uint64_t limit)
 {
 	uint64_t most = MAX(limit / 4, limit / 2 - MIN(limit / 2, THREAD_STACK));
+
+	if (os_places_only())
+		most = limit - limit / 4;
 
 	while (size > BLOCK_SIZE && reserve_cost(size) > most)
 		size = ALIGN_DOWN(size - size / 16, BLOCK_SIZE);
@@ -139,11 +142,12 @@ static void *reserve_somewhere(size_t size)
 	unsigned i;
 
 	for (i = 0; arena_random && !p && i < 2; i++) {
-		uintptr_t off = ALIGN_DOWN((arena_random << 16 * i) % PLACES_SIZE, BLOCK_SIZE);
+		uint64_t random = arena_random << 16 * i;
 
-		p = os_reserve_at(PLACES_FROM + off, size);
+		p = os_places_only() ? os_reserve_random_steps(random, size, BLOCK_SIZE)
+		                     : os_reserve_at(PLACES_FROM + ALIGN_DOWN(random % PLACES_SIZE, BLOCK_SIZE), size);
 	}
-	return p ? p : os_reserve_data(size, BLOCK_SIZE);
+	return p ? p : os_reserve_steps(size, BLOCK_SIZE, true);
 }
 
 bool arena_init(bool state_map_wanted)
@@ -240,6 +244,8 @@ bool arena_reach(uint32_t n)
 
 static bool commit_to(size_t to)
 {
+	if (READ_ONCE(opened) && os_places_only())
+		os_release_part((void *)(arena_base + committed), to - committed);
 	if (!os_commit((void *)(arena_base + committed), to - committed, false))
 		return false;
 	/* A report opened some page before its time, and the program wrote to it. */
@@ -259,8 +265,55 @@ bool slab_is_unused(uintptr_t addr)
 
 bool arena_open_unused(uintptr_t addr)
 {
+	void *page = (void *)ALIGN_DOWN(addr, PAGE_SIZE);
+
 	WRITE_ONCE(opened, true);
-	return os_unprotect((void *)ALIGN_DOWN(addr, PAGE_SIZE), PAGE_SIZE);
+	return os_places_only() ? os_open_empty(page, PAGE_SIZE) : os_unprotect(page, PAGE_SIZE);
+}
+
+/* Under a small limit of address space free blocks are not mapped: the program's own mappings need the room. A bit for
+ * each block; who changes it owns the block, or holds the buddy lock. */
+#define GONE_BLOCKS (OS_PLACES_LIMIT / BLOCK_SIZE)
+static uint64_t gone[GONE_BLOCKS / 64];
+
+static bool block_gone(uint32_t block)
+{
+	return block < GONE_BLOCKS && READ_ONCE(gone[block / 64]) >> block % 64 & 1;
+}
+
+bool arena_has_gone(uint32_t page, size_t n)
+{
+	for (uint32_t b = page >> BLOCK_ORDER; b <= (page + n - 1) >> BLOCK_ORDER; b++)
+		if (block_gone(b))
+			return true;
+	return false;
+}
+
+void arena_decommit(uint32_t page, size_t n)
+{
+	size_t part = arena_committed_part(page, n);
+	uint32_t block = page >> BLOCK_ORDER;
+
+	if (!os_places_only() || os_filter_set() || n != BLOCK_PAGES || part != n || block >= GONE_BLOCKS) {
+		os_decommit((void *)page_address(page), part << PAGE_SHIFT);
+		return;
+	}
+	if (block_gone(block))
+		return;
+	__atomic_fetch_or(&gone[block / 64], 1ull << block % 64, __ATOMIC_RELAXED);
+	os_release_part((void *)page_address(page), BLOCK_SIZE);
+}
+
+static bool blocks_come_back(uint32_t page, size_t n)
+{
+	for (uint32_t b = page >> BLOCK_ORDER; b <= (page + n - 1) >> BLOCK_ORDER; b++) {
+		if (!block_gone(b))
+			continue;
+		if (!os_commit((void *)(arena_base + b * BLOCK_SIZE), BLOCK_SIZE, block_huge(b)))
+			return false;
+		__atomic_fetch_and(&gone[b / 64], ~(1ull << b % 64), __ATOMIC_RELAXED);
+	}
+	return true;
 }
 
 /* Only check mode has a shadow to write. */
@@ -269,6 +322,8 @@ bool arena_commit(uint32_t page, size_t n)
 	size_t late = (size_t)MIN(arena_ready_blocks, late_blocks()) * BLOCK_SIZE, before = committed;
 	size_t start = (size_t)page << PAGE_SHIFT, end = MIN(start + (n << PAGE_SHIFT), late);
 
+	if (os_places_only() && !blocks_come_back(page, n))
+		return false;
 	if (end <= committed)
 		return true;
 	if (!commit_to(MIN(commit_target(end), late)) && !commit_to(end))
@@ -316,7 +371,7 @@ void arena_shrink(uint64_t limit)
 	released = (size_t)(arena_nr_blocks - blocks) * BLOCK_SIZE;
 	__atomic_store_n(&arena_size, size, __ATOMIC_RELAXED); /* other threads compare with the old or the new value */
 	arena_nr_blocks = blocks;
-	os_release_part((void *)(arena_base + size), released);
+	os_release_unused((void *)(arena_base + size), released);
 	if (has_state_map) {
 		stepped_reserve_shrink(&state_map, blocks * STATE_PER_BLOCK);
 		stepped_reserve_shrink(&coarse_map, blocks * COARSE_PER_BLOCK);

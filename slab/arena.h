@@ -49,6 +49,10 @@ bool arena_commit(uint32_t page, size_t n);
 /* Makes one page that slab_is_unused accessible, after a report. It reads as zero again when it is handed out. False:
  * the kernel refused. Signal-safe. */
 bool arena_open_unused(uintptr_t addr);
+/* Gives the memory of a free run back; arena_commit brings it back. */
+void arena_decommit(uint32_t page, size_t n);
+/* Did part of the run's address space go back too? */
+bool arena_has_gone(uint32_t page, size_t n);
 /* How many of the n pages from `page` on may be accessed. */
 size_t arena_committed_part(uint32_t page, size_t n);
 /* Replaces pages that the program changed by fresh ones, mapped as the arena's pages around them. They read as zero.

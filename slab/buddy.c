@@ -147,11 +147,6 @@ static int block_remove(uint32_t block)
 	return dirty;
 }
 
-static void decommit(uint32_t page, size_t n)
-{
-	os_decommit((void *)page_address(page), arena_committed_part(page, n) << PAGE_SHIFT);
-}
-
 #define COLLECT_DIRTY (BLOCK_PAGES / 4)
 
 /* All pages of the block are free: takes them out of their lists and makes them a free block. */
@@ -202,7 +197,7 @@ static void clean_few_dirty(void)
 		return;
 	note_purged(BLOCK_PAGES);
 	block_remove(block);
-	decommit(block << BLOCK_ORDER, BLOCK_PAGES);
+	arena_decommit(block << BLOCK_ORDER, BLOCK_PAGES);
 	block_add(block, CLEAN);
 }
 
@@ -379,13 +374,16 @@ static uint32_t take_gap(size_t n, int *dirty)
 	return page;
 }
 
-/* The kernel lets no more pages become accessible (RLIMIT_DATA). The lists do not tell accessible runs from others. */
+/* The kernel lets no more pages become accessible (RLIMIT_DATA, RLIMIT_AS). The lists do not tell accessible runs from
+ * others. */
 static uint32_t take_accessible(size_t n, int *dirty)
 {
 	uint32_t end = MIN((uint32_t)arena_committed_part(0, (size_t)top_block * BLOCK_PAGES), top_block * BLOCK_PAGES);
 	size_t align = (n & (n - 1)) == 0 ? MIN(n, (size_t)BLOCK_PAGES) : 1;
 	uint32_t page = gap_between(0, end, n, align);
 
+	while (page != NO_PAGE && page + n <= end && arena_has_gone(page, n))
+		page = gap_between(((page >> BLOCK_ORDER) + 1) << BLOCK_ORDER, end, n, align);
 	if (page == NO_PAGE || page + n > end)
 		return NO_PAGE;
 	take_gap_at(page, n, dirty);
@@ -439,6 +437,14 @@ static uint32_t take_largest_dirty(size_t *n)
 	return page;
 }
 
+/* Parts that went back one by one may have become a whole block. */
+static void clean_blocks_go(void)
+{
+	for (uint32_t b = first_free_block[CLEAN]; os_places_only() && b < top_block; b++)
+		if (arena_blocks[b] == free_word(BLOCK_ORDER, CLEAN))
+			arena_decommit(b << BLOCK_ORDER, BLOCK_PAGES);
+}
+
 /* Drops the lock around each system call. Meanwhile the run that goes back is in no list. */
 static size_t purge_locked(size_t keep)
 {
@@ -453,11 +459,12 @@ static size_t purge_locked(size_t keep)
 		if (page == NO_PAGE)
 			break;
 		lock_release(&buddy_lock);
-		decommit(page, n);
+		arena_decommit(page, n);
 		lock_acquire(&buddy_lock);
 		free_range(page, n, CLEAN);
 		done += n;
 	}
+	clean_blocks_go();
 	purging = false;
 	dirty_low = MIN(dirty_low, dirty_pages);
 	return done;

@@ -167,6 +167,12 @@ static void *map(void *p, size_t n, int prot, int flags, int fd, off64_t offset)
 	long r;
 
 	note_map((uintptr_t)p, n, flags);
+	/* As if a reserve were mapped there: a hint is passed over. */
+	if (p && !(flags & MAP_FIXED) && os_keeps_place((uintptr_t)p, n)) {
+		if (flags & MAP_FIXED_NOREPLACE)
+			return (void *)result(-EEXIST);
+		p = NULL;
+	}
 	r = arch_syscall6(SYS_mmap, (long)p, (long)n, prot, flags, fd, offset);
 	/* Memory may have gone by a call that memsan does not see, and what was poisoned there is still poisoned. */
 	if (r >= 0)
