@@ -172,8 +172,6 @@ struct lookup {
 const char *demangle(struct alloc_region *p, const char *name);
 /* demangle_rust.c: a Rust name; NULL: it is none, or there is no memory. */
 const char *demangle_rust(struct alloc_region *region, const char *name);
-/* The same for an ELF symbol, whose name may end with a version. */
-const char *demangle_symbol(struct alloc_region *p, const char *name);
 /* function_address.c: the functions of a file by name, in the region; NULL: out of memory. */
 struct name_index;
 struct name_index *names_build(struct alloc_region *region, Dwfl_Module *mod);
