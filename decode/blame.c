@@ -166,12 +166,13 @@ static bool acts_for_caller(const char *function)
 	return list_matches(skip_all, function, decode_plain_length(function));
 }
 
-/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header. */
+/* In a kernel report, a function of a module is not plumbing, unless it was inlined there from a header, or is the
+ * module's own allocator. */
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	if (f->module && !f->inlined && f->have_function_offset && strcmp(f->module, "vmlinux") != 0 &&
 	    world_of(r->detector) == IN_KERNEL && !acts_for_caller(f->function))
-		return false;
+		return r->leak.class && decode_frame_is_allocator(f); /* the caller has lost the memory */
 	return !is_test_of_detector(f->function) && plumbing_of_report(r, f->function);
 }
 
@@ -248,6 +249,8 @@ static const char *headline_function(const struct decode_record *r)
 
 	if (!named || !(world_of(r->detector) & IN_KERNEL))
 		return NULL;
+	if (strcmp(r->detector, "stack-protector") == 0) /* that function's frame was damaged */
+		return named;
 	if (r->title_module ? !acts_for_caller(named) : !plumbing_of_report(r, named))
 		return named;
 	return is_test_of_detector(named) ? named : NULL;
@@ -377,9 +380,26 @@ static size_t without_variant(const char *core, size_t len)
 	return len;
 }
 
+/* Is the word in front of "_strdup" one for what a function does with the memory that it gets? */
+static bool is_deed(const char *word, size_t len)
+{
+	static const char *const deeds[] = {
+		"add",  "append", "build",    "bug",      "call",   "collect", "copy",   "create",  "drop", "fetch",
+		"fill", "find",   "forget",   "handle",   "import", "init",    "insert", "join",    "keep", "leak",
+		"load", "lose",   "make",     "open",     "parse",  "prepare", "print",  "process", "push", "put",
+		"read", "record", "register", "remember", "run",    "save",    "scan",   "send",    "set",  "setup",
+		"show", "start",  "store",    "test",     "update", "use",     "work",   "write",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(deeds); i++)
+		if (strlen(deeds[i]) == len && strncasecmp(word, deeds[i], len) == 0)
+			return true;
+	return false;
+}
+
 /* Allocators that programs write: the leak is their caller's.  Their names say that they allocate, with at most one
  * word in front: xmalloc, g_malloc0, sk_alloc, XtMalloc.  A function that allocates something in particular has more
- * words (session_table_alloc), and may be to blame. */
+ * words (session_table_alloc), one that does something has a word that says so (load_strdup); both may be to blame. */
 bool decode_frame_is_allocator(const struct decode_frame *f)
 {
 	static const char *const names[] = { "malloc", "calloc",  "realloc", "_alloc",   "zalloc",
@@ -397,7 +417,8 @@ bool decode_frame_is_allocator(const struct decode_frame *f)
 		size_t n = strlen(names[i]);
 		const char *first = memchr(core + front, '_', len - front);
 		if (len - front > n && strncasecmp(core + len - n, names[i], n) == 0)
-			return !first || first >= core + len - n - 1;
+			return (!first || first >= core + len - n - 1) &&
+			       !is_deed(core + front, len - front - n - (core[len - n - 1] == '_'));
 	}
 	return false;
 }

@@ -11,6 +11,28 @@
 
 #include "decode/decode_internal.h"
 
+/* "libc.so.6!puts +0x39  (0xf786b15c <libc.so.6+0x5f15c>)": Dr. Memory's when it prints addresses; the place is in the
+ * next line. */
+static bool address_frame(struct decode_open *o, const char *name)
+{
+	const char *open = strstr(name, "(0x"), *module = open ? strchr(open, '<') : NULL, *plus, *bang;
+	struct decode_frame *f;
+
+	if (!module || open == name || !(plus = strstr(module, "+0x")) || !strchr(plus, '>'))
+		return false;
+	f = o->stack ? decode_stack_frame(o->record, o->stack) : NULL;
+	if (!f)
+		return true;
+	f->have_pc = decode_hex(open + 1, &f->pc) != NULL;
+	f->module = decode_record_string(o->record, module + 1, (size_t)(plus - module - 1));
+	f->have_offset = decode_hex(plus + 1, &f->offset) != NULL;
+	bang = memchr(name, '!', (size_t)(open - name));
+	name = bang ? bang + 1 : name;
+	if (*name != '?')
+		f->function = decode_record_string(o->record, name, strcspn(name, " "));
+	return true;
+}
+
 /* "name   [/src/a.c:31]", "name  [libc.so.6]": Dr. Memory's and Purify's. */
 static bool bracket_frame(struct decode_open *o, const char *name)
 {
@@ -18,7 +40,7 @@ static bool bracket_frame(struct decode_open *o, const char *name)
 	struct decode_frame *f;
 
 	if (!close || open == name || open[-1] != ' ')
-		return false;
+		return address_frame(o, name);
 	while (end > name && end[-1] == ' ')
 		end--;
 	f = o->stack ? decode_stack_frame(o->record, o->stack) : NULL;
@@ -58,8 +80,11 @@ static bool drm_begins(struct decode_open *o, const char *text)
 
 	t = t ? t : text;
 	p = after(t, "Error #");
-	if (!p || !(p = number_decimal(p, &number)) || !(p = after(p, ": ")))
+	if (p && (!(p = number_decimal(p, &number)) || !(p = after(p, ": "))))
 		return false;
+	if (!p && !starts(t, "UNADDRESSABLE ACCESS") && !starts(t, "UNINITIALIZED READ: "))
+		return false;
+	p = p ? p : t;
 	for (i = 0; i < ARRAY_SIZE(drm_kinds) && !starts(p, drm_kinds[i][0]); i++)
 		;
 	if (i == ARRAY_SIZE(drm_kinds) || !drm_kinds[i][1])
@@ -89,6 +114,7 @@ static enum decode_answer drm_line(struct decode_open *o, const char *text)
 	if (starts(t, "Error #"))
 		return LINE_BEHIND;
 	if ((p = after(t, "Note: ")) != NULL) {
+		o->saw_summary = true;
 		t = p;
 		if (strstr(t, "freed here:"))
 			o->stack = decode_record_stack(o->record, "free");

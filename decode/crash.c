@@ -113,7 +113,7 @@ static bool go_function(struct decode_open *o, const char *t)
 	struct decode_frame *f;
 
 	if (starts(t, "created by "))
-		return true;
+		return o->trace_ended = true;
 	if (!len || t[len - 1] != ')' || strpbrk(t, "\"'"))
 		return false;
 	do {

@@ -337,6 +337,8 @@ const char *decode_refusal_kind(const char *text);
 #define DECODE_PRINTED_LEAK "kmemleak: "
 /* Does a report begin with this line? `text` is NUL-terminated.  Sets the record's first fields and the form. */
 enum decode_form decode_headline(const char *text, struct decode_open *o);
+/* A second headline of the same report; false: it is none. */
+bool decode_headline_goes_on(struct decode_open *o, const char *text);
 /* A later line that makes a vague headline whole ("paging request at …"); false: it does not. */
 bool decode_headline_completed(struct decode_open *o, const char *text);
 /* May one begin?  False is certain.  Called for every line of a log, so it is quick. */
@@ -381,6 +383,8 @@ bool decode_headline_checker(const char *text, struct decode_open *o);
 #define DECODE_FAULT_MARK ": segfault " /* the line begins with the program's name */
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);
+/* The same, when another report or other messages come now. */
+const char *decode_unfinished(const struct decode_open *o);
 /* Is the report inside a call trace that has shown only the allocator's own frames so far? */
 bool decode_trace_goes_on(const struct decode_open *o);
 /* Is the line a frame of the open report's call trace? */

@@ -228,7 +228,8 @@ static bool arm_line(struct decode_record *r, struct decode_stack *to, struct de
 
 	while (symbol_char(*end))
 		end++;
-	if (end == name || !starts(end, brackets ? ") from [<" : " from ") || !strstr(end, "+0x"))
+	if (end == name || !starts(end, brackets ? ") from [<" : " from ") ||
+	    (!strstr(end, "+0x") && !strstr(end, "] (0x")))
 		return false;
 	f = to ? decode_stack_frame(r, to) : NULL;
 	if (f) {
@@ -260,7 +261,10 @@ bool decode_frame_kernel(struct decode_record *r, struct decode_stack *to, const
 	const char *p = skip_blanks(text), *plus, *behind;
 	bool memsan = r->detector && strcmp(r->detector, "memsan") == 0;
 
-	if (p[0] == '[' && p[1] == '<') {
+	if (starts(p, "[<      none      >]") || starts(p, "[<     inline     >]")) { /* asan_symbolize.py */
+		probe.inlined = p[7] == 'i';
+		p = skip_blanks(p + 20);
+	} else if (p[0] == '[' && p[1] == '<') {
 		behind = starts(p + 2, "(____ptrval____)") ? p + 18 : decode_hex(p + 2, &probe.pc);
 		if (!behind || behind[0] != '>' || behind[1] != ']')
 			return false;
@@ -375,9 +379,10 @@ static const char *asan_location(struct decode_record *r, struct decode_frame *f
 
 	if (slash && slash > name && decode_frame_location(r, f, slash + 1, end))
 		return slash;
-	while (blank > name && *blank != ' ')
+	do
 		blank--;
-	if (blank == name)
+	while (blank > name && *blank != ' ');
+	if (blank <= name)
 		return end;
 	if (decode_frame_location(r, f, blank + 1, end))
 		return blank;
@@ -397,6 +402,17 @@ bool decode_location(struct decode_record *r, const char *p, const char *end, ui
 	*line = f.line;
 	*column = f.column;
 	return true;
+}
+
+/* Some loggers put ", r0=12" behind a message.  Returns where that begins. */
+static const char *without_remark(const char *p, const char *end)
+{
+	const char *number = end, *comma;
+
+	while (number > p && isdigit((unsigned char)number[-1]))
+		number--;
+	comma = number > p && number < end && number[-1] == '=' ? memrchr(p, ',', (size_t)(number - p)) : NULL;
+	return comma && comma[1] == ' ' && !memchr(comma + 2, ' ', (size_t)(number - comma - 2)) ? comma : end;
 }
 
 bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const char *text)
@@ -427,7 +443,7 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 	if (end)
 		asan_module(r, f, end + 1);
 	else
-		end = asan_location(r, f, name, name + strlen(name));
+		end = asan_location(r, f, name, without_remark(name, name + strlen(name)));
 	f->function = decode_record_string(r, name, (size_t)(end - name));
 	return true;
 }

@@ -18,9 +18,11 @@ static void set_headline(struct decode_open *o, const char *detector, const char
 static void headline_function(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
-	const char *in = strstr(text, strstr(text, " in: ") ? " in: " : " in ");
+	const char *in = strstr(text, strstr(text, " in: ") ? " in: " : " in "), *script = strstr(text, " in[<");
 	struct decode_frame f;
 
+	if (script && (script = strstr(script, ">] ")) != NULL)
+		in = script - 1;
 	if (!in)
 		return;
 	in += in[3] == ':';
@@ -42,7 +44,11 @@ static void headline_function(struct decode_open *o, const char *text)
 static void kasan_kind(struct decode_open *o, const char *p)
 {
 	const char *in = strstr(p, " in "), *on = strstr(p, " on address");
+	const char *script = strstr(p, " in[<"); /* asan_symbolize.py */
 	size_t len = in && (!on || in < on) ? (size_t)(in - p) : on ? (size_t)(on - p) : strlen(p);
+
+	if (script && (size_t)(script - p) < len)
+		len = (size_t)(script - p);
 
 	o->record->kind = decode_kind(o->record, p, len);
 	if (on)
@@ -278,6 +284,10 @@ static const struct fault faults[] = {
 	{ "list_del corruption", "list-del-corruption", "", FORM_OOPS },
 	{ "list_add_valid or KFENCE", "list-add-corruption", "", FORM_OOPS },
 	{ "refcount_t: ", NULL, "", FORM_OOPS },
+	/* Linux 4.15 to 5.4, from assembly: "refcount_t hit zero at func+0x1/0x2 in prog[12], uid/euid: 0/0" */
+	{ "refcount_t hit zero at ", "hit-zero", "", FORM_OOPS },
+	{ "refcount_t overflow at ", "overflow", "", FORM_OOPS },
+	{ "refcount_t underflow at ", "underflow", "", FORM_OOPS },
 	{ "usercopy: ", "usercopy", "", FORM_OOPS },
 	{ "detected buffer overflow in ", "fortify-buffer-overflow", "", FORM_OOPS },
 	{ "kernel BUG at lib/list_debug.c", "list-corruption", "", FORM_OOPS },
@@ -400,6 +410,7 @@ static enum decode_form headline_warning(const char *text, struct decode_open *o
 static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 {
 	struct decode_record *r = o->record;
+	struct decode_frame place;
 	const char *text = behind_cpu(whole);
 
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
@@ -410,6 +421,10 @@ static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 		set_headline(o, fault_detector(f), whole);
 		if (starts(text, "Kernel panic - not syncing: stack-protector"))
 			headline_function(o, text);
+		if (starts(text, "refcount_t ") && decode_place(r, strstr(text, " at ") + 4, &place, NULL)) {
+			r->title_function = place.function;
+			r->title_module = place.module;
+		}
 		r->kind = f->kind ? f->kind : fault_kind(r, p);
 		o->vague = strcmp(r->kind, "kernel-fault") == 0;
 		if (*f->address && decode_hex_after(p, f->address, &r->addr))
@@ -417,6 +432,21 @@ static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 		return f->form;
 	}
 	return FORM_NONE;
+}
+
+/* KMSAN up to Linux 5.18 has a headline for each inlined function of the place: "BUG: KMSAN: uninit-value in copy a.h:3
+ * [inline]", "BUG: KMSAN: uninit-value in put_cmsg+0x600/0x870".  The last one counts. */
+bool decode_headline_goes_on(struct decode_open *o, const char *t)
+{
+	struct decode_record *r = o->record;
+	const char *last = o->own_lines ? r->lines[o->own_lines - 1] : "", *in = strstr(t, " in");
+
+	if (!starts(t, "BUG: KMSAN: ") || !starts(last, "BUG: KMSAN: ") || !in || strncmp(last, t, (size_t)(in - t)) ||
+	    (!strstr(last, "[inline]") && !strstr(last, "[<     inline     >]")))
+		return false;
+	set_headline(o, "kmsan", t);
+	kasan_kind(o, t + strlen("BUG: KMSAN: "));
+	return true;
 }
 
 bool decode_headline_completed(struct decode_open *o, const char *t)
@@ -474,7 +504,7 @@ static const struct {
 } marks[] = {
 	MARK("BUG"), MARK("general prot"), MARK("kernel BUG at"), MARK("kernel stack o"), MARK("unreferenced o"),
 	MARK("reachable o"), MARK("usercopy: "), MARK("UBSAN: "), MARK("Unable to handle"), MARK("list_"),
-	MARK("refcount_t: "),
+	MARK("refcount_t"),
 	MARK("pagealloc: "), MARK("Insufficient s"), MARK("PANIC: d"), MARK("Kernel panic - not syncing: stack-p"),
 	MARK("cache_from_obj: "), MARK("=="), MARK("{"), MARK("detected buffer"), MARK("Kernel Offset: "),
 	MARK("Linux version "), MARK("virt_to_cache: "), MARK("kmem_cache_free: "), MARK("kmem_cache_destroy "),
@@ -496,7 +526,8 @@ static const struct {
 	MARK("Windows fatal exception: a"), MARK("# A fatal error has"), MARK("# There is insufficient mem"),
 	MARK("FATAL ERROR: "), MARK("----- Native st"), MARK("Fatal error. "), MARK("Unhandled exception. Sys"),
 	MARK("Stack overflow."), MARK("Process "), MARK("[\xf0\x9f\xa1\x95] Process "), MARK("traps: "),
-	MARK("Error #"), MARK("error: memory leaked: "), MARK("HEAP CORRUPTION D"), MARK("Run-Time Check Failure #"),
+	MARK("Error #"), MARK("UNADDRESSABLE A"), MARK("UNINITIALIZED R"), MARK("signal "),
+	MARK("error: memory leaked: "), MARK("HEAP CORRUPTION D"), MARK("Run-Time Check Failure #"),
 	MARK("ABR: "), MARK("ABW: "), MARK("BSR: "), MARK("BSW: "), MARK("FFM: "), MARK("FIM: "), MARK("FMM: "),
 	MARK("FMR: "), MARK("FMW: "), MARK("FNH: "), MARK("FUM: "), MARK("IPR: "), MARK("IPW: "), MARK("MLK: "),
 	MARK("NPR: "), MARK("NPW: "), MARK("PLK: "), MARK("SBR: "), MARK("SBW: "), MARK("UMC: "), MARK("UMR: "),
@@ -512,7 +543,7 @@ static const struct {
 /* clang-format on */
 #undef MARK
 
-#define UNREAD_MAX 64
+#define UNREAD_MAX 80
 
 /* A bit for each pair of letters with which a mark begins ("{" stands for itself and any letter): nearly all lines of
  * a log end here.  Then only marks with the same first letter are compared. */
@@ -567,7 +598,8 @@ bool decode_may_be_headline(const char *text, size_t len)
 	if (!(firsts.pairs[pair / 64] >> pair % 64 & 1))
 		return false;
 	for (unsigned i = firsts.begin[first]; i < firsts.begin[first + 1]; i++)
-		if (len >= firsts.order[i].len && memcmp(text, firsts.order[i].text, firsts.order[i].len) == 0)
+		if (len >= firsts.order[i].len && (firsts.order[i].text[1] == text[1] || firsts.order[i].len == 1) &&
+		    memcmp(text, firsts.order[i].text, firsts.order[i].len) == 0)
 			return true;
 	return false;
 }

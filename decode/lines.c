@@ -287,6 +287,9 @@ static bool read_frame(struct decode_open *o, const char *text, const char *t)
 	}
 	if (starts(t, "===") && o->form == FORM_OOPS)
 		return true;
+	if (!o->trace_began &&
+	    (starts(t, "unwind_backtrace from ") || (*t == '[' && strstr(t, "(unwind_backtrace) from "))))
+		decode_read_trace_heading(o, "Call Trace:"); /* ARM has no heading above it */
 	if (!o->stack || o->section == SECTION_PAGE)
 		return (o->section == SECTION_PAGE || o->section == SECTION_PLACE || o->section == SECTION_TRACE) &&
 		       text != t && decode_frame_kernel(r, NULL, t);
@@ -640,6 +643,21 @@ const char *decode_missing(const struct decode_open *o)
 	default:
 		return NULL;
 	}
+}
+
+const char *decode_unfinished(const struct decode_open *o)
+{
+	const struct decode_record *r = o->record;
+	const struct decode_stack *s = decode_record_main_stack(r);
+	bool none = !s || !s->nr;
+
+	if (o->form == FORM_CRASH && strcmp(r->detector, "go") == 0)
+		return none                                                                ? "its stack is missing"
+		       : o->trace_ended || decode_frame_is_start(r, &s->frames[s->nr - 1]) ? NULL
+		                                                                           : "its stack goes on";
+	if (o->form == FORM_CHECKER && strcmp(r->detector, "drmemory") == 0 && !r->leak.class)
+		return none ? "its stack is missing" : o->saw_summary ? NULL : "its notes are missing";
+	return NULL;
 }
 
 bool decode_goes_on(const struct decode_open *o, const char *text)

@@ -37,28 +37,47 @@ static const struct mark {
 	MARK("Unable to handle kernel ", 0, 3),
 	MARK("list_add ", 3, 4),
 	MARK("list_del ", 3, 4),
-	MARK("refcount_t: ", 7, 4),
+	MARK("refcount_t", 7, 4),
 	MARK("UBSAN: ", 0, 3),
-	MARK("usercopy: Kernel ", 6, 5),
+	MARK("usercopy: ", 6, 5),
+	MARK("Bad or missing usercopy whitelist", 21, 5),
+	MARK("Unhandled ", 0, 3),
+	MARK("Internal error: ", 0, 3),
+	MARK("Insufficient stack space to handle", 0, 3),
 	/* other tools' reports */
 	MARK("WARNING: ThreadSanitizer: ", 6, 6),
 	MARK("runtime error: ", 0, 1),
 	MARK("*** ", 0, 7),
 	MARK("(): ", 0, 5),
 	MARK("Scudo ERROR: ", 10, 6),
+	MARK("UNADDRESSABLE ACCESS", 4, 3), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
 	MARK("memsan-report/", 5, 7),
 	MARK("memsan-growth/", 5, 7),
 };
 /* clang-format on */
 #undef MARK
 
+/* For each letter, the marks that are searched for by it, as bits. */
+static struct {
+	uint32_t marks[256];
+	bool filled;
+} with_first;
+
+static void fill_firsts(void)
+{
+	_Static_assert(ARRAY_SIZE(marks) <= 32, "a bit for each mark");
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		with_first.marks[(uint8_t)marks[i].text[marks[i].at]] |= 1u << i;
+	with_first.filled = true;
+}
+
 /* The mark around p, which has the mark's two letters; NULL: there is none. */
 static const char *mark_at(const char *p, const char *start, const char *end)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-		const struct mark *m = &marks[i];
-		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
-		    (size_t)(end - p) >= (size_t)(m->len - m->at) && memcmp(p - m->at, m->text, m->len) == 0)
+	for (uint32_t left = with_first.marks[(uint8_t)*p]; left; left &= left - 1) {
+		const struct mark *m = &marks[__builtin_ctz(left)];
+		if (p[1] == m->text[m->at + 1] && p - start >= m->at && (size_t)(end - p) >= (size_t)(m->len - m->at) &&
+		    memcmp(p - m->at, m->text, m->len) == 0)
 			return p - m->at;
 	}
 	return NULL;
@@ -72,7 +91,8 @@ static inline vector pairs(vector here, vector next)
 {
 	return (vector)(PAIR('=', '=') | PAIR('B', 'U') | PAIR('b', 'j') | PAIR('g', 'f') | PAIR('U', 'n') |
 	                PAIR('t', '_') | PAIR('U', 'B') | PAIR('p', 'y') | PAIR('G', ':') | PAIR('r', 'u') |
-	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-'));
+	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-') | PAIR('D', 'R') |
+	                PAIR('I', 'n'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -90,6 +110,8 @@ const char *decode_mark_find_plain(const char *start, const char *end)
 	char padded[LANES + 1];
 	const char *mark;
 
+	if (!with_first.filled)
+		fill_firsts();
 	for (const char *p = start; p + 1 < end; p += LANES) {
 		const char *bytes = or_padded(p, end, LANES, padded);
 		uint64_t halves[2];
@@ -132,6 +154,7 @@ static void fill_halves(void)
 		halves_of.second_low[second & 15] |= bit;
 		halves_of.second_high[second >> 4] |= bit;
 	}
+	fill_firsts();
 	halves_of.filled = true;
 }
 
@@ -245,9 +268,14 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 {
 	static const char *const fronts[] = { "kmemleak: ", "",           "kernel ",   "malloc: ",
 		                              "in free",    "in realloc", "in malloc", "in calloc" };
-	const char *place = p;
+	const char *place = p, *error;
 
 	found->caller = 0;
+	if (*p == 'U' && p - line >= 9 &&
+	    (error = memmem(p - MIN(p - line, 14), (size_t)MIN(p - line, 14), "Error #", 7))) {
+		found->at = found->text = (size_t)(error - line);
+		return is_headline(error, end, 0);
+	}
 	for (size_t i = 0; i <= ARRAY_SIZE(fronts); i++) {
 		size_t len = i < ARRAY_SIZE(fronts) ? strlen(fronts[i]) : 0;
 		const char *start = p - len;

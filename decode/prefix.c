@@ -457,6 +457,18 @@ uint64_t decode_caller_valgrind(uint32_t pid, uint64_t within)
 	return (uint64_t)'V' << 48 | (within ? (within * 0x9e3779b97f4a7c15u) >> 48 << 32 : 0) | pid;
 }
 
+/* Until 2013 AddressSanitizer wrote a blank behind the pid: "==123== ERROR: AddressSanitizer: …", "==12== ABORTING" */
+static bool is_old_sanitizer(const char *p, size_t len)
+{
+	static const char *const words[] = { " ERROR: AddressSanitizer", " ERROR: LeakSanitizer",
+		                             " ERROR: libFuzzer: ", " WARNING: MemorySanitizer", " ABORTING" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (len >= strlen(words[i]) && memcmp(p, words[i], strlen(words[i])) == 0)
+			return true;
+	return false;
+}
+
 /* "==123==", "==00:00:00:01.234 123==" */
 static bool take_valgrind(struct cursor *c, struct decode_prefix *out)
 {
@@ -471,6 +483,8 @@ static bool take_valgrind(struct cursor *c, struct decode_prefix *out)
 	if (!number(c, &pid) || !letter(c, '=') || !letter(c, '='))
 		return false;
 	if (c->p < c->end && *c->p != ' ')
+		return false;
+	if (is_old_sanitizer(c->p, (size_t)(c->end - c->p)))
 		return false;
 	out->caller = decode_caller_valgrind((uint32_t)pid, out->caller);
 	return true;
@@ -723,6 +737,31 @@ static bool parse_printk(const char *line, size_t len, struct decode_prefix *out
 	return true;
 }
 
+#define PROMPT_MAX 70
+
+/* "host login: ", "root@host:~# ", "/ # ": a prompt on the console, to which the kernel's first line is added. */
+static bool take_prompt(struct cursor *c)
+{
+	static const char login[] = "login: ";
+	const char *start = c->p, *p = memchr(start, ' ', MIN((size_t)(c->end - start), (size_t)PROMPT_MAX));
+	char last;
+
+	if (!p++ || p - start < 2)
+		return false;
+	last = p[-2];
+	if ((size_t)(c->end - p) >= strlen(login) && *p == 'l' && memcmp(p, login, strlen(login)) == 0)
+		p += strlen(login);
+	else if (last == '/' || last == '~')
+		p = p - start == 2 && c->end - p > 2 && p[0] == '#' && p[1] == ' ' ? p + 2 : start;
+	else if (last == '#' || last == '$')
+		p = memchr(start, '@', (size_t)(p - start)) ? p : start;
+	else if (last != ':' || p - start < (ptrdiff_t)strlen(login) ||
+	         memcmp(p - strlen(login), login, strlen(login)) != 0)
+		p = start;
+	c->p = p;
+	return p > start;
+}
+
 void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 {
 	struct cursor c = { line, line + len };
@@ -735,6 +774,8 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 		struct cursor behind;
 		bool stamped = p->have_stamp;
 		if (!take_token(&c, line, p)) {
+			if (i == 0 && take_prompt(&c))
+				continue;
 			if (p->have_stamp || searched || !find_stamp(&c))
 				break;
 			searched = true;

@@ -40,6 +40,7 @@
 #define HELD_MAX 8
 #define HELD_BYTES_MAX (1u << 20)
 #define STACKLESS_MAX 8
+#define STACKLESS_LINES 8
 #define STRINGS_MAX 4 /* deeper strings in strings are not opened */
 
 /* Has the line an object of a schema that decode_json_read knows? */
@@ -57,6 +58,11 @@ struct decode_reader {
 	void *unread_ctx;
 	char valgrind_before[16];       /* the beginning of Valgrind's last line that no report took */
 	bool leaks_seen, valgrind_seen; /* reports of this log */
+	/* "WARNING: … lib/list_debug.c:53 …", whose own headline comes in the next line; line 0: there is none */
+	struct {
+		uint64_t caller, line;
+		char text[200];
+	} warned;
 	uint64_t deadly; /* the line of "AddressSanitizer:DEADLYSIGNAL", until its report comes; 0: there is none */
 	char *name;
 	uint64_t line; /* of the log */
@@ -73,6 +79,7 @@ struct decode_reader {
 	/* UBSan's last reports, if they have no stack; they wait for the next report */
 	struct decode_record *stackless[STACKLESS_MAX];
 	size_t nr_stackless;
+	uint64_t stackless_until; /* up to this line, their stacks are looked for */
 	struct decode_open open[LANES_MAX];
 	size_t nr_open;
 	uint64_t uses;
@@ -160,7 +167,7 @@ static void hand_over(struct decode_reader *l, struct decode_record *r)
 	if (!stackless || l->nr_stackless == STACKLESS_MAX)
 		hand_over_stackless(l);
 	if (stackless)
-		l->stackless[l->nr_stackless++] = r;
+		l->stackless[l->nr_stackless++] = r, l->stackless_until = l->line + STACKLESS_LINES;
 	else
 		l->fn(l->ctx, r);
 }
@@ -219,6 +226,8 @@ static void report_cut(struct decode_reader *l, struct decode_open *o, const cha
 
 	if (strcmp(by, BY_REPORT) == 0)
 		rule_give_back(l, o);
+	if (!missing && strcmp(by, BY_END) != 0)
+		missing = decode_unfinished(o);
 	if (!missing && (l->ending || strcmp(by, BY_END) == 0) && decode_trace_goes_on(o))
 		missing = "its call trace goes on";
 	if (missing)
@@ -346,10 +355,26 @@ static bool may_begin(const struct line *n)
 	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK);
 }
 
+/* No headline came behind that warning. */
+static void warning_says(struct decode_reader *l)
+{
+	if (l->warned.line && l->unread)
+		l->unread(l->unread_ctx, l->name, l->warned.line, l->warned.text);
+	l->warned.line = 0;
+}
+
 /* No report has taken the line. */
 static void not_taken(struct decode_reader *l, const struct line *n)
 {
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
+
+	if (starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) {
+		warning_says(l);
+		l->warned.line = l->line;
+		l->warned.caller = n->prefix.caller;
+		snprintf(l->warned.text, sizeof(l->warned.text), "%s", n->text);
+		return;
+	}
 
 	like = decode_looks_like_report(n->text) ||
 	       (valgrind && decode_looks_like_valgrind(n->text, l->valgrind_before)) ||
@@ -375,6 +400,9 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	}
 	if (probe.form == FORM_ASAN || probe.form == FORM_TSAN)
 		l->deadly = 0;
+	if (strcmp(probe.record->detector, "list-debug") == 0 && l->warned.caller == probe.caller)
+		l->warned.line = 0;
+	warning_says(l);
 	decode_record_line(probe.record, n->text, strlen(n->text));
 	o = lane_new(l);
 	l->nr_open++;
@@ -463,7 +491,8 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 	 * the next report's. */
 	if (was_closed && !starts(n->text, "===")) {
 		enum decode_form next = begins_report(n);
-		o->closed = next != FORM_KASAN && next != FORM_ASAN; /* the rule is the next report's */
+		/* the rule is the next report's */
+		o->closed = next != FORM_KASAN && next != FORM_ASAN && !strstr(n->text, "==ERROR: LeakSanitizer: ");
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
@@ -471,8 +500,14 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 		report_finish(l, o, NULL);
 		return false;
 	}
+	if (decode_headline_goes_on(o, n->text)) {
+		keep_line(l, o, n);
+		own_line(l, o, n);
+		return true;
+	}
 	/* A headline that ends in "func+0x1/0x2" would pass for a frame. */
-	if (starts(n->text, "BUG: ") && begins_report(n)) {
+	if ((starts(n->text, "BUG: ") || (starts(n->text, "UBSAN: ") && strcmp(o->record->detector, "ubsan") == 0)) &&
+	    begins_report(n)) {
 		report_cut(l, o, BY_REPORT);
 		return false;
 	}
@@ -504,10 +539,24 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 	return true;
 }
 
+/* UBSan's report without a stack had one: its first frame, which names the report's place, comes among other lines. */
+static void lost_stack(struct decode_reader *l, const char *text)
+{
+	const char *t = l->nr_stackless ? text + strspn(text, " ") : text;
+
+	for (size_t i = 0; i < l->nr_stackless && starts(t, "#0 0x"); i++) {
+		struct decode_record *r = l->stackless[i];
+		if (r->place && strstr(t, r->place))
+			r->corrupted = "its stack is missing";
+	}
+}
+
 static void take_text(struct decode_reader *l, const struct line *n)
 {
 	struct decode_open *o = lane_of_line(l, n->prefix.caller, n->text);
 	size_t rule = decode_rule_length(n->text);
+
+	lost_stack(l, n->text);
 
 	if (take_news(l, n->text)) {
 		if (o)
@@ -520,7 +569,7 @@ static void take_text(struct decode_reader *l, const struct line *n)
 	}
 	if (o && lane_take(l, o, n)) /* a rule inside a report belongs to that report */
 		return;
-	if (!rule && !try_begin(l, n))
+	if (rule < DECODE_LEAST_RULE && !try_begin(l, n))
 		not_taken(l, n);
 	if (rule >= DECODE_LEAST_RULE)
 		rule_remember(l, n->prefix.caller, l->line, rule);
@@ -936,8 +985,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 		cut_stale(l);
 	if (!whole && n.prefix.stream && take_piece(l, raw, len, &n.prefix, caller))
 		return;
-	if (!marked && !l->nr_shapes && !listening(l, n.prefix.caller) && n.prefix.caller >> 48 != 'V' &&
-	    !decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len))
+	if (!marked && !l->nr_shapes && l->line > l->stackless_until && !listening(l, n.prefix.caller) &&
+	    n.prefix.caller >> 48 != 'V' && !decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len))
 		return;
 	telling = marked; /* else it may be a part of a report that nothing understands */
 	marked = marked && decode_mark_headline(raw, len, &f);
@@ -956,7 +1005,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	} else if (marked && f.text != n.prefix.len) {
 		begin_shape(l, &n, &f);
 	} else if (telling || listening(l, n.prefix.caller) || n.prefix.caller >> 48 == 'V' ||
-	           unconfirmed(l, n.prefix.caller) || decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len)) {
+	           unconfirmed(l, n.prefix.caller) || l->line <= l->stackless_until ||
+	           decode_may_be_headline(raw + n.prefix.len, len - n.prefix.len)) {
 		take_known(l, &n);
 	}
 }
@@ -1166,6 +1216,7 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	l->encoding = ENCODING_UNKNOWN;
 	l->head_len = 0;
 	l->have_kaslr = l->leaks_seen = l->valgrind_seen = false;
+	l->stackless_until = 0;
 	l->kaslr = 0;
 }
 
@@ -1190,6 +1241,7 @@ void decode_reader_end(struct decode_reader *l)
 	l->skipping = false;
 	cut_all(l, BY_END);
 	hand_over_stackless(l);
+	warning_says(l);
 	if (l->deadly && l->unread)
 		l->unread(l->unread_ctx, l->name, l->deadly, "DEADLYSIGNAL, and no report of a sanitizer behind it");
 	l->deadly = 0;

@@ -306,6 +306,8 @@ enum decode_answer decode_line_gwp(struct decode_open *o, const char *text)
 		o->stack = decode_record_stack(r, "access");
 		return LINE_TAKEN;
 	}
+	if (*t == '#' && o->stack && number_decimal(t + 1, &tid) && tid != o->stack->nr)
+		o->mixed = true; /* another process writes frames, too */
 	if (gwp_heading(o, t) || (*t == '#' && decode_frame_backtrace(r, o->stack, t)) || !*t)
 		return LINE_TAKEN;
 	return LINE_FOREIGN;
@@ -315,11 +317,35 @@ enum decode_answer decode_line_gwp(struct decode_open *o, const char *text)
 
 #define TOMBSTONE "*** *** *** *** *** *** *** ***"
 
+/* "signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x60000704df5300 (read)" */
+static void tombstone_signal(struct decode_record *r, const char *t)
+{
+	const char *code = strstr(t, "code "), *open = code ? strchr(code, '(') : NULL;
+
+	r->headline = decode_record_string(r, t, strlen(t));
+	r->have_addr = decode_hex_after(t, "fault addr 0x", &r->addr);
+	if (strstr(t, "(SEGV_MTE")) {
+		r->detector = "mte";
+		r->kind = "tag-check-fault";
+	} else if (!strstr(t, "(SIGABRT)") && open) {
+		r->kind = decode_kind(r, open + 1, strcspn(open + 1, ")"));
+	}
+	r->access = strstr(t, "(read)") ? "read" : strstr(t, "(write)") ? "write" : r->access;
+}
+
+/* Those who copy a tombstone often leave out its head. */
+static bool is_signal(const char *t)
+{
+	return starts(t, "signal ") && strstr(t, " (SIG") && strstr(t, ", code ") && strstr(t, "fault addr ");
+}
+
 bool decode_headline_tombstone(const char *text, struct decode_open *o)
 {
-	if (!starts(text, TOMBSTONE))
+	if (!starts(text, TOMBSTONE) && !is_signal(text))
 		return false;
 	o->record->detector = "tombstone";
+	if (is_signal(text))
+		tombstone_signal(o->record, text);
 	return true;
 }
 
@@ -343,22 +369,6 @@ static void tombstone_process(struct decode_record *r, const char *t)
 	}
 	if (exe)
 		r->exe = decode_record_string(r, exe + 4, strcspn(exe + 4, "<") - (strstr(exe, " <<<") != NULL));
-}
-
-/* "signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x60000704df5300 (read)" */
-static void tombstone_signal(struct decode_record *r, const char *t)
-{
-	const char *code = strstr(t, "code "), *open = code ? strchr(code, '(') : NULL;
-
-	r->headline = decode_record_string(r, t, strlen(t));
-	r->have_addr = decode_hex_after(t, "fault addr 0x", &r->addr);
-	if (strstr(t, "(SEGV_MTE")) {
-		r->detector = "mte";
-		r->kind = "tag-check-fault";
-	} else if (!strstr(t, "(SIGABRT)") && open) {
-		r->kind = decode_kind(r, open + 1, strcspn(open + 1, ")"));
-	}
-	r->access = strstr(t, "(read)") ? "read" : strstr(t, "(write)") ? "write" : r->access;
 }
 
 /* "Cause: [MTE]: Use After Free, 0 bytes into a 32-byte allocation at 0x7…", "Cause: null pointer dereference" */
@@ -401,6 +411,26 @@ static bool tombstone_ends(const char *t)
 	return false;
 }
 
+/* Google's Play Console keeps no message; the allocator's function tells it. */
+static void tombstone_frame(struct decode_record *r, const struct decode_frame *f)
+{
+	static const char *const functions[][2] = {
+		{ "scudo::reportInvalidChunkState", "invalid-chunk-state" },
+		{ "scudo::reportHeaderCorruption", "corrupted-chunk-header" },
+		{ "scudo::reportHeaderRace", "race-on-chunk-header" },
+		{ "scudo::reportDeallocTypeMismatch", "allocation-type-mismatch" },
+		{ "scudo::reportDeleteSizeMismatch", "invalid-sized-delete" },
+		{ "scudo::reportMisalignedPointer", "misaligned-pointer" },
+	};
+
+	for (size_t i = 0; !r->kind && f->function && i < ARRAY_SIZE(functions); i++)
+		if (starts(f->function, functions[i][0])) {
+			r->detector = "scudo";
+			r->kind = functions[i][1];
+			r->headline = decode_record_string(r, f->function, strlen(f->function));
+		}
+}
+
 enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
@@ -418,9 +448,13 @@ enum decode_answer decode_line_tombstone(struct decode_open *o, const char *text
 		tombstone_abort(r, t);
 	else if (starts(t, "backtrace:"))
 		o->stack = decode_record_stack(r, "access");
-	else if (*t == '#')
-		return decode_frame_tombstone(r, o->stack, t) ? (o->trace_began = true, LINE_TAKEN) : LINE_FOREIGN;
-	else if (!gwp_heading(o, t) && *t && text[0] != ' ' && !strchr(t, ':'))
+	else if (*t == '#') {
+		if (!decode_frame_tombstone(r, o->stack, t))
+			return LINE_FOREIGN;
+		o->trace_began = true;
+		if (o->stack && o->stack->nr)
+			tombstone_frame(r, &o->stack->frames[o->stack->nr - 1]);
+	} else if (!gwp_heading(o, t) && *t && text[0] != ' ' && !strchr(t, ':'))
 		return LINE_FOREIGN;
 	return LINE_TAKEN;
 }

@@ -56,6 +56,23 @@ static const struct {
 } beginnings[] = {
 	/* the kernel */
 	{ "Slab corruption", "start=" },
+	{ "Allocated in ", " age=" }, /* parts of reports whose headlines were lost */
+	{ "Freed in ", " age=" },
+	{ "INFO: Allocated in ", " age=" },
+	{ "INFO: Freed in ", " age=" },
+	{ "Redzone ", ": cc cc" },
+	{ "Redzone ", ": bb bb" },
+	{ "The buggy address belongs to the object ", NULL },
+	{ "Memory state around the buggy address", NULL },
+	{ "Uninit was created at:", NULL },
+	{ "Uninit was stored to memory at:", NULL },
+	{ "kfence-#", ", cache=" },
+	{ "comm \"", ", jiffies " },
+	{ "Memory tags around the buggy address", NULL },
+	{ "Shadow bytes around the buggy address", NULL },
+	{ "======= Backtrace: ====", NULL },
+	{ "==", " ERROR: libFuzzer: out-of-memory" },
+	{ "==", " ERROR: libFuzzer: deadly signal" },
 	{ "kernel BUG at mm/", NULL },
 	{ "kernel BUG at include/linux/mm", NULL },
 	{ "kernel BUG at include/linux/page", NULL },
@@ -122,6 +139,7 @@ static bool of_a_tool(const char *text)
 		"UNADDRESSABLE ACCESS", /* Dr. Memory */
 		"UNINITIALIZED READ",   /* … */
 		"GWP-ASan detected",
+		"GWP-ASan (http", /* tcmalloc's */
 		"Scudo ERROR",
 		"MTE: tag check fault",
 		"new suspected memory leaks", /* the kernel has found leaks that this log does not list */

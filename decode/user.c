@@ -262,6 +262,7 @@ static bool asan_heading(struct decode_open *o, const char *t)
 	           starts(t, "Memory was marked as uninitialized")) {
 		o->stack = decode_record_stack(r, "stored");
 	} else if (starts(t, "Uninitialized value was created by")) {
+		o->mixed |= strcmp(r->detector, "msan") != 0;
 		o->stack = decode_record_stack(r, strstr(t, "heap allocation") ? "alloc" : "origin");
 		r->place = decode_record_string(r, t, strlen(t));
 	} else if (starts(t, "Thread T") && strstr(t, " created by ")) {
@@ -455,7 +456,7 @@ enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 	const char *t = text + strspn(text, " \t");
 	bool leak = strcmp(r->detector, "lsan") == 0, shadow = strcmp(r->detector, "asan") == 0;
 
-	if (leak && !*t) {
+	if (leak && !*t && o->stack && o->stack->nr) {
 		o->saw_summary = true;
 		return LINE_LAST;
 	}
@@ -525,8 +526,9 @@ static bool tsan_heading(struct decode_open *o, const char *t)
 		r->object.state = strstr(r->kind, "use-after-free") ? "freed" : "allocated";
 		o->stack = decode_record_stack(r, "alloc");
 	} else if (starts(t, "Location is ")) {
-		o->mixed |= r->place != NULL;
-		r->place = decode_record_string(r, t, strlen(t));
+		/* a stack's place may be named as a global's, too */
+		o->mixed |= r->place != NULL && strncmp(r->place, t, strlen("Location is gl")) == 0;
+		r->place = r->place ? r->place : decode_record_string(r, t, strlen(t));
 		o->stack = NULL;
 	} else if (starts(t, "Thread ") && strstr(t, " created ")) {
 		o->stack = decode_record_stack(r, "thread");

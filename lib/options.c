@@ -419,6 +419,21 @@ bool options_set_one(struct memsan_options *o, const char *name, size_t name_len
 	return option_set(o, (struct span){ name, name_len }, (struct span){ value, value_len }, &c);
 }
 
+/* Zero is stored already, and its page need not be touched. */
+static bool text_is_zero(const struct option_desc *d, struct span text)
+{
+	bool first;
+
+	switch (d->type) {
+	case OPTION_TYPE_BOOL:
+		return parse_bool(text, &first) && !first;
+	case OPTION_TYPE_UINT:
+		return span_is(text, "0");
+	default:
+		return false;
+	}
+}
+
 void options_set_defaults(struct memsan_options *o)
 {
 	static bool used;
@@ -429,7 +444,10 @@ void options_set_defaults(struct memsan_options *o)
 	used |= o == &options;
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *d = &option_table[i];
-		option_store(o, d, (struct span){ d->default_text, str_length(d->default_text) });
+		struct span text = { d->default_text, str_length(d->default_text) };
+
+		if (text.len && !text_is_zero(d, text))
+			option_store(o, d, text);
 	}
 }
 

@@ -52,8 +52,8 @@ static inline struct area *area_at(uintptr_t addr)
  *     | … | key 64 bytes | the program's | key, up to 64 bytes | … |      freed, retained:  | … | key 128 bytes | … |
  *                        ^addr                                                                           ^addr
  *
- * The key in front is at the start of the data, unless the object is aligned to more than 64 bytes; then there may be up
- * to a page in front of addr. */
+ * The key in front is at the start of the data, unless the object is aligned to more than 64 bytes; then there may be
+ * up to a page in front of addr. */
 #define AREA_LEAD ((size_t)64)
 #define AREA_CANARY ((size_t)64)
 #define AREA_MARK (AREA_LEAD + AREA_CANARY)

@@ -712,6 +712,62 @@ LINES, OTHERS = WHOLE.rstrip("\n").split("\n"), OTHER.rstrip("\n").split("\n")
 MIXED = LINES[:9]
 for number in range(max(len(LINES) - 9, len(OTHERS))):
     MIXED += LINES[9 + number:10 + number] + OTHERS[number:number + 1]
-add("mixed", stamped("\n".join(MIXED)), "kasan use-after-free thing_read !", "kasan slab-out-of-bounds pump_write !")
+add("unread-mixed", stamped("\n".join(MIXED)), "kasan use-after-free thing_read !",
+    "kasan slab-out-of-bounds pump_write !")
 add("two", stamped(WHOLE) + stamped(OTHER, 60.0), "kasan use-after-free thing_read",
     "kasan slab-out-of-bounds pump_write")
+
+# ---- forms in which people paste reports ----------------------------------------------------------------
+
+# One report with a headline for each inlined function of the place; the last one counts.
+KMSAN_INLINED = (RULE + "BUG: KMSAN: uninit-value in thing_peek include/linux/thing.h:18 [inline]\n"
+                 "BUG: KMSAN: uninit-value in thing_send+0x20e/0x60f drivers/thing.c:204\n" + cpu("5.11.0")
+                 + "Call Trace:\n" + frames("dump_stack kmsan_report __msan_warning")
+                 + " thing_peek include/linux/thing.h:18 [inline]\n" + frames("thing_send thing_ioctl")
+                 + "\nUninit was created at:\n" + frames("kmsan_slab_alloc __kmalloc thing_new") + RULE)
+add("kmsan-inlined-headlines", KMSAN_INLINED, "kmsan uninit-value thing_send")
+add("kmsan-no-indent", "".join(line.lstrip(" ") + "\n" for line in KMSAN_INLINED.splitlines()),
+    "kmsan uninit-value thing_send")
+add("kmsan-script", SHORT_RULE + "BUG: KMSAN: uninit-value in[<     inline     >] thing_peek drivers/thing.c:12\n"
+    "BUG: KMSAN: uninit-value in[<      none      >] thing_send+0x20e/0x60f drivers/thing.c:204\n" + cpu("5.4.0")
+    + "Call Trace:\n [<     inline     >] __dump_stack lib/dump_stack.c:77\n"
+    " [<      none      >] kmsan_report+0x127/0x220 mm/kmsan/kmsan_report.c:108\n"
+    " [<     inline     >] thing_peek drivers/thing.c:12\n"
+    " [<      none      >] thing_send+0x20e/0x60f drivers/thing.c:204\n" + SHORT_RULE, "kmsan uninit-value thing_send")
+add("stack-protector-helper", stamped(
+    "Kernel panic - not syncing: stack-protector: Kernel stack is corrupted in: devres_release_all+0xc6/0xc6\n"
+    + cpu("5.18.0") + "Call Trace:\n" + frames("dump_backtrace show_stack panic thing_start thing_probe really_probe")
+    + "---[ end Kernel panic - not syncing: stack-protector ]---\n"),
+    "stack-protector stack-protector devres_release_all")
+add("stack-protector-prompt", "root@board:~# Kernel panic - not syncing: stack-protector: Kernel stack is corrupted "
+    "in: 802e62f8\n\n" + cpu("4.7.10") + frames("unwind_backtrace show_stack panic __stack_chk_fail thing_read", "arm")
+    + "Rebooting in 1 seconds..\n", "stack-protector stack-protector thing_read")
+for number, front in enumerate(("board login: ", "/ # ", "root@board:~# ", "login: ")):
+    add(f"behind-prompt-{number}", front + oops("general protection fault, probably for non-canonical address "
+        "0xdffffc0000000000: 0000 [#1] PREEMPT SMP KASAN", "thing_read", "thing_read vfs_read"),
+        "oops general-protection-fault thing_read")
+add("refcount-5.4", stamped("refcount_t hit zero at thing_put+0x2b/0x70 in worker[4711], uid/euid: 0/0\n"
+                            + warning("kernel/panic.c:681 refcount_error_report+0x9c/0xac",
+                                      "ex_handler_refcount fixup_exception thing_put thing_close")),
+    "refcount hit-zero thing_put")
+add("list-warning-first", stamped("WARNING: CPU: 1 PID: 4711 at lib/list_debug.c:53 __list_del_entry+0x63/0xd0\n"
+    "list_del corruption, ffff88801c6e1ac0->next is LIST_POISON1 (dead000000000100)\n" + cpu("3.10.0")
+    + "Call Trace:\n" + frames("dump_stack warn_slowpath_fmt __list_del_entry list_del thing_unhook thing_close",
+                               "address") + "---[ end trace 6f1c2f1b1d1e2a3b ]---\n"),
+    "list-debug list-del-corruption thing_unhook")
+add("unread-list-warning", stamped("WARNING: CPU: 1 PID: 4711 at lib/list_debug.c:53 __list_del_entry+0x63/0xd0\n"))
+add("bad-page-arm", stamped("BUG: Bad page state in process worker  pfn:02e44\npage:ba409190 count:-1 mapcount:0 "
+    "mapping:f8f8f8f8 index:0x1\nflags: 0x0()\npage dumped because: nonzero _count\n" + cpu("4.9.45")
+    + frames("unwind_backtrace show_stack dump_stack bad_page thing_drop thing_close", "arm")),
+    "page-alloc bad-page-state thing_drop")
+add("ubsan-list", "".join(f"[   12.34567{i}] UBSAN: array-index-out-of-bounds in drivers/thing.c:{i}:17\n" for i in
+                          range(3)), *["ubsan array-index-out-of-bounds - !"] * 3)
+add("kmemleak-module-allocator", leak("__kmalloc kmalloc generic_alloc tkmalloc thing_dump thing_show").replace(
+    "x1d0\n", "x1d0 [thing]\n"), "kmemleak unreferenced-object thing_dump")
+for number, line in enumerate((
+        "Allocated in thing_make+0xa98/0xeac age=2 cpu=0 pid=154", "INFO: Freed in thing_drop+0x77/0xb0 age=6 cpu=26 "
+        "pid=0", "Redzone  81b6b480: cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc cc  ................",
+        "The buggy address belongs to the object at ffff88801d3b5a40", "Memory state around the buggy address:",
+        "Uninit was created at:", "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32",
+        "comm \"worker\", pid 326, jiffies 4294937906 (age 20379.570s)")):
+    add(f"unread-kernel-part-{number}", f"[   12.345678] {line}\n")

@@ -422,3 +422,81 @@ add("other-matters", "[   12.345678] BUG: workqueue lockup - pool cpus=0 node=0 
     "[   12.345680] watchdog: BUG: soft lockup - CPU#0 stuck for 22s! [worker:12]\n"
     "WARNING: CPU: 0 PID: 12 at kernel/fork.c:12 copy+0x1/0x2\nDUMA was installed\ncorrupted by hand\n"
     "WARNING: this is a warning\nCPU 0 is online\n*** Welcome ***\nfree(): a function of libc that frees\n")
+
+# ---- forms in which people paste reports ----------------------------------------------------------------
+
+# Up to 2013, with a blank behind the pid.
+add("asan-2013", ONE.replace("==4711==ERROR", "==4711== ERROR").replace("==4711==ABORTING", "==4711== ABORTING"),
+    "asan heap-use-after-free use_freed")
+add("asan-remark", "".join(f"[2026-11-21 10:55:38.405][ERROR][1][a7557lwr] {line}, r0=10{number}\n" if line else
+                           "[2026-11-21 10:55:38.405][ERROR][1][a7557lwr] \n" for number, line in
+                           enumerate(ONE.splitlines())), "asan heap-use-after-free use_freed")
+add("tsan-relative", TSAN_RACE.replace("/src/NAME.c:106:9", "src/NAME.c:106").replace("NAME", "touch").replace(
+    "NUMBER", "12"), "tsan data-race touch")
+add("tsan-two-places", TSAN_RACE.replace("\nSUMMARY", "  Location is stack of main thread.\n\n  Location is global "
+    "'<null>' at 0x000000000000 ([stack]+0x00000007de9e6)\n\nSUMMARY", 1).replace("NAME", "touch"),
+    "tsan data-race touch")
+add("valgrind-assert", "==12== Process terminating with default action of signal 6 (SIGABRT)\n==12==    at 0x4E6F428: "
+    "raise (raise.c:54)\n==12==    by 0x4E71029: abort (abort.c:89)\n==12==    by 0x4E67BD6: __assert_fail_base "
+    "(assert.c:92)\n==12==    by 0x4E67C81: __assert_fail (assert.c:101)\n==12==    by 0x401C34: check (bugs.c:37)\n"
+    "==12== \n", "valgrind fatal-signal check")
+DRM = """\
+Error #1: UNADDRESSABLE ACCESS beyond heap bounds: reading 0x0804ebc9-0x0804ebcc 3 byte(s)
+# 0 libc.so.6!? (0xf7880851 <libc.so.6+0x74851>)
+    ??:0
+# 1 overflow_heap (0x080489dc <prog+0x9dc>)
+    ??:0
+Note: @0:00:02.169 in thread 30814
+"""
+add("drmemory-addresses", DRM, "drmemory heap-buffer-overflow overflow_heap")
+add("drmemory-indented", "".join(f"12:   {line}\n" for line in DRM.splitlines()),
+    "drmemory heap-buffer-overflow overflow_heap")
+add("drmemory-no-number", "UNADDRESSABLE ACCESS: reading 0x00f4f04b-0x00f4f04c 1 byte(s)\n#0 read_far      "
+    "[src\\bugs.c:142]\nNote: @0:00:03.426 in thread 5388\n", "drmemory unaddressable-access read_far")
+SCUDO_FRAMES = """\
+  #00  pc 0x000000000004f064  /apex/com.android.runtime/lib64/bionic/libc.so (abort+164)
+  #01  pc 0x0000000000042b00  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::die()+8)
+  #02  pc 0x00000000000433c0  /apex/com.android.runtime/lib64/bionic/libc.so (scudo::reportInvalidChunkState\
+(scudo::AllocatorAction, void*)+76)
+  #03  pc 0x00000000003f03d0  /system/lib64/libthing.so (Thing::drop()+112)
+"""
+add("play-console", "*** *** *** *** *** *** *** *** *** *** *** *** *** *** *** ***\npid: 0, tid: 24499 >>> "
+    "org.example <<<\n\nbacktrace:\n" + SCUDO_FRAMES, "scudo invalid-chunk-state Thing::drop()")
+add("tombstone-without-head", "signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: 'Scudo "
+    "ERROR: invalid chunk state when deallocating address 0x200006ff5c677d0'\nx0 0000000000000000 x1 0000000000001b0e\n"
+    "31 total frames\nbacktrace:\n" + SCUDO_FRAMES.replace("  #", "#"), "scudo invalid-chunk-state Thing::drop()")
+for number, line in enumerate((
+        "======= Backtrace: =========", "Memory tags around the buggy address (one tag corresponds to 16 bytes):",
+        "Shadow bytes around the buggy address:", "==31421== ERROR: libFuzzer: out-of-memory (used: 2060Mb; limit: "
+        "2048Mb)", "12 tcmalloc/segv_handler.cc:168] *** GWP-ASan (https://google.github.io/tcmalloc/gwp-asan.html) "
+        "has detected a memory error ***")):
+    add(f"unread-part-{number}", f"{line}\n")
+
+# Two tools on one stream.
+GO_PANIC = """\
+panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x45e1a5]
+
+goroutine 1 [running]:
+main.take(...)
+\t/src/take.go:12
+main.main()
+\t/src/take.go:40 +0x1d
+exit status 2
+""".splitlines(True)
+NOTED = """\
+Error #1: UNADDRESSABLE ACCESS of freed memory: reading 0x0804ebc9-0x0804ebcc 3 byte(s)
+# 0 take            [/src/take.c:12]
+# 1 main            [/src/take.c:40]
+Note: @0:00:02.169 in thread 30814
+""".splitlines(True)
+FREE = MEMSAN_FREE.replace("NAME", "draw").replace("NUMBER", "4713").splitlines(True)
+for count in (1, 2):
+    add(f"go-and-asan-{count}", alternating(GO_PANIC, LINES, count), "go nil-pointer-dereference - !",
+        "asan heap-use-after-free use_freed")
+    add(f"drmemory-and-asan-{count}", alternating(NOTED, LINES, count), "drmemory use-after-free * !",
+        "asan heap-use-after-free use_freed")
+add("ubsan-and-memsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), FREE, 1),
+    "ubsan out-of-bounds-index - !", "memsan double-free draw")
+add("gwp-and-ubsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), GWP.splitlines(True), 1),
+    "ubsan out-of-bounds-index - !", "gwp-asan use-after-free * !")

@@ -101,9 +101,15 @@ static const char *first_word(const char *start, const char *end)
 		                             "Unable to handle kernel ",
 		                             "list_add ",
 		                             "list_del ",
-		                             "refcount_t: ",
+		                             "refcount_t",
 		                             "UBSAN: ",
-		                             "usercopy: Kernel ",
+		                             "usercopy: ",
+		                             "Bad or missing usercopy whitelist",
+		                             "Unhandled ",
+		                             "Internal error: ",
+		                             "Insufficient stack space to handle",
+		                             "UNADDRESSABLE ACCESS",
+		                             "memsan-growth/",
 		                             "WARNING: ThreadSanitizer: ",
 		                             "runtime error: ",
 		                             "*** ",
@@ -136,6 +142,8 @@ static void test_marks(void **state)
 		                           "free(): ",
 		                           "Scudo ERROR: ",
 		                           "memsan-report/1",
+		                           "Internal error: Oops",
+		                           "UNADDRESSABLE ACCESS: r",
 		                           "=B*(GnrURtpu:-_y" };
 	unsigned seed = 3;
 
