@@ -391,6 +391,8 @@ void report_put_short_name(struct fmt_buf *b, const char *name);
  * code is compiled into the program's own modules. */
 bool report_library_source(const char *file);
 bool report_library_name(const char *function);
+/* The same for a function and its file, of Rust's library as well. */
+bool report_library_symbol(const struct report_symbol *s);
 /* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are

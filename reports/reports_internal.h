@@ -47,8 +47,6 @@ uint32_t report_fold(const struct report_record *r, const struct report_stack *s
 /* How many symbols from symbol k of frame i on are inner functions of the C++ library?  0 within such a run. */
 uint32_t report_fold_library(const struct report_record *r, const struct report_stack *s, uint32_t i, size_t k,
                              const struct report_symbols *symbols);
-/* short_name.c: is this code of the C++ library, or of Rust's? */
-bool report_library_symbol(const struct report_symbol *s);
 bool report_name_contains(const char *text, const char *part);
 
 /* ---- layout.c -------------------------------------------------------------------------------- */

@@ -47,12 +47,6 @@ static void put_name(const char *function, char *name, size_t size)
 	report_put_short_name(&b, function);
 }
 
-/* Code of a language's library does not say who allocated. */
-static bool is_library(const struct report_symbol *s)
-{
-	return (s->file && report_library_source(s->file)) || (s->function && report_library_name(s->function));
-}
-
 static void print_frame(const struct image *im, struct symbolizer *sym, const char *indent, uint64_t pc)
 {
 	const struct image_module *m = image_module_at(im, pc - 1);
@@ -142,10 +136,10 @@ static bool name_code(const struct image *im, struct symbolizer *sym, uint64_t p
 	size_t n, i = 0;
 	const struct report_symbol *s = lookup(im, sym, pc, &n);
 
-	while (i < n && is_library(&s[i]))
+	while (i < n && report_library_symbol(&s[i]))
 		i++;
-	if (n)
-		s += i < n ? i : 0;
+	if (i < n)
+		s += i;
 	if (n && s->function)
 		put_name(s->function, function, sizeof(function));
 	if (!m)
