@@ -135,6 +135,13 @@ static bool in_hole(uint64_t addr)
 	return false;
 }
 
+/* In a static program memsan's variables lie among the program's, and are roots too: no copy of memory may stay in
+ * them. */
+static void forget(void *copy, size_t size)
+{
+	mem_set(copy, 0, size);
+}
+
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
 struct stack_bounds {
@@ -372,13 +379,15 @@ static void seek_pages(void *ctx, uint64_t start, uint64_t end)
 	end = MIN(end, start + x->left);
 	x->left -= end - start;
 	for (; start < end && (n = os_pread(own_mem, words, MIN(sizeof(words), end - start), start)) > 0;
-	     start += (uint64_t)n)
+	     start += (uint64_t)n) {
 		for (size_t i = 0; i + 2 < (size_t)n / sizeof(uint64_t); i += STRUCT_ALIGN / sizeof(uint64_t)) {
 			uint64_t at = start + i * sizeof(uint64_t);
 
 			if (words[i] == at && words[i + 2] == at)
 				hole_ended(&x->search, at, x->tid_at, x->guard_end);
 		}
+		forget(words, (size_t)n);
+	}
 }
 
 static void seek_mapping(void *ctx, const struct maps_line *m)
@@ -432,6 +441,8 @@ static void read_words(int mem, uint64_t start, uint64_t end, words_fn fn, void 
 
 		if (n >= (ssize_t)sizeof(uint64_t))
 			fn(ctx, buffer, (size_t)n / sizeof(uint64_t));
+		if (n > 0)
+			forget(buffer, (size_t)n);
 		/* Behind a page that cannot be read it goes on. */
 		start = n >= (ssize_t)sizeof(uint64_t) ? start + ALIGN_DOWN((uint64_t)n, sizeof(uint64_t))
 		                                       : ALIGN_DOWN(start, PAGE_SIZE) + PAGE_SIZE;
