@@ -458,8 +458,8 @@ struct alloc_region {
 void *region_alloc(struct alloc_region *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
 char *region_string(struct alloc_region *p, const char *s);
 void region_free(struct alloc_region *p);
-/* demangle.c: an ELF symbol of C++ or Rust, perhaps with a version, as people write it, in the region; any other name as
- * it is. */
+/* demangle.c: an ELF symbol of C++ or Rust, perhaps with a version, as people write it, in the region; any other name
+ * as it is. */
 const char *demangle_symbol(struct alloc_region *p, const char *name);
 
 struct symbolizer;
