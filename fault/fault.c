@@ -169,7 +169,7 @@ static void origin_of(const struct fault *f, struct fault_origin *origin)
 	origin->addr = (uint64_t)(uintptr_t)f->info->si_addr;
 }
 
-void (*fault_hook_dying)(void);
+void (*fault_hook_dying)(void *context);
 
 /* The instruction faults again. While the signal is blocked, that ends the program by the default action. So a filter
  * need not allow rt_sigaction. A filter that refuses rt_sigreturn lets no handler return. */
@@ -194,7 +194,7 @@ static void handle_nobodys(const struct fault *f, bool reported)
 	if (!reported)
 		fault_explain(&origin, f->uc);
 	if (fault_hook_dying)
-		fault_hook_dying();
+		fault_hook_dying(f->uc);
 	die_of(f);
 }
 

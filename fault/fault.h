@@ -46,8 +46,9 @@ bool pending_any(void); /* this thread may be inside such a handler; cheap */
 /* A child that shares this memory has ended, perhaps inside the handler: this thread is not in the handler. */
 void fault_guest_gone(void);
 void fault_fork_child(void); /* forgets pending faults: they belong to the parent */
-/* Called in the handler after the report when the program is about to die of a fault; may be NULL. Set once. */
-extern void (*fault_hook_dying)(void);
+/* Called in the handler, with its ucontext_t, after the report when the program is about to die of a fault; may be
+ * NULL. Set once. */
+extern void (*fault_hook_dying)(void *context);
 /* Gives this thread of this process (process_is_this) a stack for faults; a second call does nothing. fault_thread_exit
  * takes it back. */
 void fault_thread_start(void);

@@ -235,7 +235,7 @@ struct leak_thread {
 	uint32_t answered; /* 0: its registers are not known, so its whole stack is scanned */
 	/* where it was stopped: the lowest word of its stack that is in use; its thread pointer */
 	uint64_t sp, tp;
-	uint64_t saved[2], saved_size[2]; /* where its registers are */
+	uint64_t saved[ARCH_SAVED_PARTS], saved_size[ARCH_SAVED_PARTS]; /* where its registers are */
 };
 /* Marks from every root of this very process (in a copy): registers, each page of private memory that was written, and
  * each page of writable shared memory that the process has used, without memsan's memory and the dead parts of stacks.
@@ -327,6 +327,9 @@ uint64_t leak_check(bool at_exit);
 /* At the end of the program, unless leak_check_done was called: scans, if option leak says so; else it may say that
  * much was lost. */
 void leak_check_at_exit(void);
+/* The calling thread runs a handler that ends the process. Until the next call, with NULL, its scans see what the
+ * signal interrupted (a ucontext_t), not the handler's frames. Signal-safe. */
+void leak_thread_dies(void *context);
 /* There will be no scan at the end of the program. */
 void leak_check_done(void);
 /* In the child of fork, which has one thread: drops all scans that the parent had under way.  The child does not report

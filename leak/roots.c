@@ -766,7 +766,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 		return "/proc/self/maps cannot be read";
 	holes_sort();
 	for (uint32_t i = 0; roots_scan_stacks && i < nr_threads; i++)
-		for (int k = 0; k < 2; k++)
+		for (int k = 0; k < ARCH_SAVED_PARTS; k++)
 			if (threads[i].saved_size[k])
 				leak_scan_root(s, threads[i].saved[k], threads[i].saved_size[k]);
 	for (uint32_t i = 0; roots_scan_stacks && i < nr_threads; i++)

@@ -129,6 +129,14 @@ static uint64_t signals_taken;                       /* atomic: bits of the sign
 static uint64_t signals_waited;
 static void on_stop(int sig, siginfo_t *info, void *context);
 
+/* The thread's live stack and registers where a signal interrupted it. */
+static void note_context(struct leak_thread *t, ucontext_t *uc)
+{
+	t->sp = ARCH_CONTEXT_SP(uc) - RED_ZONE;
+	/* The frame may lie on a signal stack, so all saved registers are named. */
+	arch_context_saved(&uc->uc_flags, &uc->uc_sigmask, uc->uc_mcontext.fpregs, t->saved, t->saved_size);
+}
+
 static void stop_here(ucontext_t *uc, uint32_t number)
 {
 	uint32_t slot = __atomic_fetch_add(&stop.nr_claimed, 1, __ATOMIC_RELAXED) + 1;
@@ -136,13 +144,8 @@ static void stop_here(ucontext_t *uc, uint32_t number)
 	if (slot < stop.max) {
 		struct leak_thread *t = &stop.threads[slot];
 		t->tid = os_gettid();
-		t->sp = ARCH_CONTEXT_SP(uc) - RED_ZONE;
 		t->tp = arch_thread_pointer();
-		/* The frame may lie on a signal stack, so all saved registers are named. */
-		t->saved[0] = (uintptr_t)uc;
-		t->saved_size[0] = sizeof(*uc);
-		t->saved[1] = ARCH_CONTEXT_VECTORS(uc);
-		t->saved_size[1] = t->saved[1] ? sizeof(struct _libc_fpstate) + 2048 : 0;
+		note_context(t, uc);
 		__atomic_store_n(&t->answered, 1, __ATOMIC_RELEASE);
 	}
 	__atomic_fetch_add(&stop.nr_answered, 1, __ATOMIC_RELEASE);
@@ -657,13 +660,28 @@ static bool child_wait(long pid)
 	return r == -ECHILD || (r == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
+static ucontext_t *dying_context; /* atomic */
+static int32_t dying_tid;
+
+void leak_thread_dies(void *context)
+{
+	dying_tid = os_gettid();
+	__atomic_store_n(&dying_context, context, __ATOMIC_RELEASE);
+}
+
 /* Our own frames, below sp, are left out: they are large, and where they are not written yet they hold words of earlier
  * calls. */
 static void note_self(uintptr_t sp)
 {
 	static stack_t signal_stack; /* one thread scans at a time */
 	struct leak_thread self = { .tid = os_gettid(), .answered = 1, .sp = sp, .tp = arch_thread_pointer() };
+	ucontext_t *dying = __atomic_load_n(&dying_context, __ATOMIC_ACQUIRE);
 
+	if (dying && dying_tid == self.tid) {
+		note_context(&self, dying);
+		stop.threads[0] = self;
+		return;
+	}
 	/* Perhaps only the kernel has the pointer to this thread's signal stack.  For the others it is in their
 	 * handler's frame. */
 	if (!os_filter_set() && arch_syscall6(SYS_sigaltstack, 0, (long)&signal_stack, 0, 0, 0, 0) == 0) {

@@ -13,7 +13,7 @@ packages_test=(libcmocka-dev libtirpc-dev libunwind-dev libzydis-dev clang libcl
 	sqlite3 nodejs openssl file findutils procps php-cli ruby apache2-bin curl apache2-utils
 	libpython3.11-testsuite redis-tools musl-tools valgrind strace fakeroot faketime eatmydata libjemalloc2
 	libtcmalloc-minimal4 libmimalloc2.0 cmake meson zsh fish postgresql chromium electric-fence gawk qemu-user
-	yasm nasm vim giflib-tools)
+	yasm nasm vim giflib-tools ghostscript poppler-utils)
 # For real kernels in QEMU; scripts/test --quick does not need them.
 packages_arm64=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-system-arm)
 packages_kernel=(linux-source-6.1 flex bison bc libssl-dev kmod xz-utils qemu-system-x86 linux-headers-amd64)

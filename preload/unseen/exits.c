@@ -103,14 +103,22 @@ static void last_scan(void)
 	thread_ends_process = ends;
 }
 
-static void on_fatal(int sig)
+static void dying_scan(void *context)
+{
+	leak_thread_dies(context);
+	last_scan();
+	leak_thread_dies(NULL);
+}
+
+static void on_fatal(int sig, siginfo_t *info, void *context)
 {
 	static const struct kernel_action none = { SIG_DFL, 0, NULL, 0 };
 	uint64_t mask = ~((uint64_t)1 << (sig - 1));
 
+	(void)info;
 	if (!slab_is_inside()) {
 		exits_verify();
-		last_scan();
+		dying_scan(context);
 	}
 	if (!action_set(sig, &none))
 		os_exit_group(128 + sig); /* a sandbox: the signal would come back here, for ever */
@@ -122,7 +130,7 @@ static void on_fatal(int sig)
 /* Only where the program has the default action. */
 static void install(int sig)
 {
-	static const struct kernel_action ours = { (const void *)on_fatal, ACTION_RESTORER, arch_sigreturn,
+	static const struct kernel_action ours = { (const void *)on_fatal, SA_SIGINFO | ACTION_RESTORER, arch_sigreturn,
 		                                   ~(uint64_t)0 };
 
 	if (action_get(sig) == (const void *)SIG_DFL)
@@ -185,5 +193,5 @@ void exits_init(void)
 	for (unsigned i = 0; options.leak_fatal_signals && i < ARRAY_SIZE(fatal_signals); i++)
 		install(fatal_signals[i]);
 	if (options.leak_fatal_signals)
-		fault_hook_dying = last_scan;
+		fault_hook_dying = dying_scan;
 }

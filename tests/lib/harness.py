@@ -58,11 +58,17 @@ class Skipped(Exception):
     """Raised by a case that cannot run on this machine; the text says why."""
 
 
+class Absent(Exception):
+    """Raised by a case whose subject this machine's processor or kernel does not have; nothing that one installs brings
+    it.  It is named, and is neither passed nor skipped."""
+
+
 # ---- counting ------------------------------------------------------------------------------------
 
 passed = 0
 failed = 0
 skipped = 0
+absent = 0
 
 
 def one_passed(name, note=""):
@@ -83,6 +89,12 @@ def one_skipped(name, why):
     print(f"SKIP: {name}: {why}", flush=True)
 
 
+def one_absent(name, why):
+    global absent
+    absent += 1
+    print(f"ABSENT: {name}: {why}", flush=True)
+
+
 def check(name, problem):
     """Counts one of many checks: `problem` is empty, or says what is wrong.  Prints failures only."""
     global passed
@@ -95,7 +107,7 @@ def check(name, problem):
 def finish():
     """Prints the last line; returns the exit status."""
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""), flush=True)
-    if failed or not passed + skipped:
+    if failed or not passed + skipped + absent:
         return 1
     return SKIPPED_STATUS if skipped else 0
 
@@ -158,17 +170,19 @@ def undo_ignored_signals():
 def run_case(function, make=None):
     """Runs one case in a new folder.  `make` turns the folder into the case's parameter."""
     name = function.__name__
-    before = passed + failed + skipped
+    before = passed + failed + skipped + absent
     try:
         with tempfile.TemporaryDirectory(prefix=f"memsan-{os.path.basename(sys.argv[0])}.") as folder:
             argument = [make(folder) if make else folder] if inspect.signature(function).parameters else []
             note = function(*argument)
     except Skipped as e:
         one_skipped(name, e)
+    except Absent as e:
+        one_absent(name, e)
     except Exception as e:  # pylint: disable=broad-except; any exception is this case's failure
         one_failed(name, (f"{type(e).__name__}: " if type(e) is not AssertionError else "") + str(e)[:6000])
     else:
-        if passed + failed + skipped == before:
+        if passed + failed + skipped + absent == before:
             one_passed(name, note or "")
 
 

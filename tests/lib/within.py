@@ -7,11 +7,13 @@ Copies both of its outputs to standard output and to LOG; standard input is empt
 that ran at that moment, and what each of them waited for.
 
 No process is left behind: what the command started and left running is named and killed.  A pipe that such a process
-holds open would otherwise keep the next reader waiting for ever.
+holds open would otherwise keep the next reader waiting for ever.  Neither may a step change /dev/null, which tools do
+that are told to write there, as root: without it nothing else works.
 """
 import ctypes
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -101,6 +103,12 @@ def wait(child, seconds):
             return None
 
 
+def null_device():
+    """Whether /dev/null is as it must be."""
+    status = os.stat("/dev/null")
+    return stat.S_IMODE(status.st_mode) == 0o666 and stat.S_ISCHR(status.st_mode)
+
+
 def stopped(number, _):
     kill_all()
     os._exit(128 + number)
@@ -111,6 +119,7 @@ def main():
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stopped)
+    null_before = null_device()
     with open(log, "wb") as out:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,  # pylint: disable=R1732
                                  stderr=subprocess.STDOUT)
@@ -128,6 +137,9 @@ def main():
             text = f"FAIL: {' '.join(command)}: not finished within {seconds} s. What ran then:\n{text}\n"
         elif rest:
             text = f"left behind by {command[0]}, and killed:\n{text}\n"
+        if null_before and not null_device():
+            text += f"FAIL: {' '.join(command)}: /dev/null is changed: {os.stat('/dev/null')}\n"
+            status = status or 1
         out.write(text.encode())
     sys.stdout.write(text)
     sys.stdout.flush()

@@ -20,6 +20,8 @@
 #              error is only kept.
 # Ten ports from $PORT on are free.  All processes that are left are ended afterwards, and count as a fault.
 set -u
+# A tool that was called with -o /dev/null by root may have changed its mode.
+(: >/dev/null) 2>&- || { echo "$(id -un) may not write to /dev/null; as root: chmod 666 /dev/null" >&2; exit 1; }
 # shellcheck disable=SC2317
 prepare() { :; }
 # shellcheck disable=SC2317

@@ -68,7 +68,7 @@ static void guard_regions(void)
 	char *probe = memalign(PAGE, 4 * PAGE);
 
 	if (madvise(probe, PAGE, GUARD_INSTALL) != 0)
-		skip("the kernel has no guard regions");
+		absent("the kernel has no guard regions");
 	must(madvise(probe, PAGE, GUARD_REMOVE) == 0);
 	free(probe);
 	handle(SIGSEGV, jumps, 0);
@@ -97,7 +97,7 @@ static void protection_keys(void)
 	int key = pkey_alloc(0, 0);
 
 	if (key < 0)
-		skip("the processor has no protection keys");
+		absent("the processor has no protection keys");
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	handle(SIGSEGV, jumps, 0);
 	for (int i = 0; i < 10; i++) {
@@ -178,7 +178,7 @@ static void dispatched_calls(void)
 {
 	handle(SIGSYS, makes_the_call, 0);
 	if (prctl(59 /* PR_SET_SYSCALL_USER_DISPATCH */, 1, 0, 0, &dispatches) != 0)
-		skip("the kernel does not dispatch system calls");
+		absent("the kernel does not dispatch system calls");
 	for (size_t i = 0; i < 150; i++) {
 		char *p;
 

@@ -241,7 +241,7 @@ static void sealed_blocks(void)
 
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	if (syscall(462 /* mseal */, NULL, 0, 0) != 0)
-		skip("the kernel has no mseal");
+		absent("the kernel has no mseal");
 	for (int i = 0; i < 5; i++) {
 		p[i] = memalign(PAGE, 64 * PAGE);
 		memset(p[i], i, 64 * PAGE);
@@ -296,7 +296,7 @@ static void user_faults(void)
 	mallopt(M_MMAP_THRESHOLD, 128 << 10);
 	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) != 0)
-		skip("no userfaultfd");
+		absent("no userfaultfd");
 	must(!pthread_create(&t, NULL, serves, NULL));
 	for (int round = 0; round < 8; round++)
 		for (unsigned i = 0; i < NR(sizes); i++) {
@@ -337,7 +337,7 @@ static void user_faults_at_exit(void)
 
 	uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) != 0)
-		skip("no userfaultfd");
+		absent("no userfaultfd");
 	must(!pthread_create(&t, NULL, serves, NULL));
 	for (unsigned i = 1; i < 60; i += 7) {
 		char *p = memalign(PAGE, i * PAGE + 100);
@@ -424,7 +424,7 @@ static void ring_of_requests(void)
 	int pipes[2];
 
 	if (!ring_start(&r))
-		skip("no io_uring");
+		absent("no io_uring");
 	must(pipe(pipes) == 0);
 	for (int round = 0; round < 10; round++)
 		for (unsigned i = 0; i < NR(sizes); i++) {

@@ -58,6 +58,13 @@ __attribute__((noreturn, unused)) static void skip(const char *why)
 	_exit(SKIPPED);
 }
 
+/* The processor or the kernel lacks it; nothing that one installs brings it. */
+__attribute__((noreturn, unused)) static void absent(const char *why)
+{
+	say("ABSENT: %s\n", why);
+	_exit(SKIPPED);
+}
+
 /* Prints only what is wrong. */
 #define must(condition) \
 	((condition) ? (void)0 : say("%s:%d: %s (%s)\n", __FILE_NAME__, __LINE__, #condition, strerror(errno)))

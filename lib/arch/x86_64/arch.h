@@ -181,11 +181,28 @@ static inline void arch_context_call_again(uint64_t *gregs, uint32_t nr)
 	gregs[16] -= 2;
 }
 
-/* pc, stack and frame pointer of an interrupted thread, and the address of its vector registers. */
+/* pc, stack and frame pointer of an interrupted thread. */
 #define ARCH_CONTEXT_PC(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[16 /* REG_RIP */])
 #define ARCH_CONTEXT_SP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[15 /* REG_RSP */])
 #define ARCH_CONTEXT_FP(uc) ((uintptr_t)(uc)->uc_mcontext.gregs[10 /* REG_RBP */])
-#define ARCH_CONTEXT_VECTORS(uc) ((uintptr_t)(uc)->uc_mcontext.fpregs)
+/* Where the kernel keeps the general registers and the signal stack of an interrupted thread, by its ucontext_t's
+ * uc_flags and uc_sigmask, and the x87 and vector registers, by its fpregs (Linux: struct _fpstate_64, struct
+ * _fpx_sw_bytes). Between these parts lie words of earlier calls, which nobody wrote since. */
+#define ARCH_SAVED_PARTS 3
+static inline void arch_context_saved(const void *flags, const void *sigmask, const void *fpregs,
+                                      uint64_t start[ARCH_SAVED_PARTS], uint64_t size[ARCH_SAVED_PARTS])
+{
+	enum { FX_REGISTERS = 32, FX_RESERVED = 416, FX_SOFTWARE = 464, XSTATE = 576, XSTATE_MAGIC = 0x46505853 };
+	/* The magic number is its first word, xstate_size its fifth. */
+	const uint32_t *software = (const uint32_t *)((uintptr_t)fpregs + FX_SOFTWARE);
+
+	start[0] = (uintptr_t)flags;
+	size[0] = (uintptr_t)sigmask - start[0];
+	start[1] = (uintptr_t)fpregs + FX_REGISTERS;
+	size[1] = fpregs ? FX_RESERVED - FX_REGISTERS : 0;
+	start[2] = (uintptr_t)fpregs + XSTATE;
+	size[2] = fpregs && software[0] == XSTATE_MAGIC && software[4] > XSTATE ? software[4] - XSTATE : 0;
+}
 
 #define unwind_here_arch(r)                                                              \
 	do {                                                                             \
