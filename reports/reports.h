@@ -391,6 +391,8 @@ void report_put_short_name(struct fmt_buf *b, const char *name);
  * code is compiled into the program's own modules. */
 bool report_library_source(const char *file);
 bool report_library_name(const char *function);
+/* The same for a function and its file, of Rust's library as well. */
+bool report_library_symbol(const struct report_symbol *s);
 /* Can these `len` bytes, from any sender, be rendered as a record? */
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are
@@ -456,6 +458,9 @@ struct alloc_region {
 void *region_alloc(struct alloc_region *p, size_t size); /* zeroed, 16-byte aligned; NULL: no memory */
 char *region_string(struct alloc_region *p, const char *s);
 void region_free(struct alloc_region *p);
+/* demangle.c: an ELF symbol of C++ or Rust, perhaps with a version, as people write it, in the region; any other name
+ * as it is. */
+const char *demangle_symbol(struct alloc_region *p, const char *name);
 
 struct symbolizer;
 /* NULL: out of memory.  budget_ms: after so long, no more files are opened, and answers come from those read; 0: no

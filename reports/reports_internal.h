@@ -47,8 +47,6 @@ uint32_t report_fold(const struct report_record *r, const struct report_stack *s
 /* How many symbols from symbol k of frame i on are inner functions of the C++ library?  0 within such a run. */
 uint32_t report_fold_library(const struct report_record *r, const struct report_stack *s, uint32_t i, size_t k,
                              const struct report_symbols *symbols);
-/* short_name.c: is this code of the C++ library, or of Rust's? */
-bool report_library_symbol(const struct report_symbol *s);
 bool report_name_contains(const char *text, const char *part);
 
 /* ---- layout.c -------------------------------------------------------------------------------- */
@@ -172,8 +170,6 @@ struct lookup {
 const char *demangle(struct alloc_region *p, const char *name);
 /* demangle_rust.c: a Rust name; NULL: it is none, or there is no memory. */
 const char *demangle_rust(struct alloc_region *region, const char *name);
-/* The same for an ELF symbol, whose name may end with a version. */
-const char *demangle_symbol(struct alloc_region *p, const char *name);
 /* function_address.c: the functions of a file by name, in the region; NULL: out of memory. */
 struct name_index;
 struct name_index *names_build(struct alloc_region *region, Dwfl_Module *mod);

@@ -790,8 +790,9 @@ void suppressions_summary(const struct suppressions *s, void (*tell)(void *ctx, 
 		if (!r->used)
 			snprintf(line, sizeof(line), "suppressions: %s: not used", name);
 		else if (r->objects)
-			snprintf(line, sizeof(line), "suppressions: %s: %s, %llu objects of %llu bytes", name, places,
-			         (unsigned long long)r->objects, (unsigned long long)r->bytes);
+			snprintf(line, sizeof(line), "suppressions: %s: %s, %llu object%s of %llu bytes", name, places,
+			         (unsigned long long)r->objects, r->objects == 1 ? "" : "s",
+			         (unsigned long long)r->bytes);
 		else
 			snprintf(line, sizeof(line), "suppressions: %s: %s", name, places);
 		tell(ctx, line);

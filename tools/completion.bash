@@ -3,18 +3,19 @@
 # bash completion for memsan(1).  The command itself knows the words (tools/words.c).
 
 _memsan() {
-	local words=() word line join='' typed keep
-	# Readline splits words at = signs: -o mode=pro comes as -o, mode, =, pro.
+	local words=() word line join='' typed keep breaks
+	# Readline splits words at = and : signs: -o mode=pro comes as -o, mode, =, pro.
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD}"; do
-		if [[ ${#words[@]} -gt 0 && ($word == =* || -n $join) ]]; then
+		if [[ ${#words[@]} -gt 0 && ($word == [=:]* || -n $join) ]]; then
 			words[-1]+=$word
 		else
 			words+=("$word")
 		fi
-		join=${word##*[!=]}
+		join=${word##*[!=:]}
 	done
 	typed=${words[-1]} keep=''
-	[[ $COMP_WORDBREAKS == *=* && $typed == *=* ]] && keep=${typed%"${typed##*=}"}
+	breaks=${COMP_WORDBREAKS//[!=:]/}
+	[[ -n $breaks && $typed == *["$breaks"]* ]] && keep=${typed%"${typed##*["$breaks"]}"}
 	COMPREPLY=()
 	while IFS= read -r line; do
 		case $line in

@@ -27,24 +27,30 @@ static void print_stack(const struct image *im, struct symbolizer *sym, const ch
 	image_print_stack(im, sym, "    ", handle);
 }
 
+static const char *mapping_name(const struct image *im, const struct image_mapping *m, uint64_t addr)
+{
+	if (m->path || m->main_stack)
+		return m->path ? m->path : "[stack]";
+	if (addr - im->heap.base < im->heap.used)
+		return "[memory of the heap that is not in use]";
+	return m->start - im->heap.base <= im->heap.used ? "[reserved for the heap]" : "[no file]";
+}
+
 static void print_mapping(const struct image *im, uint64_t addr)
 {
 	for (size_t i = 0; i < im->nr_mappings; i++) {
 		const struct image_mapping *m = &im->mappings[i];
-		if (addr - m->start < m->end - m->start) {
-			if (addr - im->heap.base < im->heap.used && im->missing)
-				tool_print("0x%" PRIx64 " lies in the heap; its object is not known, because the core "
-				           "file is cut off\n",
-				           addr);
-			else
-				tool_print("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64
-				           "-0x%" PRIx64 " %s\n",
-				           addr, m->start, m->end,
-				           m->path         ? m->path
-				           : m->main_stack ? "[stack]"
-				                           : "");
-			return;
-		}
+		if (addr - m->start >= m->end - m->start)
+			continue;
+		if (addr - im->heap.base < im->heap.used && im->missing)
+			tool_print("0x%" PRIx64 " lies in the heap; its object is not known, because the core file is "
+			           "cut off\n",
+			           addr);
+		else
+			tool_print("0x%" PRIx64 " belongs to no object of the heap; it lies in 0x%" PRIx64 "-0x%" PRIx64
+			           " %s\n",
+			           addr, m->start, m->end, mapping_name(im, m, addr));
+		return;
 	}
 	tool_print("0x%" PRIx64 " is not mapped\n", addr);
 }
@@ -85,14 +91,12 @@ static bool find_object(const struct image *im, uint64_t addr, struct described 
 
 static void print_place(uint64_t addr, const struct slab_object *o, bool guard)
 {
-	tool_print("0x%" PRIx64 " lies ", addr);
-	if (addr < o->addr)
-		tool_print("%" PRIu64 " bytes before", (uint64_t)o->addr - addr);
-	else if (addr - o->addr < o->size || (addr == o->addr && !o->size))
-		tool_print("%" PRIu64 " bytes into", addr - o->addr);
-	else
-		tool_print("%" PRIu64 " bytes behind the end of", addr - o->addr - o->size);
-	tool_print(" the object at 0x%" PRIxPTR "%s\n", o->addr, guard ? ", in a guard page" : "");
+	bool inside = addr - o->addr < o->size || (addr == o->addr && !o->size);
+	uint64_t far = addr < o->addr ? o->addr - addr : inside ? addr - o->addr : addr - o->addr - o->size;
+	const char *where = addr < o->addr ? "before" : inside ? "into" : "behind the end of";
+
+	tool_print("0x%" PRIx64 " lies %" PRIu64 " byte%s %s the object at 0x%" PRIxPTR "%s\n", addr, far,
+	           far == 1 ? "" : "s", where, o->addr, guard ? ", in a guard page" : "");
 }
 
 static void describe_text(const struct image *im, uint64_t addr)

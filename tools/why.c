@@ -355,13 +355,15 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 {
 	struct printing p = { s, symbolizer_create(0), format == FORMAT_JSON };
 	bool unseen = image_unseen(s->im) != 0 || end == WHY_UNSURE;
+	struct slab_object o;
 
 	if (!p.sym)
 		return EXIT_USAGE;
+	describe(s, &s->target, &o);
 	if (p.json)
 		printf("{\"schema\":\"memsan-why/1\",\"address\":\"0x%" PRIx64 "\",\"object\":\"0x%" PRIx64
 		       "\",\"size\":%" PRIu64 ",\"reachable\":%s,\"possible\":%s,\"partial\":%s,",
-		       addr, s->target.addr, s->target.size, s->found || end == WHY_IN_USE ? "true" : "false",
+		       addr, s->target.addr, (uint64_t)o.size, s->found || end == WHY_IN_USE ? "true" : "false",
 		       s->found && s->pass == PASS_INTERIOR ? "true" : "false", unseen ? "true" : "false");
 	if (s->found) {
 		if (!p.json)

@@ -137,30 +137,46 @@ static void put_values(const struct cursor *c, const char *command, const char *
 			puts(":files");
 }
 
-/* "name=value" of memsan run -o. */
-static void put_settings(const struct cursor *c)
+/* Options whose value is the path of a file. */
+static bool is_path(const struct option_desc *o)
 {
-	const char *equals = strchr(c->typed, '=');
-	char *before;
+	return strcmp(o->name, "suppressions") == 0 || strcmp(o->name, "log_path") == 0 ||
+	       strcmp(o->name, "report_file") == 0 || strcmp(o->name, "symbolizer") == 0;
+}
 
+static void put_setting_values(const struct cursor *c, const char *before, const struct option_desc *o)
+{
+	if (o->type == OPTION_TYPE_BOOL)
+		put_choices(c, before, "on|off");
+	else if (o->type == OPTION_TYPE_ENUM)
+		put_choices(c, before, o->choices);
+	else if (strcmp(o->name, "leak.show") == 0)
+		put_choices(c, before, "direct|indirect|possible|reachable|all");
+	else if (is_path(o))
+		puts(":files");
+}
+
+/* "name=value" of memsan run -o, from byte `start` of the word on; colons separate several. */
+static void put_settings(const struct cursor *c, size_t start)
+{
+	const char *colon = strrchr(c->typed + start, ':'), *equals;
+
+	if (colon && !strpbrk(c->typed + start, "'\""))
+		start = (size_t)(colon + 1 - c->typed);
+	equals = strchr(c->typed + start, '=');
 	if (!equals)
 		puts(":nospace");
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *o = &option_table[i];
+		char *before;
 
 		if (o->internal)
 			continue;
-		before = tool_format("%s=", o->name);
+		before = tool_format("%.*s%s=", (int)start, c->typed, o->name);
 		if (!equals)
 			put_word(c, before, o->help);
-		else if (strncmp(before, c->typed, strlen(before)) != 0)
-			;
-		else if (o->type == OPTION_TYPE_BOOL)
-			put_choices(c, before, "on|off");
-		else if (o->type == OPTION_TYPE_ENUM)
-			put_choices(c, before, o->choices);
-		else if (o->type == OPTION_TYPE_STRING)
-			puts(":files");
+		else if (strncmp(before, c->typed, strlen(before)) == 0)
+			put_setting_values(c, before, o);
 		free(before);
 	}
 }
@@ -297,7 +313,9 @@ static void complete_argument(const struct cursor *c, const struct tool_command 
 	} else if (!command) {
 		put_actions(c, name);
 	} else if (run && setting) {
-		put_settings(c);
+		put_settings(c, 0);
+	} else if (run && strncmp(c->typed, "--option=", strlen("--option=")) == 0) {
+		put_settings(c, strlen("--option="));
 	} else if (c->typed[0] == '-' && equals) {
 		start = tool_format("%.*s", (int)(equals + 1 - c->typed), c->typed);
 		if (find_option(command, c->typed, (size_t)(equals - c->typed), &o))

@@ -291,6 +291,13 @@ static void test_counts(void **state)
 	assert_non_null(strstr(told, "leak:inner: 2 places, 6 objects of 192 bytes"));
 	assert_non_null(strstr(told, "leak:unused: not used"));
 	suppressions_destroy(s);
+	s = suppressions_create();
+	suppressions_add(s, "leak:inner", tell, NULL);
+	record.leak_count = 1;
+	assert_true(suppressions_match(s, &record, &symbols));
+	suppressions_summary(s, tell, NULL);
+	assert_non_null(strstr(told, "leak:inner: 1 place, 1 object of"));
+	suppressions_destroy(s);
 }
 
 /* ---- any text, against a simple model -------------------------------------------------------- */

@@ -24,6 +24,8 @@
 #define STACK_SEARCH_MAX (1u << 20)
 #define CALLER_SEARCH_MAX 4096u
 #define PTHREAD_SIZE 0x900u
+#define NAME_SIZE 1100 /* a short name */
+#define LIBRARY_FRAMES 32
 
 /* ---- code ------------------------------------------------------------------------------------ */
 
@@ -37,6 +39,14 @@ static const struct report_symbol *lookup(const struct image *im, struct symboli
 	         : NULL;
 }
 
+static void put_name(const char *function, char *name, size_t size)
+{
+	struct fmt_buf b;
+
+	fmt_init(&b, name, size);
+	report_put_short_name(&b, function);
+}
+
 static void print_frame(const struct image *im, struct symbolizer *sym, const char *indent, uint64_t pc)
 {
 	const struct image_module *m = image_module_at(im, pc - 1);
@@ -48,7 +58,10 @@ static void print_frame(const struct image *im, struct symbolizer *sym, const ch
 	else if (!n)
 		tool_print("%s%s+0x%" PRIx64 "\n", indent, path_base(m->path), pc - m->bias);
 	for (size_t i = 0; m && i < n; i++) {
-		tool_print("%s%s", indent, s[i].function ? s[i].function : "?");
+		char name[NAME_SIZE] = "?";
+		if (s[i].function)
+			put_name(s[i].function, name, sizeof(name));
+		tool_print("%s%s", indent, name);
 		if (!s[i].inlined)
 			tool_print("+0x%" PRIx64 "/0x%" PRIx64 " [%s]", s[i].offset + 1, s[i].size, path_base(m->path));
 		if (s[i].file)
@@ -115,29 +128,47 @@ void image_json_stack(const struct image *im, struct symbolizer *sym, uint32_t h
 	putchar(']');
 }
 
-void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size)
+/* False: it is a library's code, and the name is that of its innermost function. */
+static bool name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size)
 {
 	const struct image_module *m = image_module_at(im, pc);
-	size_t n;
+	char function[NAME_SIZE];
+	size_t n, i = 0;
 	const struct report_symbol *s = lookup(im, sym, pc, &n);
 
+	while (i < n && report_library_symbol(&s[i]))
+		i++;
+	if (i < n)
+		s += i;
+	if (n && s->function)
+		put_name(s->function, function, sizeof(function));
 	if (!m)
 		snprintf(name, size, "0x%" PRIx64, pc);
-	else if (!n || !s[0].function)
+	else if (!n || !s->function)
 		snprintf(name, size, "%s+0x%" PRIx64, path_base(m->path), pc - m->bias);
-	else if (s[0].file)
-		snprintf(name, size, "%s at %s:%u", s[0].function, path_base(s[0].file), s[0].line);
+	else if (s->file)
+		snprintf(name, size, "%s at %s:%u", function, path_base(s->file), s->line);
 	else
-		snprintf(name, size, "%s [%s]", s[0].function, path_base(m->path));
+		snprintf(name, size, "%s [%s]", function, path_base(m->path));
+	return !n || i < n;
+}
+
+void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size)
+{
+	name_code(im, sym, pc, name, size);
 }
 
 void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t handle, char *name, size_t size)
 {
-	uint64_t pc;
+	uint64_t pcs[LIBRARY_FRAMES];
+	size_t n = image_stack(im, handle, pcs, LIBRARY_FRAMES);
 
 	name[0] = 0;
-	if (image_stack(im, handle, &pc, 1))
-		image_name_code(im, sym, pc - 1, name, size);
+	for (size_t i = 0; i < n; i++)
+		if (name_code(im, sym, pcs[i] - 1, name, size))
+			return;
+	if (n)
+		name_code(im, sym, pcs[0] - 1, name, size);
 }
 
 /* ---- variables ------------------------------------------------------------------------------- */
@@ -149,6 +180,14 @@ static Elf *open_elf(const char *path, int *fd)
 		return NULL;
 	elf_version(EV_CURRENT);
 	return elf_begin(*fd, ELF_C_READ, NULL);
+}
+
+static void name_variable(const char *symbol, char *name, size_t size)
+{
+	struct alloc_region region = { .used = 0 };
+
+	put_name(demangle_symbol(&region, symbol), name, size);
+	region_free(&region);
 }
 
 /* The variable that holds `addr` (as in the file), in one table of symbols. */
@@ -166,7 +205,7 @@ static bool search_table(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, int type, 
 		text = elf_strptr(elf, sh->sh_link, s.st_name);
 		if (!text || !*text)
 			continue;
-		snprintf(name->symbol, sizeof(name->symbol), "%s", text);
+		name_variable(text, name->symbol, sizeof(name->symbol));
 		name->offset = addr - s.st_value;
 		return true;
 	}

@@ -196,7 +196,8 @@ void image_scan_notes_told(struct image *im, struct leak_scan *s, leak_said_fn s
 void image_print_stack(const struct image *im, struct symbolizer *sym, const char *indent, uint32_t handle);
 /* The same as an array of JSON. */
 void image_json_stack(const struct image *im, struct symbolizer *sym, uint32_t handle);
-/* The innermost frame of it: "func at file.c:12" or "module+0x12"; "" when there is no stack. */
+/* The innermost frame of it that is not code of a language's library: "func at file.c:12" or "module+0x12"; "" when
+ * there is no stack. */
 void image_name_stack(const struct image *im, struct symbolizer *sym, uint32_t handle, char *name, size_t size);
 /* The same for an address of code; `pc` is the address itself, not one behind a call. */
 void image_name_code(const struct image *im, struct symbolizer *sym, uint64_t pc, char *name, size_t size);
