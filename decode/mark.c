@@ -50,6 +50,10 @@ static const struct mark {
 	MARK("*** ", 0, 7),
 	MARK("(): ", 0, 5),
 	MARK("Scudo ERROR: ", 10, 6),
+	MARK("ElectricFence ", 7, 6),
+	MARK("double free or corruption", 3, 2),
+	MARK("corrupted double-linked list", 13, 2),
+	MARK("corrupted size vs. prev_size", 15, 7),
 	MARK("UNADDRESSABLE ACCESS", 4, 3), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
 	MARK("memsan-report/", 5, 7),
 	MARK("memsan-growth/", 5, 7),
@@ -92,7 +96,7 @@ static inline vector pairs(vector here, vector next)
 	return (vector)(PAIR('=', '=') | PAIR('B', 'U') | PAIR('b', 'j') | PAIR('g', 'f') | PAIR('U', 'n') |
 	                PAIR('t', '_') | PAIR('U', 'B') | PAIR('p', 'y') | PAIR('G', ':') | PAIR('r', 'u') |
 	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-') | PAIR('D', 'R') |
-	                PAIR('I', 'n'));
+	                PAIR('I', 'n') | PAIR('c', 'F') | PAIR('b', 'l') | PAIR('v', 's'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -284,8 +288,8 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 		if (i == ARRAY_SIZE(fronts)) { /* "a.c:3:5: runtime error: …" */
 			place -= place > line;
 			place -= place > line && *p == 's'; /* "prog[12]: segfault at 0 …" */
-			while (place > line && place[-1] > ' ')
-				place--;
+			while (place > line && place[-1] > ' ' && (place - line < 2 || memcmp(place - 2, ">:", 2) != 0))
+				place--; /* "<stderr>:" is Open MPI's */
 			start = place;
 		}
 		if (inside_word(line, start) || !is_headline(start, end, 0))

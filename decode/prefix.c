@@ -114,6 +114,29 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct decode
 	return true;
 }
 
+static bool optional_word(struct cursor *c, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	if ((size_t)(c->end - c->p) < len || memcmp(c->p, wanted, len) != 0)
+		return false;
+	c->p += len;
+	return true;
+}
+
+/* "[1,3]<stderr>:", Open MPI's */
+static bool take_rank(struct cursor *c)
+{
+	struct cursor began = *c;
+	uint64_t job, rank;
+
+	if (c->p < c->end && digit(*c->p) && number(c, &job) && letter(c, ',') && number(c, &rank) && letter(c, ']') &&
+	    optional_word(c, "<std") && (optional_word(c, "err>:") || optional_word(c, "out>:")))
+		return true;
+	*c = began;
+	return false;
+}
+
 /* "[   12.345678]", "[ T123]", "[C0]", and the dates that take_dated_bracket knows. */
 static bool take_bracket(struct cursor *c, const char *line, struct decode_prefix *out)
 {
@@ -122,6 +145,8 @@ static bool take_bracket(struct cursor *c, const char *line, struct decode_prefi
 
 	if (!letter(c, '['))
 		return false;
+	if (take_rank(c))
+		return true;
 	spaces(c);
 	if (c->p < c->end && (*c->p == 'T' || *c->p == 'C')) {
 		char who = *c->p++;
@@ -216,16 +241,6 @@ static bool iso_time(struct cursor *c, const char *line, struct decode_prefix *o
 	return true;
 }
 
-static bool optional_word(struct cursor *c, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	if ((size_t)(c->end - c->p) < len || memcmp(c->p, wanted, len) != 0)
-		return false;
-	c->p += len;
-	return true;
-}
-
 /* Lines of reports that look like "host tag:" but are not. */
 static bool own_words(const struct cursor *c)
 {
@@ -281,7 +296,7 @@ static bool take_gitlab(struct cursor *c, struct decode_prefix *out)
 }
 
 /* Takes what may follow a time: "host tag:", "stderr F" or nothing. */
-static bool behind_time(struct cursor *c, struct decode_prefix *out)
+static bool behind_time(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
@@ -297,8 +312,10 @@ static bool behind_time(struct cursor *c, struct decode_prefix *out)
 	}
 	if (take_gitlab(c, out))
 		return true;
-	if (!own_words(c) && take_host(c, out))
+	if (!own_words(c) && take_host(c, out)) {
+		out->bare = out->caller == kept.caller ? (size_t)(began.p - line) : 0;
 		return true;
+	}
 	*c = began;
 	*out = kept;
 	c->p--;
@@ -307,7 +324,7 @@ static bool behind_time(struct cursor *c, struct decode_prefix *out)
 
 static bool take_iso(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	return iso_time(c, line, out) && behind_time(c, out);
+	return iso_time(c, line, out) && behind_time(c, line, out);
 }
 
 /* "1795230136.123456 host kernel:" */

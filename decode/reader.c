@@ -413,6 +413,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	o->shape = n->shape;
 	o->indent = n->prefix.len;
+	o->hosted = n->prefix.bare != 0;
 	o->heard_at = l->line;
 	own_line(l, o, n);
 	return true;
@@ -977,6 +978,11 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	decode_prefix_parse(raw, len, &n.prefix);
 	if (l->nr_open && len && *raw == ' ' && !n.prefix.caller && !caller)
 		continue_entry(l, &n);
+	if (n.prefix.bare && l->nr_open && !l->nr_shapes) {
+		struct decode_open *o = lane(l, n.prefix.caller);
+		if (o && !o->hosted)
+			n.prefix.len = n.prefix.bare;
+	}
 	if (!n.prefix.caller)
 		n.prefix.caller = caller;
 	else if (n.prefix.caller >> 32 == 'V' << 16 && caller)

@@ -109,6 +109,10 @@ static const char *first_word(const char *start, const char *end)
 		                             "Internal error: ",
 		                             "Insufficient stack space to handle",
 		                             "UNADDRESSABLE ACCESS",
+		                             "ElectricFence ",
+		                             "double free or corruption",
+		                             "corrupted double-linked list",
+		                             "corrupted size vs. prev_size",
 		                             "memsan-growth/",
 		                             "WARNING: ThreadSanitizer: ",
 		                             "runtime error: ",
@@ -144,6 +148,7 @@ static void test_marks(void **state)
 		                           "memsan-report/1",
 		                           "Internal error: Oops",
 		                           "UNADDRESSABLE ACCESS: r",
+		                           "double free or corruption",
 		                           "=B*(GnrURtpu:-_y" };
 	unsigned seed = 3;
 
