@@ -349,7 +349,12 @@ static void put_built(const struct text *t)
 		fputs("BUG: ", t->out);
 	put_text(t, built_headline ? r->title : r->headline);
 	fprintf(t->out, "%s\n", colour(t, PLAIN));
-	put_access(t);
+	if (strcmp(r->kind, DECODE_GROWTH) == 0) {
+		put_text(t, r->detail ? r->detail : "");
+		putc('\n', t->out);
+	} else {
+		put_access(t);
+	}
 	if (decode_is_reachable(r))
 		fprintf(t->out, "still reachable: %" PRIu64 " byte(s) in %" PRIu64 " object(s)\n", r->leak.bytes,
 		        r->leak.objects);

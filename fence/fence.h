@@ -37,6 +37,8 @@ __inline_hot bool fence_contains(const void *p)
 /* From now on the process may map no more than `limit` bytes.  When the pool is a large part of that, unused slots are
  * given up. */
 void fence_limit_space(uint64_t limit);
+/* From now on the process may have no more than `limit` bytes of data: objects beyond a small share are not fenced. */
+void fence_limit_data(uint64_t limit);
 /* Before the process forks: freed memory that costs page tables gives them back. */
 void fence_fork_prepare(void);
 /* Is this allocation to be fenced?  Called on the slow path of every allocation. */

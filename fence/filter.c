@@ -390,7 +390,8 @@ void fence_only_summary(void)
 	const char *base;
 	long n;
 
-	if (!f->shared || os_getpid() != first_process || __atomic_load_n(&f->shared->matched, __ATOMIC_RELAXED))
+	if (!options.fence_only[0] || !f->shared || os_getpid() != first_process ||
+	    __atomic_load_n(&f->shared->matched, __ATOMIC_RELAXED))
 		return;
 	n = arch_syscall6(SYS_readlink, (long)"/proc/self/exe", (long)path, sizeof(path) - 1, 0, 0, 0);
 	path[MAX(n, 0)] = 0;

@@ -43,6 +43,7 @@
 /* Each range holds at least this many freed slots, whatever the budget. */
 #define HELD_LEAST 1024u
 #define STEP_BYTES ((size_t)4 << 20)
+#define DATA_SHARE 16 /* of a limit of data that the program sets, for each range */
 #define CHUNK_SHIFT 21
 #define CHUNK_SIZE ((uintptr_t)1 << CHUNK_SHIFT)
 #define CHUNK_CLOSED 0x8000u
@@ -420,6 +421,14 @@ void slot_lose(void)
 
 /* ---- the reserve ----------------------------------------------------------------------------- */
 
+/* The range ends at `end`, or where its usable pages end if that is higher. */
+static void range_cut(struct slot_range *r, uintptr_t end)
+{
+	end = MAX(end, r->ready);
+	/* The last usable page must be a guard: a slot without a guard behind it is dropped. */
+	r->nr_max = end - r->base < PAGE_SIZE ? 0 : MIN(r->nr_max, (end - r->base - PAGE_SIZE) / r->stride);
+}
+
 void fence_limit_space(uint64_t limit)
 {
 	if (!fence_size || fence_size < limit / 4)
@@ -431,12 +440,20 @@ void fence_limit_space(uint64_t limit)
 
 		if (r->nr_max && r->ready < end)
 			os_release_part((void *)r->ready, end - r->ready);
-		/* The last usable page must be a guard: a slot without a guard behind it is dropped. */
-		r->nr_max = r->ready - r->base < PAGE_SIZE
-		                    ? 0
-		                    : MIN(r->nr_max, (r->ready - r->base - PAGE_SIZE) / r->stride);
+		range_cut(r, r->ready);
 		stepped_reserve_shrink(&r->slots, r->nr_max * sizeof(struct fence_slot));
 	}
+	lock_release(&slots_lock);
+}
+
+/* Guards count as data too: an object of 16 bytes costs two pages of the limit. */
+void fence_limit_data(uint64_t limit)
+{
+	if (!fence_size)
+		return;
+	lock_acquire(&slots_lock);
+	for (unsigned k = 0; k < FENCE_RANGES; k++)
+		range_cut(&fence_ranges[k], fence_ranges[k].base + MIN(limit / DATA_SHARE, fence_size));
 	lock_release(&slots_lock);
 }
 

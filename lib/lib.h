@@ -301,8 +301,8 @@ __inline_hot bool os_filter_set(void)
 }
 /* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
 uint64_t os_mask_set(uint64_t mask);
-/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP comes
- * after each instruction of a program that steps through itself. */
+/* A mask of signals (<signal.h>) that an instruction raises: blocked, they kill the process without a word. SIGTRAP
+ * comes after each instruction of a program that steps through itself. */
 #define SIGNALS_SYNCHRONOUS (1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) | 1ull << (SIGTRAP - 1))
 
 /* Jiffies, the kernel's name for the ticks of a coarse clock: 100 a second since the first call, which is at start-up.
@@ -369,6 +369,8 @@ struct os_range {
 	size_t size;
 };
 size_t os_guard_open_many(const struct os_range *ranges, size_t n);
+/* Before this no code of the program has run, so nothing is locked. */
+void os_program_runs(void);
 /* mlockall asked for memory that is mapped later, too. */
 void os_lock_future(bool locked);
 /* mlockall locked the memory that was mapped then, or is mapped later, and nothing has unlocked it since. */
@@ -403,6 +405,8 @@ struct stepped_reserve {
 	size_t step;
 };
 bool stepped_reserve_init(struct stepped_reserve *s, size_t reserve, size_t step);
+/* A part of a reserve that the caller has made. */
+void stepped_reserve_part(struct stepped_reserve *s, void *base, size_t reserved, size_t step);
 /* [0, bytes) usable afterwards; false: no memory */
 bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes);
 /* Gives back the address space above `bytes`, but never a usable part. Called under the same lock as
@@ -612,10 +616,22 @@ enum option_harden { HARDEN_OFF, HARDEN_BASIC, HARDEN_FULL };
 enum option_format { FORMAT_TEXT, FORMAT_JSON };
 #define OPTION_STRING_MAX 1024
 
+/* The strings lie last: most are empty, and the pages of those are not touched. */
 struct memsan_options {
 #define OPTION_BOOL(field, name, def, help) bool field;
 #define OPTION_UINT(field, name, def, min, max, unit, help) uint64_t field;
 #define OPTION_ENUM(field, name, def, choices, help) unsigned field;
+#define OPTION_STRING(field, name, def, help)
+#define OPTION_INTERNAL(field, name, help)
+#include "lib/options.def"
+#undef OPTION_BOOL
+#undef OPTION_UINT
+#undef OPTION_ENUM
+#undef OPTION_STRING
+#undef OPTION_INTERNAL
+#define OPTION_BOOL(field, name, def, help)
+#define OPTION_UINT(field, name, def, min, max, unit, help)
+#define OPTION_ENUM(field, name, def, choices, help)
 #define OPTION_STRING(field, name, def, help) char field[OPTION_STRING_MAX];
 #define OPTION_INTERNAL(field, name, help) char field[OPTION_STRING_MAX];
 #include "lib/options.def"
@@ -644,7 +660,8 @@ extern const size_t option_table_size;
 /* The running process's options. Written before the first allocation returns, read-only after. */
 extern struct memsan_options options;
 
-/* Called for each mistake with one line, without a newline, that names the item and the nearest valid one. */
+/* Called for each mistake with one line, without a newline, that names the item and the nearest valid one,
+ * if one is near. */
 typedef void (*option_complain_fn)(void *ctx, const char *line);
 void options_set_defaults(struct memsan_options *o);
 /* Parses "name=value:name=value". A value may be quoted with ' or " to hold a colon ("::" needs no quotes). Bytes take

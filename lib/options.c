@@ -165,10 +165,17 @@ static unsigned name_distance(struct span given, const char *name)
 	return MIN(whole, part);
 }
 
+/* With more than a third of the letters wrong, another word is meant. */
+static bool is_near(unsigned distance, size_t len)
+{
+	return distance <= (len + 2) / 3;
+}
+
+/* NULL: none is near. */
 static const char *name_nearest(struct span given)
 {
 	unsigned best = ~0u;
-	const char *nearest = "";
+	const char *nearest = NULL;
 
 	for (size_t i = 0; i < option_table_size; i++) {
 		unsigned d = name_distance(given, option_table[i].name);
@@ -177,7 +184,34 @@ static const char *name_nearest(struct span given)
 			nearest = option_table[i].name;
 		}
 	}
-	return nearest;
+	return nearest && is_near(best, MIN(given.len, str_length(nearest))) ? nearest : NULL;
+}
+
+/* Options of the compilers' sanitizers that have another name here. */
+static const struct {
+	char theirs[32], ours[24]; /* no pointers, which a start would have to relocate */
+} sanitizer_names[] = {
+	{ "detect_leaks", "leak" },
+	{ "halt_on_error", "fault (fault=panic)" },
+	{ "abort_on_error", "fault (fault=abort)" },
+	{ "quarantine_size_mb", "quarantine.size (64M)" },
+	{ "malloc_context_size", "stack.depth" },
+	{ "max_redzone", "redzone" },
+	{ "detect_stack_use_after_return", "shadow.use_after_return" },
+	{ "check_initialization_order", "shadow.init_order" },
+	{ "detect_odr_violation", "shadow.odr_violation" },
+	{ "detect_invalid_pointer_pairs", "shadow.pointer_pairs" },
+	{ "external_symbolizer_path", "symbolizer" },
+	{ "handle_segv", "fault_handler" },
+	{ "max_leaks", "max_reports" },
+};
+
+static const char *sanitizer_name(struct span given)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sanitizer_names); i++)
+		if (span_is(given, sanitizer_names[i].theirs))
+			return sanitizer_names[i].ours;
+	return NULL;
 }
 
 static struct span choice_nearest(const char *choices, struct span given)
@@ -192,7 +226,7 @@ static struct span choice_nearest(const char *choices, struct span given)
 			nearest = c;
 		}
 	}
-	return nearest;
+	return is_near(best, MIN(given.len, nearest.len)) ? nearest : (struct span){ "", 0 };
 }
 
 /* ---- complaints ------------------------------------------------------------------------------ */
@@ -224,7 +258,8 @@ static void complain_value(const struct complaints *c, const struct option_desc 
 	options_format_accepted(d, &b);
 	if (d->type == OPTION_TYPE_ENUM) {
 		near = choice_nearest(d->choices, value);
-		fmt_printf(&b, "; the nearest is %.*s", (int)near.len, near.s);
+		if (near.len)
+			fmt_printf(&b, "; the nearest is %.*s", (int)near.len, near.s);
 	}
 	c->fn(c->ctx, line);
 }
@@ -247,8 +282,14 @@ static void complain_item(const struct complaints *c, const char *what, struct s
 /* After the last complaint the nearest name is not searched for: a hostile text may have 60,000 mistakes. */
 static void complain_unknown(const struct complaints *c, struct span name)
 {
-	if (c->fn)
-		complain_item(c, "unknown option", name, "the nearest is ", name_nearest(name));
+	const char *ours = c->fn ? sanitizer_name(name) : NULL, *nearest = c->fn && !ours ? name_nearest(name) : NULL;
+
+	if (ours)
+		complain_item(c, "unknown option", name, "memsan's name for it is ", ours);
+	else if (nearest)
+		complain_item(c, "unknown option", name, "the nearest is ", nearest);
+	else
+		complain_item(c, "unknown option", name, "memsan options lists all", "");
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -378,6 +419,21 @@ bool options_set_one(struct memsan_options *o, const char *name, size_t name_len
 	return option_set(o, (struct span){ name, name_len }, (struct span){ value, value_len }, &c);
 }
 
+/* Zero is stored already, and its page need not be touched. */
+static bool text_is_zero(const struct option_desc *d, struct span text)
+{
+	bool first;
+
+	switch (d->type) {
+	case OPTION_TYPE_BOOL:
+		return parse_bool(text, &first) && !first;
+	case OPTION_TYPE_UINT:
+		return span_is(text, "0");
+	default:
+		return false;
+	}
+}
+
 void options_set_defaults(struct memsan_options *o)
 {
 	static bool used;
@@ -388,7 +444,10 @@ void options_set_defaults(struct memsan_options *o)
 	used |= o == &options;
 	for (size_t i = 0; i < option_table_size; i++) {
 		const struct option_desc *d = &option_table[i];
-		option_store(o, d, (struct span){ d->default_text, str_length(d->default_text) });
+		struct span text = { d->default_text, str_length(d->default_text) };
+
+		if (text.len && !text_is_zero(d, text))
+			option_store(o, d, text);
 	}
 }
 

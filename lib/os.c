@@ -82,6 +82,7 @@ static unsigned nr_inherited;
 static bool emulated;      /* written at start-up */
 static bool traced;        /* the same */
 static bool future_locked; /* by mlockall */
+static bool program_runs;  /* it may have locked memory by a system call of its own */
 static TLS_IE bool strict_self;
 /* Bits of enum os_call that no filter forbids, as far as the filters are known. */
 static uint32_t calls_allowed = ~0u;
@@ -584,10 +585,17 @@ static bool os_advise(void *p, size_t size, int advice)
 	return os_may(call) && os_syscall4(SYS_madvise, (long)p, (long)size, advice, 0) == 0;
 }
 
+void os_program_runs(void)
+{
+	WRITE_ONCE(program_runs, true);
+}
+
 static void reserve_prepare(void *p, size_t size)
 {
-	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. */
-	if (!os_filter_set() && (!READ_ONCE(inherited) || READ_ONCE(future_locked)))
+	bool may_be_locked = READ_ONCE(future_locked) || (READ_ONCE(program_runs) && !READ_ONCE(inherited));
+
+	/* After mlockall(MCL_FUTURE) the whole reserve would count as locked. A new program has nothing locked. */
+	if (may_be_locked && !os_filter_set())
 		os_syscall4(SYS_munlock, (long)p, (long)size, 0, 0);
 	/* The kernel leaves untouched pages out of core files, but gdb's gcore would write a terabyte of zeros. */
 	os_advise(p, size, MADV_DONTDUMP);

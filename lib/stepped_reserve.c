@@ -19,6 +19,11 @@ bool stepped_reserve_init(struct stepped_reserve *s, size_t reserve, size_t step
 	return s->base != NULL;
 }
 
+void stepped_reserve_part(struct stepped_reserve *s, void *base, size_t reserved, size_t step)
+{
+	*s = (struct stepped_reserve){ .base = base, .reserved = reserved, .step = step };
+}
+
 bool stepped_reserve_reach(struct stepped_reserve *s, size_t bytes)
 {
 	size_t have = __atomic_load_n(&s->committed, __ATOMIC_ACQUIRE), want;

@@ -70,12 +70,25 @@ static enum report_colour colour_wanted(void)
 	return !term || str_equal(term, "dumb") ? COLOUR_NEVER : COLOUR_TERMINAL;
 }
 
+/* The path of the file that runs. Only a long one takes a page of memory. */
+static const char *exe_path(char *room, size_t size)
+{
+	static __large_bss char all[PATH_MAX];
+	long n = os_exe_path(room, size - 1);
+
+	if (n >= (long)size - 2) {
+		room = all;
+		n = os_exe_path(all, sizeof(all) - 1);
+	}
+	room[n > 0 ? n : 0] = 0;
+	return room;
+}
+
 static void hint_interpreter(void)
 {
-	static __large_bss char exe[PATH_MAX];
-	long n = os_exe_path(exe, sizeof(exe) - 1);
+	char room[256];
+	const char *exe = exe_path(room, sizeof(room));
 
-	exe[n > 0 ? n : 0] = 0;
 	report_set_hint(interpreter_hint(exe, false, false, environment_get));
 	/* One that frees its objects only when asked to loses much at its end, and nobody wants to hear of it. */
 	if (interpreter_hint(exe, true, true, environment_get) && !interpreter_hint(exe, true, false, environment_get))
@@ -137,11 +150,10 @@ static bool name_listed(const char *list, const char *path)
  * program's own first argument, where a dynamic loader was started by hand. */
 static bool program_listed(const char *list)
 {
-	static __large_bss char exe[PATH_MAX];
-	long n = os_exe_path(exe, sizeof(exe) - 1);
+	char room[256];
+	const char *exe = exe_path(room, sizeof(room));
 	uintptr_t *words = &__libc_stack_end ? __libc_stack_end : NULL;
 
-	exe[n > 0 ? n : 0] = 0;
 	return name_listed(list, exe) || name_listed(list, (const char *)getauxval(AT_EXECFN)) ||
 	       (words && words[0] > 0 && words[0] <= 0x100000 && name_listed(list, (const char *)words[1]));
 }
@@ -250,8 +262,10 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 	modules_start();
 	clock_note_image(getauxval(AT_SYSINFO_EHDR));
 	runtime_ensure();
-	if (runtime_is_off())
+	if (runtime_is_off()) {
+		os_program_runs();
 		return;
+	}
 	process_init();
 	if (runtime_state_now == RUNTIME_READY) {
 		ask_for_rules();
@@ -266,4 +280,5 @@ __attribute__((constructor(101))) static void runtime_constructor(void)
 		fault_init(sigaction);
 	if (runtime_state_now == RUNTIME_READY)
 		watch_start();
+	os_program_runs();
 }

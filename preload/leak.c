@@ -3,6 +3,8 @@
  * functions. */
 #include "preload/preload.h"
 
+#include <dlfcn.h>
+
 #include "preload/memsan.h"
 
 __attribute__((weak)) extern const char *__lsan_default_suppressions(void);
@@ -52,12 +54,12 @@ void leak_find_static_tls(void *function)
 
 void leak_find_libc(void *function)
 {
-	struct module_info m;
+	struct dl_find_object libc;
 
-	if (!function || !module_find((uintptr_t)function, 0, &m))
+	if (!function || _dl_find_object(function, &libc) != 0)
 		return;
-	leak_libc_start = m.start;
-	leak_libc_end = m.end;
+	leak_libc_start = (uintptr_t)libc.dlfo_map_start;
+	leak_libc_end = (uintptr_t)libc.dlfo_map_end;
 	leak_libc_syscall = (uintptr_t)function;
 }
 

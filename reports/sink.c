@@ -70,6 +70,7 @@ struct log_file {
 /* Children that share this memory (vfork) have a log of their own, and leave their parent's alone. */
 static struct log_file log_own, log_guest;
 static __large_bss char log_prefix[PATH_MAX]; /* absolute; written by sink_configure */
+static bool log_wanted;                       /* it is not empty */
 
 /* ---- small helpers --------------------------------------------------------------------------- */
 
@@ -571,6 +572,15 @@ static void log_prefix_set(const char *path)
 			log_prefix[len++] = '/';
 	}
 	str_copy(log_prefix + len, path, sizeof(log_prefix) - len);
+	log_wanted = true;
+}
+
+/* A start without a log does not touch the page. */
+static void log_prefix_clear(void)
+{
+	if (log_wanted)
+		log_prefix[0] = 0;
+	log_wanted = false;
 }
 
 void sink_init(bool secure)
@@ -581,12 +591,12 @@ void sink_init(bool secure)
 	if (stat_fd(FD_STDERR, &st))
 		file_note(&stderr_at_start, FD_STDERR, &st);
 	stderr_unknown = !stderr_at_start.known && is_open(FD_STDERR);
-	log_prefix[0] = 0;
+	log_prefix_clear();
 }
 
 void sink_configure(void)
 {
-	log_prefix[0] = 0;
+	log_prefix_clear();
 	if (!sink_secure && options.log_path[0])
 		log_prefix_set(options.log_path);
 }

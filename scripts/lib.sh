@@ -81,14 +81,15 @@ missing_packages() {
 # build_is_possible succeeds when all that the build needs is there, whoever installed it.
 build_is_possible() {
 	local tool
-	for tool in gcc g++ make autoreconf pkg-config ld; do
+	for tool in gcc g++ make pkg-config ld; do
 		command -v "$tool" >/dev/null || return 1
 	done
+	[ -x "$top/configure" ] || command -v autoreconf >/dev/null || return 1
 	pkg-config --exists libelf libdw capstone json-c
 }
 
-# other_distribution prints how the build's packages are installed where there is no apt-get, and fails where memsan
-# cannot be built. The names are those of the distributions' package lists; nobody has tried them yet.
+# other_distribution prints how the build's packages are installed where there is no apt-get, and ends the script, which
+# works once they are installed. The names are those of the distributions' package lists; nobody has tried them yet.
 other_distribution() {
 	local how names
 	if command -v dnf >/dev/null; then
@@ -101,13 +102,13 @@ other_distribution() {
 		fail "memsan needs glibc, and this distribution has musl: it works in a container of Debian, Fedora" \
 			"or Arch Linux"
 	else
-		say "no package manager that is known here. The packages that are needed, by Debian's names:" \
-			"${packages_build[*]}"
-		return 0
+		fail "there is no package manager here that this script knows. Install these packages, by Debian's" \
+			"names, and run it again: ${packages_build[*]}"
 	fi
-	say "This script installs packages on Debian and its relatives only. Here, install them yourself, as root" \
-		"(untried; memsan is developed on Debian):"
+	say "This script installs packages on Debian and its relatives only. Here, install them yourself, as root," \
+		"and run it again (the names are untried; memsan is developed on Debian):"
 	printf '\n    %s %s\n\n' "$how" "$names"
+	exit 1
 }
 
 # install_packages PACKAGE… installs the missing packages, or says why it cannot.

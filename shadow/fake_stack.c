@@ -17,6 +17,8 @@
  */
 #include "shadow/shadow_internal.h"
 
+#include <link.h>
+
 #define CLASSES 11u
 #define CLASS_BYTES(c) ((size_t)64 << (c))
 #define REGION_BYTES ((size_t)128 << 10)
@@ -61,11 +63,23 @@ static struct fake_stack *stack_take(void)
 	return s;
 }
 
+/* gcc's nested functions put code into the frame, and the linker says in the program's header that stacks need be
+ * executable. */
+static bool frames_have_code(void)
+{
+	const ElfW(Phdr) *headers = (const void *)(uintptr_t)os_auxiliary(AT_PHDR);
+
+	for (size_t i = 0; headers && i < os_auxiliary(AT_PHNUM); i++)
+		if (headers[i].p_type == PT_GNU_STACK)
+			return headers[i].p_flags & PF_X;
+	return false;
+}
+
 static bool region_make(struct fake_stack *s, unsigned class)
 {
 	size_t size = CLASS_BYTES(class) * region_frames(class);
 	void *p = os_reserve(size, CLASS_BYTES(class));
-	if (!p || !os_commit(p, size, false))
+	if (!p || !os_commit(p, size, false) || (frames_have_code() && !os_protect_code(p, size)))
 		return false;
 	meta_account(COST_SHADOW, (int64_t)size);
 	shadow_poison((uintptr_t)p, size, SHADOW_AFTER_RETURN);

@@ -209,7 +209,7 @@ static size_t retained_leaves(struct area **list)
 
 	retained_drop(0);
 	if (unlikely(nr_written < WRITTEN_MAX && area_is_marked(a) &&
-	             !harden_intact(area_data(a), area_data(a) + AREA_MARK, &d))) {
+	             !harden_intact(area_key_at(a), area_key_at(a) + AREA_MARK, &d))) {
 		written[nr_written++] = a;
 		return 0;
 	}
@@ -218,7 +218,7 @@ static size_t retained_leaves(struct area **list)
 	return a->nr_pages;
 }
 
-struct area *area_take_retained(size_t pages)
+struct area *area_take_retained(size_t pages, size_t align, size_t lead)
 {
 	struct area *a = NULL;
 	unsigned i;
@@ -227,7 +227,7 @@ struct area *area_take_retained(size_t pages)
 	for (i = nr_retained; i-- > 0;) {
 		uint32_t have = retained[i]->nr_pages;
 
-		if (have >= pages && have <= pages + pages / 8) {
+		if (have >= pages && have <= pages + pages / 8 && (area_data(retained[i]) + lead) % align == 0) {
 			a = retained[i];
 			retained_drop(i);
 			live_add(a);

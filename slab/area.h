@@ -49,9 +49,11 @@ static inline struct area *area_at(uintptr_t addr)
 
 /* In hardened production malloc's areas have canaries (vmalloc.c):
  *
- *     | key 64 bytes | the program's | key, up to 64 bytes | … |      freed, retained:  | key 128 bytes | … |
- *                    ^addr
- */
+ *     | … | key 64 bytes | the program's | key, up to 64 bytes | … |      freed, retained:  | … | key 128 bytes | … |
+ *                        ^addr                                                                           ^addr
+ *
+ * The key in front is at the start of the data, unless the object is aligned to more than 64 bytes; then there may be
+ * up to a page in front of addr. */
 #define AREA_LEAD ((size_t)64)
 #define AREA_CANARY ((size_t)64)
 #define AREA_MARK (AREA_LEAD + AREA_CANARY)
@@ -64,6 +66,11 @@ static inline bool area_is_marked(const struct area *a)
 static inline size_t area_lead(const struct area *a)
 {
 	return READ_ONCE(a->addr) - area_data(a);
+}
+/* Where the key in front begins, and the one of a freed area. */
+static inline uintptr_t area_key_at(const struct area *a)
+{
+	return READ_ONCE(a->addr) - MIN(area_lead(a), AREA_LEAD);
 }
 
 extern struct ranked_lock area_lock; /* guards the lists of areas and their descriptors' links */
@@ -90,7 +97,8 @@ bool area_guard_clear(uint32_t page, size_t n);
 void area_retain(struct area *a);
 void area_quarantine(struct area *a);
 void area_dispose(struct area *a);
-struct area *area_take_retained(size_t pages); /* of about that size, live again; or NULL */
+/* One of about that size, live again, or NULL. Its data begin `lead` bytes in front of an aligned address. */
+struct area *area_take_retained(size_t pages, size_t align, size_t lead);
 /* Calls fn for each retained area, also those that had to leave and were found damaged, under the areas' lock, until it
  * returns true. Returns whether it did. */
 bool area_any_retained(bool (*fn)(struct area *a, void *ctx), void *ctx);

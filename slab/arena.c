@@ -85,14 +85,32 @@ static size_t reserve_cost(size_t size)
 	return size + blocks * (state + PAGES_PER_BLOCK + sizeof(uint64_t));
 }
 
+/* The maps are one reserve, since each takes some system calls. A page between two of them is never usable. */
 static bool reserve_maps(size_t blocks)
 {
-	return (!has_state_map ||
-	        (stepped_reserve_init(&state_map, ALIGN_UP(blocks * STATE_PER_BLOCK, PAGE_SIZE), STATE_PER_BLOCK) &&
-	         stepped_reserve_init(&coarse_map, ALIGN_UP(blocks * COARSE_PER_BLOCK, PAGE_SIZE),
-	                              COARSE_PER_BLOCK))) &&
-	       stepped_reserve_init(&page_map, ALIGN_UP(blocks * PAGES_PER_BLOCK, PAGE_SIZE), PAGES_PER_BLOCK) &&
-	       stepped_reserve_init(&block_map, ALIGN_UP(blocks * sizeof(uint64_t), PAGE_SIZE), PAGE_SIZE);
+	const struct {
+		struct stepped_reserve *map;
+		size_t size, step;
+	} maps[] = {
+		{ &page_map, blocks * PAGES_PER_BLOCK, PAGES_PER_BLOCK },
+		{ &block_map, blocks * sizeof(uint64_t), PAGE_SIZE },
+		{ &state_map, blocks * STATE_PER_BLOCK, STATE_PER_BLOCK },
+		{ &coarse_map, blocks * COARSE_PER_BLOCK, COARSE_PER_BLOCK },
+	};
+	unsigned n = has_state_map ? 4 : 2;
+	size_t total = 0;
+	char *p;
+
+	for (unsigned i = 0; i < n; i++)
+		total += ALIGN_UP(maps[i].size, maps[i].step) + PAGE_SIZE;
+	p = os_reserve(total, PAGE_SIZE);
+	for (unsigned i = 0; p && i < n; i++) {
+		size_t size = ALIGN_UP(maps[i].size, maps[i].step);
+
+		stepped_reserve_part(maps[i].map, p, size, maps[i].step);
+		p += size + PAGE_SIZE;
+	}
+	return p != NULL;
 }
 
 /* The arena with its maps takes at most half of the address space limit minus a thread's stack. Under a small limit it

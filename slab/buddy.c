@@ -342,6 +342,20 @@ static uint32_t gap_between(uint32_t page, uint32_t end, size_t n, size_t align)
 	return page >= start && page - start >= n ? start : NO_PAGE;
 }
 
+/* The free runs that begin at `page`, at least n pages. */
+static void take_gap_at(uint32_t page, size_t n, int *dirty)
+{
+	size_t have, run;
+
+	*dirty = CLEAN;
+	for (have = 0; have < n; have += run) {
+		run = free_run_at(page + (uint32_t)have);
+		*dirty |= take_run_at(page + (uint32_t)have, run);
+	}
+	if (have > n)
+		free_range(page + (uint32_t)n, have - n, *dirty);
+}
+
 /* Where memory is counted as soon as it may be written (RLIMIT_DATA): the lowest n free pages side by side;
  * less than a block in a block that is in use.  Powers of two would leave up to half of each run unused,
  * and the program would meet its limit early. */
@@ -354,21 +368,27 @@ static uint32_t take_gap(size_t n, int *dirty)
 	size_t align = power ? MIN(n, (size_t)BLOCK_PAGES) : 1;
 	unsigned looks = power ? GAP_LOOKS : UINT32_MAX;
 	uint32_t page = NO_PAGE;
-	size_t have = 0, run;
 
 	if (n >= BLOCK_PAGES)
 		page = gap_between(0, top_block << BLOCK_ORDER, n, align);
 	for (uint32_t b = 0; b < top_block && n < BLOCK_PAGES && page == NO_PAGE && looks; b++)
 		if ((arena_blocks[b] & OWNER_TAG) == OWNER_NONE && arena_blocks[b] >= FREE_IN_BLOCK(n) && looks--)
 			page = gap_between(b << BLOCK_ORDER, (b + 1) << BLOCK_ORDER, n, align);
-	if (page == NO_PAGE)
+	if (page != NO_PAGE)
+		take_gap_at(page, n, dirty);
+	return page;
+}
+
+/* The kernel lets no more pages become accessible (RLIMIT_DATA). The lists do not tell accessible runs from others. */
+static uint32_t take_accessible(size_t n, int *dirty)
+{
+	uint32_t end = MIN((uint32_t)arena_committed_part(0, (size_t)top_block * BLOCK_PAGES), top_block * BLOCK_PAGES);
+	size_t align = (n & (n - 1)) == 0 ? MIN(n, (size_t)BLOCK_PAGES) : 1;
+	uint32_t page = gap_between(0, end, n, align);
+
+	if (page == NO_PAGE || page + n > end)
 		return NO_PAGE;
-	for (*dirty = CLEAN; have < n; have += run) {
-		run = free_run_at(page + (uint32_t)have);
-		*dirty |= take_run_at(page + (uint32_t)have, run);
-	}
-	if (have > n)
-		free_range(page + (uint32_t)n, have - n, *dirty);
+	take_gap_at(page, n, dirty);
 	return page;
 }
 
@@ -563,7 +583,7 @@ uint32_t buddy_alloc(size_t n, bool *clean)
 	}
 	if (page != NO_PAGE && !arena_commit(page, n)) {
 		free_range(page, n, dirty);
-		page = NO_PAGE;
+		page = take_accessible(n, &dirty);
 	}
 	dirty_low = MIN(dirty_low, dirty_pages);
 	if (page != NO_PAGE && !dirty)

@@ -56,15 +56,16 @@ size_t class_slot_hardened(unsigned class)
 	return class < 10 ? class_size(class) : class_size(class) + 16;
 }
 
-/* Slots with a canary are multiples of 16, no more. Larger alignments have caches without canaries. */
-static const uint16_t aligned_sizes[SLAB_NR_ALIGNED] = {
-	32,   64,   96,   128,  192,   256,   384,   512,   768,   1024,  1536,
-	2048, 3072, 4096, 8192, 12288, 16384, 20480, 24576, 28672, 32768,
+/* Most of the slots above are multiples of 16, no more. Larger alignments have caches of their own. The slots that are
+ * 64 bytes larger than a power of two are for objects of that size on lines of the processor's cache. */
+static const uint16_t aligned_slots[SLAB_NR_ALIGNED] = {
+	32,   64,   96,   128,  192,  256,  320,  384,   512,   576,   768,   1024,  1088,  1536,
+	2048, 2112, 3072, 4096, 4160, 8192, 8256, 12288, 16384, 16448, 20480, 24576, 28672, 32768,
 };
 
-size_t class_aligned_size(unsigned class)
+size_t class_slot_aligned(unsigned class)
 {
-	return aligned_sizes[class - SLAB_NR_CLASSES - 1];
+	return aligned_slots[class - SLAB_NR_CLASSES - 1];
 }
 
 void class_harden(void)

@@ -10,10 +10,10 @@ __inline_hot unsigned class_of(size_t size) /* size: at most SLAB_CLASS_MAX; 0 f
 	return likely(size <= SLAB_FAST_SIZE) ? slab_class_table[(size + 7) / 8] : slab_class_large(size);
 }
 size_t class_size(unsigned class);
-/* In hardened production: the slots of malloc's classes, with their canaries; the objects of the caches for larger
- * alignments, SLAB_NR_CLASSES + 1 …. class_harden makes class_of give classes whose slots have room for the canary. */
+/* In hardened production: the slots of malloc's classes, with their canaries, and of the caches for larger alignments,
+ * SLAB_NR_CLASSES + 1 …. class_harden makes class_of give classes whose slots have room for the canary. */
 size_t class_slot_hardened(unsigned class);
-size_t class_aligned_size(unsigned class);
+size_t class_slot_aligned(unsigned class);
 void class_harden(void);
 /* Are objects of this class of malloc's in the coarse map, not in the state map? */
 static inline bool class_is_coarse(unsigned class)

@@ -42,7 +42,7 @@
 /* Size classes are numbered from 1 in order of size. */
 #define SLAB_NR_CLASSES 61
 /* Behind them: malloc's caches for alignments beyond 16 in hardened production (class.c). */
-#define SLAB_NR_ALIGNED 21
+#define SLAB_NR_ALIGNED 28
 #define SLAB_NR_MALLOC (SLAB_NR_CLASSES + SLAB_NR_ALIGNED)
 #define COARSE_SHIFT 10
 #define COARSE_PLACE ((1u << COARSE_SHIFT) - 1)

@@ -37,9 +37,9 @@ static void aligned_caches_init(void)
 
 	for (i = SLAB_NR_CLASSES + 1; harden_on && i <= SLAB_NR_MALLOC; i++) {
 		fmt_init(&b, name, sizeof(name));
-		fmt_printf(&b, "aligned-%zu", class_aligned_size(i));
+		fmt_printf(&b, "aligned-%zu", class_slot_aligned(i));
 		if (!flags_for_cache(name))
-			cache_init(&malloc_caches[i], name, class_aligned_size(i), 16, 0, (uint8_t)i);
+			cache_init_hardened(&malloc_caches[i], name, class_slot_aligned(i), (uint8_t)i);
 	}
 }
 

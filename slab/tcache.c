@@ -296,7 +296,7 @@ static void bins_decay(struct tcache_block *b)
 			bin_flush_half(b, &b->fast.bins[i], &malloc_caches[i]);
 		b->ran_empty[i] = false;
 	}
-	for (i = 1; harden_full && i <= SLAB_NR_CLASSES; i++)
+	for (i = 1; harden_full && i <= SLAB_NR_MALLOC; i++)
 		if (b->ready[i].count > FULL_LEAST)
 			bin_flush_half(b, &b->ready[i], &malloc_caches[i]);
 }
@@ -471,7 +471,7 @@ bool slab_free_full(void *p, size_t size_given)
 	class = READ_ONCE(arena_state[i]);
 	if (!class)
 		class = slab_coarse_class(p);
-	if (unlikely(!class || class > SLAB_NR_CLASSES))
+	if (unlikely(!class || class > SLAB_NR_MALLOC))
 		return false;
 	pool = full_pool((struct tcache_block *)tc, &malloc_caches[class]);
 	tcache_shut();
@@ -687,7 +687,7 @@ size_t tcache_check_own(enum slab_found_at at)
 	size_t found = 0;
 	unsigned i;
 
-	for (i = 1; b && harden_on && i <= SLAB_NR_CLASSES; i++) {
+	for (i = 1; b && harden_on && i <= SLAB_NR_MALLOC; i++) {
 		found += bin_check(&b->fast.bins[i], &malloc_caches[i], b->fast.key, at);
 		found += bin_check(&b->ready[i], &malloc_caches[i], b->fast.key, at);
 	}

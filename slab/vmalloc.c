@@ -24,7 +24,9 @@
  *
  * In production too a freed area faults if that costs little. These areas are those of memsan_vmalloc (as after the
  * kernel's vunmap), and areas so large that most of their memory would go back to the system anyway (as after the
- * munmap of other allocators). They record stacks, so a report can explain the fault.
+ * munmap of other allocators). They record stacks, so a report can explain the fault. With harden=basic, the first
+ * free of a block that is larger than all that were freed before is such a free too, from 128 KiB on. glibc does the
+ * same until its threshold has grown. This costs a process some fifty unmappings at most.
  *
  * A buffer that grows step by step is copied a logarithmic number of times. In production a realloc that must move a
  * large area reserves half its size more in address space. Pages that are not touched cost nothing.
@@ -41,6 +43,8 @@
 #define SMALL_STEP 8                              /* a change by less than this part of the size */
 #define SPARE_SHARE 4                             /* this part of the data pages is added as spare ones */
 #define UNMAP_MIN (BUDGET_KEEP_MAX << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
+#define UNMAP_FIRST_MIN ((size_t)128 << 10)       /* glibc's first threshold for mmap */
+#define UNMAP_FIRST_STEP 8                        /* larger than all before by this part of the size */
 
 static unsigned area_flags; /* of the cache "vmalloc"; written once by area_init */
 static bool area_held;
@@ -67,10 +71,10 @@ size_t area_usable(const struct area *a)
 
 /* ---- canaries of hardened production --------------------------------------------------------- */
 
-/* Does such an area get canaries? Where the program asks for pages, they would cost one more. */
-static size_t lead_of(size_t align, enum slab_api api)
+/* Does such an area get canaries? One of 0 bytes is a guard. */
+static size_t lead_of(size_t size, size_t align, enum slab_api api)
 {
-	return harden_on && !area_flags && align <= 16 && api < SLAB_API_CACHE ? AREA_LEAD : 0;
+	return size && harden_on && !area_flags && api < SLAB_API_CACHE ? MIN(MAX(align, AREA_LEAD), PAGE_SIZE) : 0;
 }
 
 /* The data bytes that an object of that size takes. */
@@ -90,7 +94,7 @@ static void canary_fill(const struct area *a)
 {
 	if (!area_lead(a))
 		return;
-	harden_fill(area_data(a), a->addr);
+	harden_fill(area_key_at(a), a->addr);
 	harden_fill(a->addr + a->size, canary_end(a));
 }
 
@@ -103,7 +107,7 @@ static bool canary_find_damage(const struct area *a, enum slab_found_at at, cons
 
 	if (!area_lead(a) || READ_ONCE(a->torn) || READ_ONCE(a->changed))
 		return false;
-	left = !harden_intact(area_data(a), a->addr, &d);
+	left = !harden_intact(area_key_at(a), a->addr, &d);
 	if (!left && harden_intact(a->addr + a->size, canary_end(a), &d))
 		return false;
 	finding_init_damage(f, left ? SLAB_LEFT_REDZONE : SLAB_RIGHT_REDZONE, at, &d, regs);
@@ -117,7 +121,7 @@ static bool canary_find_damage(const struct area *a, enum slab_found_at at, cons
 static void mark_freed(const struct area *a)
 {
 	if (area_is_marked(a))
-		harden_fill(area_data(a), area_data(a) + AREA_MARK);
+		harden_fill(area_key_at(a), area_key_at(a) + AREA_MARK);
 }
 
 static bool freed_find_damage(struct area *a, enum slab_found_at at, const struct unwind_regs *regs,
@@ -125,7 +129,7 @@ static bool freed_find_damage(struct area *a, enum slab_found_at at, const struc
 {
 	struct damage d;
 
-	if (harden_intact(area_data(a), area_data(a) + AREA_MARK, &d))
+	if (harden_intact(area_key_at(a), area_key_at(a) + AREA_MARK, &d))
 		return false;
 	finding_init_damage(f, SLAB_POISON_OVERWRITTEN, at, &d, regs);
 	object_describe_area(a, &f->object);
@@ -153,13 +157,15 @@ static void area_trim(uint32_t page, size_t n, bool clean)
 	buddy_free(page, n, clean);
 }
 
-/* Takes a run for `pages` data pages at the alignment, with its guards. Pages left over on both sides go back. */
-static struct area *area_new(size_t pages, size_t align, size_t guards, size_t spare)
+/* Takes a run for `pages` data pages, with its guards. The alignment is that of the address `lead` bytes behind the
+ * start of the data. Pages left over on both sides go back. */
+static struct area *area_new(size_t pages, size_t align, size_t lead, size_t guards, size_t spare)
 {
 	/* The buddy aligns a power of two of pages to its own size. */
-	bool aligned = !guards && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
+	bool aligned = !guards && !lead && pages == align >> PAGE_SHIFT && pages <= BLOCK_PAGES;
 	size_t extra = align > PAGE_SIZE && !aligned ? (align >> PAGE_SHIFT) - 1 : 0;
-	size_t run = pages + 2 * guards + spare, total = run + extra, lead;
+	size_t run = pages + 2 * guards + spare, total = run + extra, front = 0;
+	uintptr_t start;
 	struct area *a;
 	uint32_t page;
 	bool clean;
@@ -175,12 +181,12 @@ static struct area *area_new(size_t pages, size_t align, size_t guards, size_t s
 		area_descriptor_put(a);
 		return NULL;
 	}
-	lead = extra ? (ALIGN_UP(page_address(page + (uint32_t)guards), align) >> PAGE_SHIFT) -
-	                       (page_address(page) >> PAGE_SHIFT) - guards
-	             : 0;
-	area_trim(page, lead, clean);
-	area_trim(page + (uint32_t)(total - (extra - lead)), extra - lead, clean);
-	WRITE_ONCE(a->page, page + (uint32_t)lead);
+	start = page_address(page + (uint32_t)guards) + lead;
+	if (extra)
+		front = (ALIGN_UP(start, align) - start) >> PAGE_SHIFT;
+	area_trim(page, front, clean);
+	area_trim(page + (uint32_t)(total - (extra - front)), extra - front, clean);
+	WRITE_ONCE(a->page, page + (uint32_t)front);
 	WRITE_ONCE(a->nr_pages, (uint32_t)run);
 	WRITE_ONCE(a->guard_pages, (uint32_t)guards);
 	WRITE_ONCE(a->spare_pages, (uint32_t)spare);
@@ -198,6 +204,19 @@ static bool area_unmaps(enum slab_api api, size_t size)
 {
 	return options.quarantine_size != 0 &&
 	       (api == SLAB_API_VMALLOC || (api != SLAB_API_PAGES && (size > UNMAP_MIN || harden_full)));
+}
+
+/* Two threads may both be the first. */
+static bool area_unmaps_first(enum slab_api api, size_t size)
+{
+	static size_t largest = UNMAP_FIRST_MIN - UNMAP_FIRST_MIN / UNMAP_FIRST_STEP;
+	size_t before = READ_ONCE(largest);
+
+	if (likely(size < before + before / UNMAP_FIRST_STEP) || !harden_on || api == SLAB_API_PAGES ||
+	    !options.quarantine_size || READ_ONCE(budget_lean))
+		return false;
+	WRITE_ONCE(largest, size);
+	return true;
 }
 
 static bool area_tracked(enum slab_api api, size_t size)
@@ -274,23 +293,23 @@ static void area_publish(struct area *a)
 
 /* Retained areas are for malloc only: memsan_vmalloc promises guard pages, and memsan_alloc_pages aligned pages, in
  * production too. */
-static struct area *area_get(size_t pages, size_t align, enum slab_api api, size_t spare)
+static struct area *area_get(size_t pages, size_t align, size_t lead, enum slab_api api, size_t spare)
 {
 	size_t guards = (area_flags && !READ_ONCE(budget_lean)) || api == SLAB_API_VMALLOC ? 1 : 0;
 	struct area *a = NULL;
 
-	if (!guards && !area_flags && align <= PAGE_SIZE && api != SLAB_API_PAGES)
-		a = area_take_retained(pages);
+	if (!guards && !area_flags && api != SLAB_API_PAGES)
+		a = area_take_retained(pages, align, lead);
 	if (a) {
 		verify_freed(a);
 		a->clean = false;
 		return a;
 	}
-	a = area_new(pages, align, guards, guards ? spare : 0);
+	a = area_new(pages, align, lead, guards, guards ? spare : 0);
 	if (!a && spare)
-		a = area_new(pages, align, guards, 0);
+		a = area_new(pages, align, lead, guards, 0);
 	if (!a && area_shrink())
-		a = area_new(pages, align, guards, 0);
+		a = area_new(pages, align, lead, guards, 0);
 	if (a)
 		area_publish(a);
 	return a;
@@ -300,12 +319,12 @@ static struct area *area_get(size_t pages, size_t align, enum slab_api api, size
 static void *area_alloc_room(size_t size, size_t room, size_t spare, size_t align, enum slab_api api, bool zero,
                              stack_handle stack)
 {
-	size_t lead = lead_of(align, api);
+	size_t lead = lead_of(size, align, api);
 	struct area *a;
 
 	if (room > arena_size || align > arena_size || !os_may_commit(room))
 		return NULL;
-	a = area_get((MAX(room_of(room, lead), 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, api, spare);
+	a = area_get((MAX(room_of(room, lead), 1) + PAGE_SIZE - 1) >> PAGE_SHIFT, align, lead, api, spare);
 	if (!a)
 		return NULL;
 	WRITE_ONCE(a->addr, area_data(a) + lead);
@@ -390,7 +409,9 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
-	bool unmap = !area_flags && area_unmaps((enum slab_api)a->api, area_data_size(a));
+	enum slab_api of = (enum slab_api)a->api;
+	size_t bytes = area_data_size(a);
+	bool unmap = !area_flags && (area_unmaps(of, bytes) || area_unmaps_first(of, bytes));
 
 	area_check_api(a, api, size_given, regs);
 	area_check_slack(a, SLAB_AT_FREE, regs);

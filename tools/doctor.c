@@ -235,16 +235,15 @@ static void check_processes(const struct doctor *d)
 	long scope = number_in("/proc/sys/kernel/yama/ptrace_scope", 0);
 	bool root = geteuid() == 0;
 
-	if (scope >= 3 || (scope == 2 && !root))
+	if (scope >= 3)
 		tell(d, "running processes", STATE_MISSING,
-		     "as root: sysctl kernel.yama.ptrace_scope=1, or scan at exit",
-		     "ptrace_scope is %ld: leak --pid asks the process itself; --external, describe --pid and slabinfo "
-		     "cannot read it",
+		     "memsan run -o leak=on or -o leak.scan_interval=SECONDS: the program scans itself",
+		     "ptrace_scope is %ld: until the next boot, describe, slabinfo and leak can read no process",
 		     scope);
-	else if (scope == 1 && !root)
+	else if (scope > 0 && !root)
 		tell(d, "running processes", STATE_LIMITED,
 		     "sudo memsan …, or as root: sysctl kernel.yama.ptrace_scope=0",
-		     "ptrace_scope is 1: describe --pid, slabinfo and leak --external need root; leak --pid does not");
+		     "ptrace_scope is %ld: describe, slabinfo and leak need root to read a running process", scope);
 	else
 		tell(d, "running processes", STATE_OK, NULL, "describe, slabinfo and leak can read %s processes",
 		     root ? "all" : "your");

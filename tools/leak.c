@@ -3,9 +3,10 @@
  * By default the process is asked: it scans a copy of itself and leaves the result in its memory, where memsan reads
  * it; the reports are made here.  With --external and for core files, the scan runs here, with the library's marking
  * engine and rules for roots (leak/).  It reads the memory through an image, and symbolizes reports at once.
- * A running process changes while it is read.  So there are two scans, and an object counts as lost only when both
- * found the same object lost at the same place (kmemleak's rule).  Pointers that exist only in a register of a
- * running thread are not seen. */
+ * A running process changes while it is read, and then objects look lost that are not.  So an object counts as lost
+ * only when two scans found it lost (kmemleak's rule), and the process stands still for the second one
+ * (image/freeze.c).  A process in which the first scan finds nothing is not stopped.  Where it cannot be stopped, there
+ * are more scans, and what all of them found is only possibly lost. */
 #include "config.h"
 
 #include "decode/decode.h"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define SCAN_PAUSE_MS 300
+#define SCANS_RUNNING 4 /* of a process that cannot be stopped */
 #define GROWTH_SECONDS "10"
 
 struct leak_job {
@@ -31,9 +33,13 @@ struct leak_job {
 	const char *suppressions;
 	const char *growth, *save, *why;
 	bool suggest, asked_growth;
-	uint64_t *lost; /* the first scan's objects, sorted */
-	size_t nr_lost, room;
-	bool first;
+	/* what all scans found until now, sorted; and what this one finds */
+	struct found {
+		uint64_t *all;
+		size_t nr, room;
+	} lost, here;
+	bool last;   /* of the scans: it makes groups */
+	bool unsure; /* the process may have moved its pointers meanwhile */
 	struct ask_request ask;
 	struct leak_grouper grouper;
 	const struct leak_scan *scan;
@@ -52,29 +58,30 @@ static int compare_address(const void *a, const void *b)
 static void visit(void *ctx, uint64_t addr, enum leak_class class)
 {
 	struct leak_job *j = ctx;
+	struct found *f = &j->here;
 	uint64_t *grown;
 
-	if (!j->first) {
-		if (j->nr_lost && !bsearch(&addr, j->lost, j->nr_lost, sizeof(addr), compare_address) && !j->image.file)
-			return;
+	if (j->lost.nr && !bsearch(&addr, j->lost.all, j->lost.nr, sizeof(addr), compare_address))
+		return;
+	if (j->last) {
 		j->grouper.outside = leak_scan_visits_outside(j->scan) ? image_outside_finder(&j->image)
 		                                                       : (struct leak_finder){ NULL, NULL };
 		leak_group_visit(&j->grouper, addr, class);
 		return;
 	}
-	if (j->nr_lost == j->room) {
-		j->room = j->room ? j->room * 2 : 1024;
-		grown = realloc(j->lost, j->room * sizeof(*grown));
+	if (f->nr == f->room) {
+		f->room = f->room ? f->room * 2 : 1024;
+		grown = realloc(f->all, f->room * sizeof(*grown));
 		if (!grown) {
 			tool_say("out of memory");
 			exit(EXIT_USAGE);
 		}
-		j->lost = grown;
+		f->all = grown;
 	}
-	j->lost[j->nr_lost++] = addr;
+	f->all[f->nr++] = addr;
 }
 
-static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
+static const char *scan_once(struct leak_job *j)
 {
 	const char *why = image_open(&j->image, &j->choice);
 	struct leak_scan *s = why ? NULL : image_scan_create(&j->image, &why);
@@ -85,7 +92,6 @@ static const char *scan_once(struct leak_job *j, struct leak_scan_stats *stats)
 	image_scan_roots(&j->image, s);
 	j->grouper.heap = &j->image.heap;
 	leak_scan_finish(s, j->classes | 1u << LEAK_DIRECT | 1u << LEAK_INDIRECT | 1u << LEAK_POSSIBLE, visit, j);
-	leak_scan_get_stats(s, stats);
 	leak_scan_destroy(s);
 	return NULL;
 }
@@ -113,9 +119,72 @@ static const char *scan_by_asking(struct leak_job *j)
 	return why;
 }
 
+/* Keeps what this scan found, too. */
+static const char *scan_again(struct leak_job *j)
+{
+	struct timespec pause = { 0, SCAN_PAUSE_MS * 1000000L };
+	const char *why = scan_once(j);
+
+	if (why)
+		return why;
+	free(j->lost.all);
+	j->lost = j->here;
+	j->here = (struct found){ NULL, 0, 0 };
+	if (j->lost.nr) {
+		qsort(j->lost.all, j->lost.nr, sizeof(j->lost.all[0]), compare_address);
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+static const char *scan_last(struct leak_job *j)
+{
+	j->last = true;
+	return scan_once(j);
+}
+
+/* With all of its registers known? */
+static bool stands_still(const struct leak_job *j, const struct image_freeze *f)
+{
+	return f->state == FREEZE_STOPPED || (f->state == FREEZE_FOUND && j->choice.registers);
+}
+
+static const char *scan_stopped(struct leak_job *j, struct image_freeze *f)
+{
+	const char *why;
+	double seconds;
+
+	j->choice.freeze = f;
+	why = scan_last(j);
+	seconds = image_thaw(f);
+	j->choice.freeze = NULL;
+	if (f->state != FREEZE_FOUND)
+		tool_say("the process stood still for %.1f ms", seconds * 1000);
+	return why;
+}
+
+static const char *scan_from_outside(struct leak_job *j)
+{
+	struct image_freeze f;
+	const char *why = scan_again(j);
+
+	if (why || !j->lost.nr)
+		return why;
+	image_freeze(&f, j->choice.pid);
+	j->unsure = !stands_still(j, &f);
+	if (f.state != FREEZE_RUNS)
+		why = scan_stopped(j, &f);
+	for (int i = 0; f.state == FREEZE_RUNS && i < SCANS_RUNNING && !why && j->lost.nr; i++)
+		why = scan_again(j);
+	if (f.state == FREEZE_RUNS && !why && j->lost.nr)
+		why = scan_last(j);
+	if (j->unsure)
+		tool_say("%s, so objects that nothing points to are only possibly lost", image_freeze_problem(&f));
+	return why;
+}
+
 static bool scan(struct leak_job *j)
 {
-	struct leak_scan_stats stats;
 	const char *why = NULL;
 
 	j->grouper.groups = calloc(1, sizeof(struct leak_groups));
@@ -129,20 +198,7 @@ static bool scan(struct leak_job *j)
 			tool_say("%s", why);
 		return !why;
 	}
-	if (!j->choice.core) {
-		struct timespec pause = { 0, SCAN_PAUSE_MS * 1000000L };
-		j->first = true;
-		why = scan_once(j, &stats);
-		if (j->nr_lost)
-			qsort(j->lost, j->nr_lost, sizeof(j->lost[0]), compare_address);
-		j->first = false;
-		if (!why && !j->nr_lost)
-			return true;
-		if (!why)
-			nanosleep(&pause, NULL);
-	}
-	if (!why)
-		why = scan_once(j, &stats);
+	why = j->choice.core ? scan_last(j) : scan_from_outside(j);
 	if (why)
 		tool_say("%s", why);
 	else
@@ -218,8 +274,8 @@ static void fill_record(struct report_record *r, const struct leak_job *j, const
 	r->tid = r->pid;
 	r->comm = put_string(r, j->image.comm);
 	/* The missing memory may hold a pointer to the object. */
-	r->leak_class = put_string(r,
-	                           leak_class_name(j->unseen && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
+	r->leak_class = put_string(
+		r, leak_class_name((j->unseen || j->unsure) && g->class != LEAK_REACHABLE ? LEAK_POSSIBLE : g->class));
 	r->leak_count = g->count;
 	r->leak_bytes = g->bytes;
 	r->leak_held_count = g->held_count;
@@ -369,7 +425,7 @@ static int report(struct leak_job *j)
 	if (rules)
 		suppressions_summary(rules, say_line, NULL);
 	fmt_init(&b, text, sizeof(text));
-	leak_put_totals(&b, g, j->unseen, p.places, p.suppressed);
+	leak_put_totals(&b, g, j->unseen || j->unsure, p.places, p.suppressed);
 	tool_say("%s", text);
 	return tool_finish_output(p.lost ? 1 : 0);
 }
@@ -433,9 +489,10 @@ static int growth(struct leak_job *j)
 /* ---- why ------------------------------------------------------------------------------------- */
 
 /* A process runs on while it is read. A root may then point to an object that is newer than what was read of the heap,
- * and the path through it is not seen. Some searches more find it, unless the program replaces such objects faster than
- * a search takes. Then the process is asked to scan itself, in a copy that stands still. */
-#define WHY_SEARCHES 5
+ * and the path through it is not seen. Another search may find it, unless the program replaces such objects faster than
+ * a search takes. So the process stands still for the last search. If it cannot be stopped, it is asked to scan itself,
+ * in a copy. */
+#define WHY_SEARCHES 3
 
 /* Does the process itself find the object in use?  Certain if nothing is lost of what its stack allocated. */
 static bool finds_in_use(struct leak_job *j, stack_handle stack)
@@ -456,10 +513,22 @@ static bool finds_in_use(struct leak_job *j, stack_handle stack)
 	return in_use;
 }
 
+static enum why_end last_search(struct leak_job *j, struct image_freeze *f, stack_handle stack)
+{
+	image_freeze(f, j->choice.pid);
+	if (stands_still(j, f)) {
+		j->choice.freeze = f;
+		return WHY_LOST;
+	}
+	image_thaw(f);
+	return !j->choice.external && finds_in_use(j, stack) ? WHY_IN_USE : WHY_UNSURE;
+}
+
 static int why_alive(struct leak_job *j)
 {
 	int status = LEAK_WHY_AGAIN, searches = j->choice.core ? 1 : WHY_SEARCHES;
 	enum why_end end = WHY_UNKNOWN;
+	struct image_freeze f = { .nr = 0 };
 	stack_handle stack = 0;
 	uint64_t addr;
 
@@ -467,18 +536,28 @@ static int why_alive(struct leak_job *j)
 		return tool_usage_error("leak", "'%s' is not an address", j->why);
 	for (int i = 1; status == LEAK_WHY_AGAIN; i++) {
 		if (i >= searches)
-			end = !j->choice.core && !j->choice.external && finds_in_use(j, stack) ? WHY_IN_USE : WHY_LOST;
+			end = j->choice.core ? WHY_LOST : last_search(j, &f, stack);
 		if (!image_open_choice(&j->image, &j->choice))
 			return EXIT_USAGE;
 		image_find_thread_pointers(&j->image);
-		status = leak_why(&j->image, addr, j->format, end, &stack);
+		status = leak_why(&j->image, addr, j->format, end, &stack, &f);
 	}
 	return tool_finish_output(status);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-enum { OPT_COMMAND = 256, OPT_SHOW, OPT_SUPPRESSIONS, OPT_SUGGEST, OPT_WHY, OPT_GROWTH, OPT_SAVE, OPT_FORMAT };
+enum {
+	OPT_COMMAND = 256,
+	OPT_SHOW,
+	OPT_SUPPRESSIONS,
+	OPT_SUGGEST,
+	OPT_WHY,
+	OPT_GROWTH,
+	OPT_SAVE,
+	OPT_FORMAT,
+	OPT_REGISTERS
+};
 static const struct option leak_options[] = {
 	IMAGE_OPTIONS,
 	{ "command", required_argument, NULL, OPT_COMMAND },
@@ -489,6 +568,7 @@ static const struct option leak_options[] = {
 	{ "growth", optional_argument, NULL, OPT_GROWTH },
 	{ "save", required_argument, NULL, OPT_SAVE },
 	{ "format", required_argument, NULL, OPT_FORMAT },
+	{ "registers", required_argument, NULL, OPT_REGISTERS },
 	TOOL_OPTIONS_END,
 };
 
@@ -535,6 +615,9 @@ static int take_option(struct leak_job *j, struct arguments *a, int option)
 		break;
 	case OPT_SAVE:
 		j->save = a->value;
+		break;
+	case OPT_REGISTERS:
+		j->choice.registers = a->value;
 		break;
 	case OPT_FORMAT:
 		return take_format(j, a);
@@ -598,8 +681,8 @@ const struct tool_command command_leak = {
 		"\n"
 		"Reports allocated memory that nothing points to any more, in a process that runs with\n"
 		"memsan, or in its core file. The process scans a copy of itself and continues. With\n"
-		"--external the process is only read, so a hung one can be scanned too; an object is\n"
-		"reported when two scans found it lost.\n"
+		"--external the process is read from outside, so a hung one can be scanned too; if\n"
+		"something looks lost, it stands still for a second scan, which must find it lost too.\n"
 		"\n"
 		"  --pid PID            scan a running process\n"
 		"  --core FILE          scan a core file, which may be cut off\n"
@@ -620,6 +703,7 @@ const struct tool_command command_leak = {
 		"  --growth=FILE        the same, compared with an earlier core file or --save file;\n"
 		"                       for two core files: --growth --core OLD --core NEW\n"
 		"  --save=FILE          write what each allocation stack holds, for --growth=FILE\n"
+		"  --registers=FILE     the registers of a process that a debugger holds\n"
 		"  --exe FILE           where the program's file is now\n"
 		"  --format=text|json|html\n"
 		"                       blocks as kmemleak prints them, one JSON object a line, or a page\n"

@@ -9,7 +9,8 @@ memsan_SOURCES = tools/main.c tools/run.c tools/target.c tools/fail_each.c tools
 	tools/filters.c tools/arguments.c tools/options.c tools/doctor.c tools/words.c \
 	tools/decode.c tools/report.c tools/input.c tools/output.c tools/complete.c tools/stat.c tools/image/image.c \
 	tools/image/roots.c tools/image/address_name.c tools/image/choice.c tools/leak.c tools/why.c tools/growth.c \
-	tools/image/ask.c tools/describe.c tools/views.c tools/screen.c tools/spawn.c tools/common.c slab/flags.c
+	tools/image/ask.c tools/image/freeze.c tools/describe.c tools/views.c tools/screen.c tools/spawn.c \
+	tools/common.c slab/flags.c
 # memsan kernel
 memsan_SOURCES += tools/qemu/kernel.c tools/qemu/kernel_table.c tools/qemu/kernel_cache.c tools/qemu/kernel_work.c \
 	tools/qemu/kernel_initrd.c tools/qemu/kernel_guest.c tools/qemu/kernel_log.c tools/qemu/kernel_session.c \

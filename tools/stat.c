@@ -4,6 +4,7 @@
  * The process takes no part: the block of counters is found by its magic in the writable mappings of libmemsan
  * (or, in a static program, of the program).  The kernel decides who may do this, as for a debugger. */
 #include "lib/lib.h"
+#include "tools/image/image.h"
 #include "tools/tools.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static const char help[] = "Usage: memsan stat --pid PID [--format=text|json]\n"
 			   "  -h, --help            show this help\n"
 			   "\n"
 			   "Example: memsan stat --pid $(pidof server)\n"
-			   "Exit status: 0; 1 the process cannot be read or does not run with memsan; 2 usage.\n"
+			   "Exit status: 0; 2 the process cannot be read or does not run with memsan, or usage.\n"
 			   "Manual pages: memsan-stat(1), memsan-options(7)\n";
 
 /* The block within one mapping. */
@@ -128,9 +129,14 @@ static int stat_process(long pid, bool json)
 			maps_close(&maps);
 	}
 	if (error) {
-		tool_say("process %ld: %s%s", pid, error == ENOENT ? "there is none" : "it cannot be read: ",
-		         error == ENOENT ? "" : strerror(error));
-		return 1;
+		if (error == ENOENT)
+			tool_say("process %ld: there is none", pid);
+		else if (error == EACCES || error == EPERM)
+			tool_say("process %ld: it cannot be read: %s (%s)", pid, strerror(error),
+			         image_refusal((int)pid));
+		else
+			tool_say("process %ld: it cannot be read: %s", pid, strerror(error));
+		return EXIT_USAGE;
 	}
 	found = find_counters(&maps, mem, &counters);
 	if (found)
@@ -139,7 +145,7 @@ static int stat_process(long pid, bool json)
 	close(mem);
 	if (!found) {
 		tool_say("process %ld: it does not run with memsan, or with another version of it", pid);
-		return 1;
+		return EXIT_USAGE;
 	}
 	if (json)
 		print_json(&counters, allocs, frees, pid);

@@ -13,12 +13,15 @@
 enum why_end {
 	WHY_UNKNOWN, /* perhaps the process has changed meanwhile */
 	WHY_LOST,
+	WHY_UNSURE, /* the process ran on while it was searched */
 	WHY_IN_USE, /* a scan that the process made of itself says so */
 };
 /* Prints the path to the object.  Returns 0; 1: nothing reaches the object; EXIT_USAGE: there is no live object.  When
- * nothing reaches it and that means nothing yet, prints nothing and returns LEAK_WHY_AGAIN.  *stack allocated it. */
+ * nothing reaches it and that means nothing yet, prints nothing and returns LEAK_WHY_AGAIN.  *stack allocated it.  A
+ * process that stands still goes on before anything is printed. */
 #define LEAK_WHY_AGAIN (-1)
-int leak_why(struct image *im, uint64_t addr, enum option_format format, enum why_end end, stack_handle *stack);
+int leak_why(struct image *im, uint64_t addr, enum option_format format, enum why_end end, stack_handle *stack,
+             struct image_freeze *freeze);
 
 /* A census counts what is allocated, by the place that allocated it. */
 struct census;

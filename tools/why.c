@@ -31,10 +31,12 @@
 #define FROM_NOT_LEAK (UINT32_MAX - 2)
 #define FIRST_ROOT FROM_NOT_LEAK /* smaller parents are indexes of objects */
 #define POINTERS_SHOWN 8
+#define REGISTER_BITS 9
+_Static_assert(IMAGE_REGISTERS + IMAGE_VECTORS <= 1 << REGISTER_BITS, "a register's number");
 
 struct step {
 	struct leak_target object;
-	uint64_t word; /* where the pointer is; for a register: thread << 8 | number */
+	uint64_t word; /* where the pointer is; for a register: thread << REGISTER_BITS | number */
 	uint32_t parent;
 };
 struct said {
@@ -158,7 +160,7 @@ static void search_all(struct search *s)
 	search_said(s, LEAK_NOTE_ROOT);
 	for (size_t t = 0; t < im->nr_threads && s->pass > PASS_LASTING; t++)
 		for (size_t i = 0; i < im->threads[t].nr_regs && !s->found; i++)
-			meet(s, im->threads[t].regs[i], t << 8 | i, FROM_REGISTER);
+			meet(s, im->threads[t].regs[i], t << REGISTER_BITS | i, FROM_REGISTER);
 	search_objects(s);
 	search_said(s, LEAK_NOTE_NOT_LEAK);
 	search_objects(s);
@@ -178,9 +180,9 @@ static void register_name(unsigned i, char *name, size_t size)
 		                             "r9",  "r8",  "rax",    "rcx", "rdx", "rsi",     "rdi",    "orig_rax",
 		                             "rip", "cs",  "eflags", "rsp", "ss",  "fs_base", "gs_base" };
 
-	snprintf(name, size, "%s", i < ARRAY_SIZE(names) ? names[i] : "?");
+	snprintf(name, size, "%s", i < ARRAY_SIZE(names) ? names[i] : i >= IMAGE_REGISTERS ? "a vector register" : "?");
 }
-_Static_assert(sizeof(struct user_regs_struct) == 27 * 8, "register_name knows their order");
+_Static_assert(sizeof(struct user_regs_struct) == IMAGE_REGISTERS * 8, "register_name knows their order");
 
 static const char *const root_kinds[] = {
 	[ROOT_GLOBAL] = "global",           [ROOT_STACK] = "stack",       [ROOT_TLS] = "tls",
@@ -197,8 +199,8 @@ static void print_root(const struct printing *p, const struct step *step)
 	memset(&name, 0, sizeof(name));
 	if (step->parent == FROM_REGISTER) {
 		name.kind = ROOT_REGISTER;
-		register_name((unsigned)(step->word & 0xff), name.symbol, sizeof(name.symbol));
-		image_name_thread(im, im->threads[step->word >> 8].tid, &name);
+		register_name((unsigned)(step->word & ((1u << REGISTER_BITS) - 1)), name.symbol, sizeof(name.symbol));
+		image_name_thread(im, im->threads[step->word >> REGISTER_BITS].tid, &name);
 	} else if (step->parent == FROM_NOT_LEAK) {
 		name.kind = ROOT_NOT_LEAK;
 	} else {
@@ -352,7 +354,7 @@ static bool is_ignored(const struct search *s)
 static int print_result(struct search *s, uint64_t addr, enum option_format format, enum why_end end)
 {
 	struct printing p = { s, symbolizer_create(0), format == FORMAT_JSON };
-	bool unseen = image_unseen(s->im) != 0;
+	bool unseen = image_unseen(s->im) != 0 || end == WHY_UNSURE;
 
 	if (!p.sym)
 		return EXIT_USAGE;
@@ -377,7 +379,8 @@ static int print_result(struct search *s, uint64_t addr, enum option_format form
 			       addr);
 	} else {
 		if (!p.json && unseen)
-			printf("0x%" PRIx64 " may be lost: no root that is in the core file leads to it\n", addr);
+			printf("0x%" PRIx64 " may be lost: no root that %s leads to it\n", addr,
+			       end == WHY_UNSURE ? "was seen" : "is in the core file");
 		else if (!p.json)
 			printf("0x%" PRIx64 " is %s: no root leads to it\n", addr,
 			       is_ignored(s) ? "not reported, as the program wants it (memsan_leak_ignore)" : "lost");
@@ -402,7 +405,8 @@ static bool set_target(struct search *s, uint64_t addr)
 	return n != 0;
 }
 
-int leak_why(struct image *im, uint64_t addr, enum option_format format, enum why_end end, stack_handle *stack)
+int leak_why(struct image *im, uint64_t addr, enum option_format format, enum why_end end, stack_handle *stack,
+             struct image_freeze *freeze)
 {
 	struct search s = { .im = im };
 	struct slab_object o;
@@ -431,6 +435,8 @@ int leak_why(struct image *im, uint64_t addr, enum option_format format, enum wh
 		if (s.found || s.pass == PASS_INTERIOR)
 			break;
 	}
+	if (freeze)
+		image_thaw(freeze);
 	status = s.found || end != WHY_UNKNOWN ? print_result(&s, addr, format, end) : LEAK_WHY_AGAIN;
 	free(s.seen);
 	free(s.said);

@@ -62,7 +62,10 @@ void *near_reserve(const struct watch_module *m, size_t size)
 	if (hi - lo + size > REACH)
 		return NULL;
 	p = reserve_in_steps(lo, hi, size);
-	return p ? p : reserve_in_gap(lo, hi, size);
+	p = p ? p : reserve_in_gap(lo, hi, size);
+	if (p)
+		os_do_not_count(p, size);
+	return p;
 }
 
 /* ---- gaps without room for copies ------------------------------------------------------------ */

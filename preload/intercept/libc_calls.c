@@ -48,6 +48,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
+#include <sys/sendfile.h>
 #include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -61,6 +62,7 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <termios.h>
+#include <uchar.h>
 #include <utime.h>
 #include <utmp.h>
 #include <utmpx.h>
@@ -78,10 +80,13 @@
 #undef strerror_r
 #undef gettext
 #undef dgettext
+#undef ngettext
+#undef dngettext
 #undef dcgettext
 /* <search.h> has a type ENTRY. */
 void *tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
 void *lfind(const void *key, const void *p, size_t *n, size_t size, int (*compare)(const void *, const void *));
+void *lsearch(const void *key, void *p, size_t *n, size_t size, int (*compare)(const void *, const void *));
 int capget(void *head, void *to);
 int mount(const char *from, const char *to, const char *type, unsigned long flags, const void *data);
 int umount(const char *path);

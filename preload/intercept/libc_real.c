@@ -149,15 +149,67 @@ static bool nowhere_behind(const struct modules_behind *b, const char *name, uin
 	return b->all != 0;
 }
 
-/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. *index: of the
- * symbol, if that module is libc, which is the last. */
-static void *find_behind(const struct modules_behind *b, const char *name, uint32_t hash, uint32_t *index)
+/* ---- functions of which libc has several, and chooses one by the processor ---- */
+
+/* dlsym would run the function that chooses, which takes a page of 64 KiB of libc's code for some that few programs
+ * call. Only on x86_64 that function has no parameters. */
+#ifdef __x86_64__
+typedef void *(*choose_fn)(void);
+
+/* Until the first call the table has one of these. They keep what chooses: handles.c changes libc's symbols. */
+#define CHOSEN_LATER(type, name, params, args)                                              \
+	static choose_fn choose_##name;                                                     \
+	static type later_##name params                                                     \
+	{                                                                                   \
+		type(*real) params = (type(*) params)choose_##name();                       \
+                                                                                            \
+		__atomic_store_n((void **)&libc_real.name, (void *)real, __ATOMIC_RELEASE); \
+		return real args;                                                           \
+	}
+CHOSEN_LATER(void *, __memcpy_chk, (void *to, const void *from, size_t n, size_t room), (to, from, n, room))
+CHOSEN_LATER(void *, __memmove_chk, (void *to, const void *from, size_t n, size_t room), (to, from, n, room))
+CHOSEN_LATER(void *, __mempcpy_chk, (void *to, const void *from, size_t n, size_t room), (to, from, n, room))
+CHOSEN_LATER(void *, __memset_chk, (void *to, int c, size_t n, size_t room), (to, c, n, room))
+CHOSEN_LATER(void *, __wmemset_chk, (void *to, wchar_t c, size_t n, size_t room), (to, c, n, room))
+CHOSEN_LATER(int, gettimeofday, (struct timeval * to, void *zone), (to, zone))
+CHOSEN_LATER(time_t, time, (time_t * to), (to))
+
+static void *chosen(unsigned index, choose_fn choose)
 {
+#define CHOSEN(name)                    \
+	case LIBC_##name:               \
+		choose_##name = choose; \
+		return later_##name
+	switch (index) {
+		CHOSEN(__memcpy_chk);
+		CHOSEN(__memmove_chk);
+		CHOSEN(__mempcpy_chk);
+		CHOSEN(__memset_chk);
+		CHOSEN(__wmemset_chk);
+		CHOSEN(gettimeofday);
+		CHOSEN(time);
+	default:
+		return choose();
+	}
+#undef CHOSEN
+}
+#endif
+
+/* The default version of a function in the first module that has the name. NULL: dlsym must be asked. Notes the
+ * symbol's place, if that module is libc, which is the last. */
+static void *find_behind(const struct modules_behind *b, unsigned index, uint32_t hash)
+{
+	const char *name = libc_name(index);
+
 	for (unsigned i = 0; i < b->count; i++) {
 		const ElfW(Sym) *symbol = symbols_look_up_hash(&b->symbols[i], name, hash);
 
 		if (symbol && i == b->count - 1)
-			*index = (uint32_t)(symbol - b->symbols[i].symbols);
+			libc_symbols[index] = (uint32_t)(symbol - b->symbols[i].symbols);
+#ifdef __x86_64__
+		if (symbol && i == b->count - 1 && ELF64_ST_TYPE(symbol->st_info) == STT_GNU_IFUNC && symbol->st_value)
+			return chosen(index, (choose_fn)(b->map[i]->l_addr + symbol->st_value));
+#endif
 		if (symbol && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC && symbol->st_value)
 			return (void *)(b->map[i]->l_addr + symbol->st_value);
 		if (symbol)
@@ -195,10 +247,10 @@ static __attribute__((noinline)) void look_up_all(void)
 		if (ahead < LOOK_AHEAD)
 			continue;
 		name = libc_name(i);
-		p = find_behind(&behind, name, hash, &libc_symbols[i]);
+		p = find_behind(&behind, i, hash);
 		if (!p && !nowhere_behind(&behind, name, hash) && (symbols_have(&own, name) || defined_next(name)))
 			p = dlsym(RTLD_NEXT, name);
-		libc_replaced[i] = p && known && !is_libc(p, &libc);
+		libc_replaced[i] = p && known && !libc_symbols[i] && !is_libc(p, &libc);
 		__atomic_store_n(&slot[i], p, __ATOMIC_RELEASE);
 	}
 	if (libc_wrap)

@@ -426,16 +426,31 @@ CONVERT_AFTER(mbsnrtowcs, (wchar_t *dst, const char **src, size_t in, size_t n, 
               (dst, src, in, n, state), WIDE)
 CONVERT_AFTER(wcsnrtombs, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state),
               (dst, src, in, n, state), 1)
-CONVERT_AFTER(__mbstowcs_chk, (wchar_t *dst, const char *src, size_t n, size_t room), (dst, src, n, room), WIDE)
-CONVERT_AFTER(__wcstombs_chk, (char *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), 1)
-CONVERT_AFTER(__mbsrtowcs_chk, (wchar_t *dst, const char **src, size_t n, mbstate_t *state, size_t room),
-              (dst, src, n, state, room), WIDE)
-CONVERT_AFTER(__wcsrtombs_chk, (char *dst, const wchar_t **src, size_t n, mbstate_t *state, size_t room),
-              (dst, src, n, state, room), 1)
-CONVERT_AFTER(__mbsnrtowcs_chk, (wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state, size_t room),
-              (dst, src, in, n, state, room), WIDE)
-CONVERT_AFTER(__wcsnrtombs_chk, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room),
-              (dst, src, in, n, state, room), 1)
+/* clang-format on */
+
+/* libc ends the program when the caller allows more than there is room for. */
+#define CONVERT_CHK(name, params, args, unit)                                   \
+	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                \
+	{                                                                       \
+		size_t ret, bytes;                                              \
+                                                                                \
+		if (room < n && wide_size(dst, n, &bytes, ACCESS_WRITE, ENTRY)) \
+			check_write(dst, n *unit, ENTRY);                       \
+		ret = REAL(name) args;                                          \
+		check_converted(dst, ret, n, unit, ENTRY);                      \
+		return ret;                                                     \
+	}
+/* clang-format off */
+CONVERT_CHK(__mbstowcs_chk, (wchar_t *dst, const char *src, size_t n, size_t room), (dst, src, n, room), WIDE)
+CONVERT_CHK(__wcstombs_chk, (char *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), 1)
+CONVERT_CHK(__mbsrtowcs_chk, (wchar_t *dst, const char **src, size_t n, mbstate_t *state, size_t room),
+            (dst, src, n, state, room), WIDE)
+CONVERT_CHK(__wcsrtombs_chk, (char *dst, const wchar_t **src, size_t n, mbstate_t *state, size_t room),
+            (dst, src, n, state, room), 1)
+CONVERT_CHK(__mbsnrtowcs_chk, (wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state, size_t room),
+            (dst, src, in, n, state, room), WIDE)
+CONVERT_CHK(__wcsnrtombs_chk, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room),
+            (dst, src, in, n, state, room), 1)
 /* clang-format on */
 
 /* The pointers tell how much was converted. */

@@ -21,6 +21,7 @@ static void limit_begins(int resource, uint64_t limit)
 	if (resource == RLIMIT_DATA) {
 		os_limit_data();
 		slab_limit_data(limit);
+		fence_limit_data(limit);
 		return;
 	}
 	slab_limit_space(limit);

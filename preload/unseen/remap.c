@@ -156,6 +156,12 @@ static void forget(uintptr_t addr, size_t n)
 		shadow_forget((void *)addr, n);
 }
 
+static void forget_between(uintptr_t a, uintptr_t b)
+{
+	if (a != b)
+		forget(MIN(a, b), MAX(a, b) - MIN(a, b));
+}
+
 static void *map(void *p, size_t n, int prot, int flags, int fd, off64_t offset)
 {
 	long r;
@@ -232,8 +238,8 @@ MEMSAN_EXPORT void *mremap(void *p, size_t old, size_t new, int flags, ...)
 	if (r >= 0 && r != (long)from) {
 		forget((uintptr_t)r, new);
 		forget(from, old);
-	} else if (r >= 0 && new < old) {
-		forget(from + new, old - new);
+	} else if (r >= 0) {
+		forget_between(from + new, from + old);
 	}
 	if (r >= 0 && is_ours(from, old)) {
 		if (r != (long)from)
@@ -242,6 +248,37 @@ MEMSAN_EXPORT void *mremap(void *p, size_t old, size_t new, int flags, ...)
 			os_withdraw((void *)(from + new), old - new, true);
 	}
 	return (void *)result(r);
+}
+
+/* ---- the program break, which glibc keeps in a variable ---------------------------------------- */
+
+extern uintptr_t __curbrk;
+
+MEMSAN_EXPORT int brk(void *to)
+{
+	uintptr_t before = __curbrk;
+
+	__curbrk = (uintptr_t)arch_syscall6(SYS_brk, (long)to, 0, 0, 0, 0, 0);
+	if (before)
+		forget_between(before, __curbrk);
+	if (__curbrk >= (uintptr_t)to)
+		return 0;
+	errno = ENOMEM;
+	return -1;
+}
+
+MEMSAN_EXPORT void *sbrk(intptr_t n)
+{
+	uintptr_t before;
+
+	if (!__curbrk)
+		brk(NULL);
+	before = __curbrk;
+	if (n > 0 ? before + (uintptr_t)n < before : before < -(uintptr_t)n) {
+		errno = ENOMEM;
+		return (void *)-1;
+	}
+	return n && brk((void *)(before + (uintptr_t)n)) < 0 ? (void *)-1 : (void *)before;
 }
 
 /* ---- the same by way of syscall() ------------------------------------------------------------ */
@@ -279,6 +316,10 @@ void *remap_note_syscall(unsigned long nr, unsigned long a, unsigned long b, uns
 		break;
 	case SYS_shmat:
 		note(b, PAGE_SIZE);
+		break;
+	case SYS_brk:
+		if (a && __curbrk)
+			forget_between(a, __curbrk);
 		break;
 	case SYS_munmap:
 		forget(a, b);

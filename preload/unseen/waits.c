@@ -289,8 +289,7 @@ static const sigset_t *without_ours(const sigset_t *set, sigset_t *copy)
 	if (!ours)
 		return set;
 	*copy = *set;
-	for (; ours; ours &= ours - 1)
-		sigdelset(copy, __builtin_ctzll(ours) + 1);
+	copy->__val[0] &= ~ours;
 	return copy;
 }
 

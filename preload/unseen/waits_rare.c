@@ -95,11 +95,21 @@ MEMSAN_EXPORT int __nanosleep(const struct timespec *wanted, struct timespec *re
 }
 
 /* libc's own function ends the program if the array is too small for n. */
+static bool poll_has_room(const struct pollfd *fds, nfds_t n, size_t size, const char *entry)
+{
+	if (size / sizeof(*fds) >= n)
+		return true;
+	if (n < 1 << 20 && libc_covers(fds))
+		kernel_reads(fds, n * sizeof(*fds), entry);
+	return false;
+}
+
 MEMSAN_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
 	static void *real___poll_chk;
 
-	return size / sizeof(*fds) < n ? WAIT_REAL(__poll_chk)(fds, n, timeout, size) : poll(fds, n, timeout);
+	return poll_has_room(fds, n, size, __func__) ? poll(fds, n, timeout)
+	                                             : WAIT_REAL(__poll_chk)(fds, n, timeout, size);
 }
 
 MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
@@ -107,8 +117,8 @@ MEMSAN_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespe
 {
 	static void *real___ppoll_chk;
 
-	return size / sizeof(*fds) < n ? WAIT_REAL(__ppoll_chk)(fds, n, timeout, mask, size)
-	                               : ppoll(fds, n, timeout, mask);
+	return poll_has_room(fds, n, size, __func__) ? ppoll(fds, n, timeout, mask)
+	                                             : WAIT_REAL(__ppoll_chk)(fds, n, timeout, mask, size);
 }
 
 /* ---- with a limit ---------------------------------------------------------------------------- */
@@ -202,8 +212,7 @@ static int unseen_sigpending(sigset_t *set)
 	int r = WAIT_REAL(sigpending)(set);
 
 	if (r == 0)
-		for (uint64_t ours = leak_signals_left_out(~(uint64_t)0); ours; ours &= ours - 1)
-			sigdelset(set, __builtin_ctzll(ours) + 1);
+		set->__val[0] &= ~leak_signals_left_out(~(uint64_t)0);
 	return r;
 }
 

@@ -15,8 +15,20 @@
 #define NEW 6
 
 static char *volatile object[NEIGHBOURS];
-static size_t size;
+static size_t size, align;
 static int harmless;
+
+/* The name of a bug may begin with an alignment: "64:overflow-1". */
+static void *get(size_t n)
+{
+	void *p = NULL;
+
+	if (!align)
+		return malloc(n);
+	if (posix_memalign(&p, align, n) != 0)
+		exit(2);
+	return p;
+}
 
 /* Volatile, so that the compiler keeps accesses that it can see to be wrong. Each byte changes, whatever stands there:
  * a fixed byte would equal a random canary's in one run of 256. */
@@ -91,7 +103,7 @@ static void reused(void)
 	char *p = object[VICTIM];
 
 	free_victim();
-	object[VICTIM] = malloc(size);
+	object[VICTIM] = get(size);
 	harmless = object[VICTIM] != p;
 	damage(p, size);
 }
@@ -213,6 +225,7 @@ static void threads(unsigned seed)
 int main(int argc, char **argv)
 {
 	char *fresh[NEW];
+	const char *bug;
 	size_t i;
 
 	if (argc < 3) {
@@ -228,14 +241,17 @@ int main(int argc, char **argv)
 		race();
 		return 0;
 	}
+	bug = strchr(argv[1], ':');
+	align = bug ? (size_t)atol(argv[1]) : 0;
+	bug = bug ? bug + 1 : argv[1];
 	for (i = 0; i < NEIGHBOURS; i++)
-		memset(object[i] = malloc(size), 0x20, size);
+		memset(object[i] = get(size), 0x20, size);
 	for (i = 0; i < NR_BUGS; i++)
-		if (!strcmp(argv[1], bugs[i].name))
+		if (!strcmp(bug, bugs[i].name))
 			bugs[i].plant();
 	free(object[VICTIM]);
 	for (i = 0; i < NEW; i++)
-		memset(fresh[i] = malloc(size), 0x20, size);
+		memset(fresh[i] = get(size), 0x20, size);
 	for (i = 0; i < NEW; i++)
 		free(fresh[i]);
 	for (i = 0; i < NEIGHBOURS; i++)

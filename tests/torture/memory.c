@@ -577,6 +577,18 @@ static void sizes_under_limit(void)
 	say("sizes\n");
 }
 
+/* Small objects get most of a limit of data, again when all were freed. */
+static void small_under_limit(void)
+{
+	struct rlimit l = { 100 << 20, 100 << 20 };
+
+	must(setrlimit(RLIMIT_DATA, &l) == 0);
+	must(take_and_free(64, SIZE_MAX) > 60 << 20);
+	must(take_and_free(64, SIZE_MAX) > 60 << 20);
+	must(take_and_free(1000, SIZE_MAX) > 60 << 20);
+	say("small\n");
+}
+
 static void *runs_out(void *arg)
 {
 	void *p[2000];
@@ -878,6 +890,7 @@ const struct torture_case torture_cases[] = {
 	{ "no_more_mappings", no_more_mappings },
 	{ "limits_while_running", limits_while_running },
 	{ "sizes_under_limit", sizes_under_limit },
+	{ "small_under_limit", small_under_limit },
 	{ "runs_out_of_memory", runs_out_of_memory },
 	{ "filter_that_traps", filter_that_traps },
 	{ "filter_that_refuses", filter_that_refuses },

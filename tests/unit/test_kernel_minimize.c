@@ -10,12 +10,16 @@
 #include "tools/qemu/kernel.h"
 
 /* The two files use these of tools/common.c. */
-void *tool_alloc(size_t size)
+void *tool_resize(void *p, size_t size)
 {
-	void *p = malloc(size ? size : 1);
-
+	p = realloc(p, size ? size : 1);
 	assert_non_null(p);
 	return p;
+}
+
+void *tool_alloc(size_t size)
+{
+	return tool_resize(NULL, size);
 }
 
 char *tool_format(const char *format, ...)

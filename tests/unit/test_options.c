@@ -223,6 +223,15 @@ static void unknown_names_get_the_nearest(void **state)
 		{ "fualt=panic", "fault" },
 		{ "stackdepth", "stack.depth" },
 	};
+	static const struct {
+		const char *item, *says;
+	} others[] = {
+		{ "xyzzy=1", "unknown option xyzzy; memsan options lists all" },
+		{ "handle_abort=1", "unknown option handle_abort; memsan options lists all" },
+		{ "=1", "memsan options lists all" },
+		{ "detect_leaks=1", "memsan's name for it is leak" },
+		{ "halt_on_error=0", "memsan's name for it is fault (fault=panic)" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -233,6 +242,10 @@ static void unknown_names_get_the_nearest(void **state)
 		MENTIONS("unknown option");
 		MENTIONS(hint);
 		assert_int_equal(parsed.exitcode, 7);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		assert_int_equal(parse(others[i].item), 1);
+		MENTIONS(others[i].says);
 	}
 }
 
@@ -254,6 +267,7 @@ static void bad_values_say_what_is_accepted(void **state)
 		{ "quarantine.size=", "bytes" },
 		{ "mode=chek", "check|production; the nearest is check" },
 		{ "mode=prod", "the nearest is production" },
+		{ "mode=xyz", "expected check|production" },
 		{ "mode=", "check|production" },
 		{ "mode=check|production", "check" },
 		{ "fault=abrot", "report|panic|abort|stop; the nearest is abort" },

@@ -7,6 +7,8 @@
  * output: ok
  */
 #define _GNU_SOURCE
+#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +69,19 @@ int main(void)
 	    (long)p)
 		return 4;
 	use(p);
+	p = sbrk(SIZE);
+	__asan_poison_memory_region(p, SIZE);
+	if (sbrk(-SIZE) != p + SIZE || sbrk(SIZE) != p)
+		return 5;
+	use(p);
+	__asan_poison_memory_region(p, SIZE);
+	if (brk(p) != 0 || sbrk(0) != p || brk(p + SIZE) != 0)
+		return 6;
+	use(p);
+	errno = 0;
+	if (sbrk(PTRDIFF_MAX) != (void *)-1 || errno != ENOMEM || sbrk(PTRDIFF_MIN) != (void *)-1 ||
+	    sbrk(0) != p + SIZE)
+		return 7;
 	puts("ok");
 	return 0;
 }

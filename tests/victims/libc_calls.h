@@ -53,6 +53,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sem.h>
+#include <sys/sendfile.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -67,6 +68,7 @@
 #include <sys/xattr.h>
 #include <termios.h>
 #include <time.h>
+#include <uchar.h>
 #include <unistd.h>
 #include <utime.h>
 #include <utmp.h>
@@ -77,6 +79,8 @@
 /* Macros of optimized programs. */
 #undef gettext
 #undef dgettext
+#undef ngettext
+#undef dngettext
 
 /* Not declared in headers, or only for fortified programs. */
 int __xpg_strerror_r(int error, char *to, size_t n);

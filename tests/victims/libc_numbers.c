@@ -29,6 +29,7 @@ static wchar_t *no_wide_end(const wchar_t *s)
 int main(void)
 {
 	locale_t l = newlocale(LC_ALL_MASK, "C", NULL);
+	char *end;
 
 	used = atoi(no_end("12"));                     /* expect: slab-out-of-bounds entry=atoi access=3 */
 	used = atoi(no_end(" \n "));                   /* expect: slab-out-of-bounds entry=atoi access=4 */
@@ -44,8 +45,22 @@ int main(void)
 	used = wcstol(no_wide_end(L"7"), NULL, 10);    /* expect: slab-out-of-bounds access=8 */
 	used = wcstoull(no_wide_end(L" -"), NULL, 10); /* expect: slab-out-of-bounds access=12 */
 	used = wcstod(no_wide_end(L"1.5"), NULL);      /* expect: slab-out-of-bounds entry=wcstod access=16 */
+	used = strtol(no_end("0x"), NULL, 0);          /* expect: slab-out-of-bounds access=3 */
+	used = strtol(no_end(" -0X"), NULL, 16);       /* expect: slab-out-of-bounds access=5 */
+	used = strtod(no_end("0x"), NULL);             /* expect: slab-out-of-bounds entry=strtod access=3 */
+	used = atof(no_end("1e"));                     /* expect: slab-out-of-bounds entry=atof access=3 */
+	used = strtof(no_end("1E-"), NULL);            /* expect: slab-out-of-bounds entry=strtof access=4 */
+	used = wcstol(no_wide_end(L"0x"), NULL, 0);    /* expect: slab-out-of-bounds access=12 */
+	used = strtoq(no_end("7"), NULL, 10);          /* expect: slab-out-of-bounds entry=strtoq access=2 */
+	used = wcstod_l(no_wide_end(L"7"), NULL, l);   /* expect: slab-out-of-bounds entry=wcstod_l access=8 */
 	/* These stop inside. */
+	used = strtol(no_end("0x"), NULL, 10) + strtol(no_end("10x"), NULL, 16) + strtod(no_end("1x"), NULL);
+	used = strtol(no_end("0xg"), NULL, 16) + strtod(no_end("1e+x"), NULL) + strtol(no_end("1e"), NULL, 10);
 	used = atoi(no_end("abc")) + atoi(no_end(" x")) + strtol(no_end("12 "), NULL, 10) + atof(no_end("1.5x"));
 	used = wcstol(no_wide_end(L"12 "), NULL, 10) + wcstod(no_wide_end(L"-x"), NULL);
+	/* A base that does not exist: libc reads nothing, and says nothing of an end. */
+	end = (char *)&used;
+	if (strtol(no_end("7"), &end, 99) != 0 || end != (char *)&used)
+		return 1;
 	return 0;
 }

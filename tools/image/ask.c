@@ -172,14 +172,6 @@ static char poke(int fd, uint64_t control, int pid, uint64_t signals)
 	put(fd, control, offsetof(struct leak_control, field), &(__typeof__(answer->field)){ value }, \
 	    sizeof(answer->field))
 
-static double seconds_now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 static const char *not_noticed(char poked)
 {
 	switch (poked) {
@@ -201,14 +193,14 @@ static const char *await(const struct image *im, uint64_t control, uint32_t requ
                          struct leak_control *answer)
 {
 	struct timespec pause = { 0, FIRST_PAUSE_NS };
-	double until = seconds_now() + TAKE_SECONDS;
+	double until = tool_clock() + TAKE_SECONDS;
 
 	for (;;) {
 		if (!view_read(&im->view, answer, control, sizeof(*answer)))
 			return "the process has ended";
 		if (answer->answered == request)
 			return NULL;
-		if (answer->taken != request && seconds_now() > until)
+		if (answer->taken != request && tool_clock() > until)
 			return not_noticed(poked);
 		nanosleep(&pause, NULL);
 		pause.tv_nsec = MIN(pause.tv_nsec * 2, LONGEST_PAUSE_NS);

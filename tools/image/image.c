@@ -2,9 +2,9 @@
 /* tools/image/image.c - a process or a core file to look into: its memory, mappings, threads, modules.
  *
  * A process is read through /proc/PID/mem, which the kernel opens for those who may trace the process.  Nothing is
- * written, and nothing is stopped.  A core file is mapped; its program headers say where each address is.  It is
- * hostile input: every offset is checked against the file's size.  Bytes that were cut off read as not there, and are
- * counted, so that an answer can say that it is partial.
+ * written, and nothing is stopped (freeze.c does that).  A core file is mapped; its program headers say where each
+ * address is.  It is hostile input: every offset is checked against the file's size.  Bytes that were cut off read as
+ * not there, and are counted, so that an answer can say that it is partial.
  */
 #include "config.h"
 
@@ -202,9 +202,23 @@ static void read_proc_comm(struct image *im)
 	tool_first_line(path, im->comm, sizeof(im->comm));
 }
 
+const char *image_refusal(int pid)
+{
+	char path[64], scope[16] = "";
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d", pid);
+	if (geteuid() == 0)
+		return "the kernel or a container forbids it: memsan doctor tells more";
+	if (stat(path, &st) == 0 && st.st_uid != geteuid())
+		return "it is another user's, or privileged: try as root";
+	tool_first_line("/proc/sys/kernel/yama/ptrace_scope", scope, sizeof(scope));
+	return scope[0] > '0' ? "the kernel lets only root read it: see ptrace_scope in memsan doctor" : "try as root";
+}
+
 static const char *open_process(struct image *im, int pid)
 {
-	static char why[128];
+	static char why[160];
 	char path[64];
 
 	im->pid = pid;
@@ -213,7 +227,10 @@ static const char *open_process(struct image *im, int pid)
 	if (im->mem_fd < 0) {
 		if (errno == ENOENT)
 			return "there is none";
-		snprintf(why, sizeof(why), "it cannot be read: %s", strerror(errno));
+		if (errno == EACCES || errno == EPERM)
+			snprintf(why, sizeof(why), "it cannot be read: %s (%s)", strerror(errno), image_refusal(pid));
+		else
+			snprintf(why, sizeof(why), "it cannot be read: %s", strerror(errno));
 		return why;
 	}
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
@@ -234,6 +251,18 @@ static bool in_file(const struct image *im, uint64_t offset, uint64_t size)
 	return offset <= im->file_size && size <= im->file_size - offset;
 }
 
+/* The kernel writes them behind the thread's other registers. */
+static void core_vectors(struct image *im, const uint8_t *desc, size_t size)
+{
+	struct image_thread *t = im->nr_threads ? &im->threads[im->nr_threads - 1] : NULL;
+
+	if (!t || t->nr_regs != IMAGE_REGISTERS)
+		return;
+	size = MIN(size, sizeof(t->regs) - IMAGE_REGISTERS * sizeof(t->regs[0]));
+	memcpy(t->regs + IMAGE_REGISTERS, desc, size);
+	t->nr_regs += size / sizeof(t->regs[0]);
+}
+
 static void core_thread(struct image *im, const uint8_t *desc, size_t size)
 {
 	struct elf_prstatus st;
@@ -251,8 +280,8 @@ static void core_thread(struct image *im, const uint8_t *desc, size_t size)
 	t->sp = regs.rsp;
 	t->pc = regs.rip;
 	t->tp = regs.fs_base;
-	memcpy(t->regs, &regs, MIN(sizeof(regs), sizeof(t->regs)));
-	t->nr_regs = MIN(sizeof(regs), sizeof(t->regs)) / 8;
+	memcpy(t->regs, &regs, sizeof(regs));
+	t->nr_regs = IMAGE_REGISTERS;
 	if (!im->pid)
 		im->pid = st.pr_pid;
 }
@@ -323,6 +352,8 @@ static void core_notes(struct image *im, uint64_t offset, uint64_t size, bool fi
 		d = im->file + offset + desc;
 		if (nh.n_type == NT_PRSTATUS && !files)
 			core_thread(im, d, nh.n_descsz);
+		if (nh.n_type == NT_X86_XSTATE && !files)
+			core_vectors(im, d, nh.n_descsz);
 		if (nh.n_type == NT_PRPSINFO && !files && nh.n_descsz >= sizeof(struct elf_prpsinfo)) {
 			struct elf_prpsinfo info;
 			memcpy(&info, d, sizeof(info));
@@ -682,6 +713,11 @@ static const char *open_choice(struct image *im, const struct image_choice *choi
 	memset(im, 0, sizeof(*im));
 	im->mem_fd = im->pagemap_fd = -1;
 	why = choice->core ? open_core(im, choice->core) : open_process(im, choice->pid);
+	if (why)
+		return why;
+	if (choice->freeze)
+		image_freeze_threads(choice->freeze, im);
+	why = choice->registers ? image_registers(im, choice->registers) : NULL;
 	if (why)
 		return why;
 	root = search_directory(im, SLAB_DIRECTORY_MAGIC);

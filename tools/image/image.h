@@ -6,6 +6,7 @@
  *   address_name.c  names of its addresses: functions, variables, frames
  *   choice.c        which process or core file: --pid, --core and --exe
  *   ask.c           a process is asked to scan itself
+ *   freeze.c        a process stands still while it is read
  */
 #ifndef MEMSAN_IMAGE_H
 #define MEMSAN_IMAGE_H
@@ -24,10 +25,12 @@ struct image_mapping {
 	bool readable, shared, root, code, main_stack, heap;
 	char *path; /* a file's, or NULL */
 };
+#define IMAGE_REGISTERS 27
+#define IMAGE_VECTORS 352 /* up to AVX-512's */
 struct image_thread {
 	int tid;
-	uint64_t sp, pc, tp; /* 0: not known */
-	uint64_t regs[32];
+	uint64_t sp, pc, tp;                            /* 0: not known */
+	uint64_t regs[IMAGE_REGISTERS + IMAGE_VECTORS]; /* as in struct user_regs_struct; then XSAVE's area */
 	size_t nr_regs;
 };
 struct image_module {
@@ -73,6 +76,8 @@ struct image_choice;
 /* Opens a running process (core NULL) or a core file that memsan was part of. exe: where the program's file is now
  * (NULL: where it was).  NULL, or why not.  Lives until the tool ends. */
 const char *image_open(struct image *im, const struct image_choice *choice);
+/* What may help when the kernel does not let this user read a process. */
+const char *image_refusal(int pid);
 const struct image_module *image_module_at(const struct image *im, uint64_t pc);
 /* Searches for the struct pthread of each thread where its address is not known (in a process that runs on). */
 void image_find_thread_pointers(struct image *im);
@@ -102,13 +107,43 @@ const char *ask_process(const struct image *im, const struct ask_request *r, str
 /* The same for a command, with a line for people; the exit status. */
 int ask_command(struct image *im, const struct ask_request *r);
 
+/* ---- freeze.c -------------------------------------------------------------------------------- */
+
+enum freeze_state {
+	FREEZE_STOPPED, /* every thread stands still, its registers are known */
+	FREEZE_PARTLY,  /* a thread waits in the kernel and could not be stopped */
+	FREEZE_FOUND, /* it stood still already, under a debugger: nothing was done, and the registers are not known */
+	FREEZE_RUNS,  /* it cannot be stopped */
+};
+struct frozen;
+struct image_freeze {
+	int pid;
+	enum freeze_state state;
+	struct frozen *threads;
+	size_t nr;
+	int error; /* FREEZE_RUNS */
+	double since;
+};
+/* Stops all threads of a process.  Between this and image_thaw, nothing may wait for the user. */
+void image_freeze(struct image_freeze *f, int pid);
+/* Lets them go on; for how many seconds they stood still. */
+double image_thaw(struct image_freeze *f);
+/* Why something may be overlooked. */
+const char *image_freeze_problem(const struct image_freeze *f);
+/* Puts the registers into an image that was opened meanwhile. */
+void image_freeze_threads(const struct image_freeze *f, struct image *im);
+/* The same from a file that a debugger wrote.  NULL, or why not. */
+const char *image_registers(struct image *im, const char *path);
+
 /* ---- choice.c -------------------------------------------------------------------------------- */
 
 struct image_choice {
 	int pid;
-	const char *core, *exe, *earlier; /* earlier: the first of two --core */
-	bool external;                    /* of a meaning for memsan leak only: the others look from outside anyway */
-	bool json;                        /* --format=json */
+	const char *core, *exe, *earlier;  /* earlier: the first of two --core */
+	bool external;                     /* of a meaning for memsan leak only: the others look from outside anyway */
+	bool json;                         /* --format=json */
+	const char *registers;             /* a file in which a debugger tells them */
+	const struct image_freeze *freeze; /* the process stands still, and these are its registers */
 };
 enum { IMAGE_PID = 512, IMAGE_CORE, IMAGE_EXE, IMAGE_EXTERNAL, IMAGE_FORMAT };
 /* clang-format off */

@@ -36,11 +36,12 @@ static inline uintptr_t arch_call_target(const uint8_t *call, uintptr_t ret)
 static inline bool arch_registers_globals(const uint8_t *code, size_t n, uintptr_t *array, uint32_t *count)
 {
 	/* Instructions that say nothing, by their first bytes: endbr64, the frame, mov %rax, %rdi; the stack
-	 * protector's load, store, comparison and jump. */
+	 * protector's load, store, comparison and jump, to its call or over it. */
 	static const struct {
 		uint8_t size, known, code[5];
 	} plain[] = {
 		{ 4, 4, { 0xf3, 0x0f, 0x1e, 0xfa } },
+		{ 1, 1, { 0x50 } },
 		{ 1, 1, { 0x55 } },
 		{ 3, 3, { 0x48, 0x89, 0xe5 } },
 		{ 4, 3, { 0x48, 0x83, 0xec } },
@@ -54,8 +55,9 @@ static inline bool arch_registers_globals(const uint8_t *code, size_t n, uintptr
 		{ 4, 3, { 0x48, 0x8b, 0x45 } },
 		{ 2, 2, { 0x31, 0xc0 } },
 		{ 2, 1, { 0x75 } },
+		{ 7, 3, { 0x74, 0x05, 0xe8 } },
 	};
-	int32_t word;
+	int32_t word, pushed = 0;
 	size_t at = 0;
 
 	*array = 0;
@@ -88,6 +90,12 @@ static inline bool arch_registers_globals(const uint8_t *code, size_t n, uintptr
 				*count = (uint32_t)word;
 			else
 				*array = (uint32_t)word;
+		} else if (c[0] == 0x6a) {
+			pushed = c[1];
+			at += 2;
+		} else if (c[0] == 0x5e) {
+			*count = (uint32_t)pushed;
+			at++;
 		} else {
 			return false;
 		}
