@@ -309,7 +309,7 @@ struct decode_open {
 	struct decode_stack *stack; /* takes the next frames; NULL: frames are not wanted now */
 	uint64_t caller;
 	size_t indent;    /* bytes of the headline's prefix */
-	bool hosted; /* "host tag:" stands in front of its headline */
+	bool hosted;      /* "host tag:" stands in front of its headline */
 	uint64_t shape;   /* the id of the prefix that all lines of this report have; 0: prefix.c knows their prefix */
 	size_t own_lines; /* the record's lines up to the last that is the report's own */
 	unsigned foreign; /* how many lines in a row were not the report's own */

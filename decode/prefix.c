@@ -125,14 +125,16 @@ static bool optional_word(struct cursor *c, const char *wanted)
 }
 
 /* "[1,3]<stderr>:", Open MPI's */
-static bool take_rank(struct cursor *c)
+static bool take_rank(struct cursor *c, struct decode_prefix *out)
 {
 	struct cursor began = *c;
 	uint64_t job, rank;
 
 	if (c->p < c->end && digit(*c->p) && number(c, &job) && letter(c, ',') && number(c, &rank) && letter(c, ']') &&
-	    optional_word(c, "<std") && (optional_word(c, "err>:") || optional_word(c, "out>:")))
+	    optional_word(c, "<std") && (optional_word(c, "err>:") || optional_word(c, "out>:"))) {
+		out->caller = (uint64_t)'N' << 48 | (job & 0xffff) << 16 | (rank & 0xffff);
 		return true;
+	}
 	*c = began;
 	return false;
 }
@@ -145,7 +147,7 @@ static bool take_bracket(struct cursor *c, const char *line, struct decode_prefi
 
 	if (!letter(c, '['))
 		return false;
-	if (take_rank(c))
+	if (take_rank(c, out))
 		return true;
 	spaces(c);
 	if (c->p < c->end && (*c->p == 'T' || *c->p == 'C')) {
@@ -763,7 +765,7 @@ static bool take_prompt(struct cursor *c)
 	const char *start = c->p, *p = memchr(start, ' ', MIN((size_t)(c->end - start), (size_t)PROMPT_MAX));
 	char last;
 
-	if (!p++ || p - start < 2)
+	if (!p || ++p - start < 2)
 		return false;
 	last = p[-2];
 	if ((size_t)(c->end - p) >= strlen(login) && *p == 'l' && memcmp(p, login, strlen(login)) == 0)
@@ -789,7 +791,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 		return;
 	for (int i = 0; i < TOKENS_MAX; i++) {
 		struct cursor behind;
-		bool stamped = p->have_stamp;
+		bool stamped = p->have_stamp, tight;
 		if (!take_token(&c, line, p)) {
 			if (i == 0 && take_prompt(&c))
 				continue;
@@ -798,11 +800,12 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			searched = true;
 			continue;
 		}
-		/* The blank behind a token belongs to the token.  Behind "<4>" and kmsg's fields, it is the text's
-		 * indentation. */
+		/* The blank behind a token belongs to the token.  Behind "<4>", "<stderr>:" and kmsg's fields, it is
+		 * the text's indentation. */
+		tight = c.p[-1] == ':' && c.p - line >= 2 && c.p[-2] == '>';
 		behind = c;
 		if (letter(&behind, ' ') &&
-		    (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
+		    (tight || c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
 			behind = c;
 		c = behind;
 		if (p->goes_on) {
@@ -813,7 +816,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			take_monotonic_host(&c, p);
 			take_vendor(&c, p);
 		}
-		if (c.p > line && c.p[-1] == ':' && c.p < c.end && *c.p == ' ')
+		if (!tight && c.p > line && c.p[-1] == ':' && c.p < c.end && *c.p == ' ')
 			c.p++;
 	}
 	p->len = (size_t)(c.p - line);

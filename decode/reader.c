@@ -88,7 +88,7 @@ struct decode_reader {
 	struct decode_envelope envelope;
 	struct decode_strings strings;
 	enum decode_encoding encoding;
-	char head[4]; /* bytes that wait until the encoding is known; in UTF-16, the half of a letter */
+	char head[8]; /* bytes that wait until the encoding is known; in UTF-16, the half of a letter */
 	size_t head_len;
 	/* prefixes that only headlines have shown; the last ones */
 	struct decode_shape shapes[SHAPES_MAX];
@@ -178,6 +178,9 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 
 	if ((o->form == FORM_TOMBSTONE || o->form == FORM_CRASH) &&
 	    !r->kind) { /* an end that has nothing to do with memory */
+		/* what it was is lost */
+		if (o->form == FORM_CRASH && o->own_lines == 1 && !o->saw_summary && l->unread)
+			l->unread(l->unread_ctx, l->name, r->first_line, r->headline);
 		open_clear(l, o);
 		decode_record_free(r);
 		return;
