@@ -573,10 +573,10 @@ static const char *oops_title(const char *kind)
 
 static const char *leak_title(struct decode_record *r)
 {
+	if (strcmp(r->detector, "kmemleak") == 0)
+		return strcmp(r->kind, "reachable-object") == 0 ? "reachable memory" : "memory leak";
 	if (strcmp(r->kind, "reachable-object") == 0)
 		return decode_record_format(r, "%s: reachable memory", detector_name(r->detector));
-	if (strcmp(r->detector, "kmemleak") == 0)
-		return "memory leak";
 	return decode_record_format(r, "%s: %s", detector_name(r->detector),
 	                            strcmp(r->kind, "unreferenced-object") ? r->kind : "memory leak");
 }

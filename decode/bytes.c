@@ -99,16 +99,18 @@ void decode_bytes_utf8(char *text)
 enum decode_encoding decode_bytes_encoding(const char *p, size_t len)
 {
 	const unsigned char *b = (const unsigned char *)p;
+	bool little = true, big = true;
 
 	if (len >= 2 && b[0] == 0xff && b[1] == 0xfe)
 		return ENCODING_UTF16_LITTLE;
 	if (len >= 2 && b[0] == 0xfe && b[1] == 0xff)
 		return ENCODING_UTF16_BIG;
-	if (len >= 4 && b[0] && !b[1] && b[2] && !b[3])
-		return ENCODING_UTF16_LITTLE;
-	if (len >= 4 && !b[0] && b[1] && !b[2] && b[3])
-		return ENCODING_UTF16_BIG;
-	return ENCODING_BYTES;
+	/* without a mark every second byte is a zero; lines may begin with a NUL, too: "\0\n\0=====" */
+	for (size_t i = 0; i + 1 < len && i < 8; i += 2) {
+		little &= b[i] && !b[i + 1];
+		big &= !b[i] && b[i + 1];
+	}
+	return len < 4 ? ENCODING_BYTES : little ? ENCODING_UTF16_LITTLE : big ? ENCODING_UTF16_BIG : ENCODING_BYTES;
 }
 
 size_t decode_bytes_from_utf16(char *to, const char *from, size_t len, enum decode_encoding encoding)

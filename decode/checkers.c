@@ -87,7 +87,8 @@ static bool drm_begins(struct decode_open *o, const char *text)
 	p = p ? p : t;
 	for (i = 0; i < ARRAY_SIZE(drm_kinds) && !starts(p, drm_kinds[i][0]); i++)
 		;
-	if (i == ARRAY_SIZE(drm_kinds) || !drm_kinds[i][1])
+	if (i == ARRAY_SIZE(drm_kinds) || !drm_kinds[i][1] ||
+	    (strstr(drm_kinds[i][0], "LEAK") && !decode_decimal_after(p, "LEAK ", &number)))
 		return false;
 	decode_begin(o, "drmemory", drm_kinds[i][1], text);
 	if (strstr(r->kind, "leak") || strstr(r->kind, "reachable")) {

@@ -61,6 +61,15 @@ static const char *const go_errors[][2] = {
 	{ "corrupted ", "heap-corruption" },
 };
 
+/* Compilers, too, end with a "fatal error: ", and name other things. */
+static const char *go_error(const char *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(go_errors); i++)
+		if (starts(p, go_errors[i][0]))
+			return strstr(p, "out of memory allocating") ? NULL : go_errors[i][1];
+	return starts(p, "runtime: ") ? go_error(p + strlen("runtime: ")) : NULL;
+}
+
 static bool go_begins(struct decode_open *o, const char *text)
 {
 	const char *p, *kind = NULL;
@@ -68,10 +77,10 @@ static bool go_begins(struct decode_open *o, const char *text)
 	if ((p = after(text, "panic: runtime error: ")) != NULL)
 		kind = decode_kind_of_words(go_panics, ARRAY_SIZE(go_panics), p);
 	else if ((p = after(text, "fatal error: ")) != NULL)
-		kind = decode_kind_of_words(go_errors, ARRAY_SIZE(go_errors), p);
+		kind = go_error(p);
 	else if ((p = after(text, "unexpected fault address 0x")) != NULL)
 		kind = "segv";
-	else if (starts(text, "SIGSEGV: segmentation violation") || starts(text, "SIGBUS: bus error"))
+	else if (strcmp(text, "SIGSEGV: segmentation violation") == 0 || strcmp(text, "SIGBUS: bus error") == 0)
 		kind = "segv";
 	else if (starts(text, "WARNING: DATA RACE"))
 		kind = "data-race";
@@ -472,7 +481,7 @@ static bool node_begins(struct decode_open *o, const char *text)
 {
 	const char *p = after(text, "FATAL ERROR: ");
 
-	if (p && (strstr(p, "heap out of memory") || strstr(p, "Allocation failed")))
+	if (p && (strstr(p, "heap out of memory") || strstr(p, "Allocation failed - ")))
 		return decode_begin(o, "node", "out-of-memory", text);
 	if (!starts(text, NODE_TRACE))
 		return false;

@@ -36,6 +36,7 @@ void decode_bytes_utf8(char *text);
 /* What stands in front of a line's text. */
 struct decode_prefix {
 	size_t len;        /* bytes of the prefix */
+	size_t bare;       /* its bytes without "host tag:", which may be the text's first words; 0: there are none */
 	uint64_t caller;   /* who logged the line: 'T' or 'C' and a number, a pid; 0: not known */
 	uint64_t stamp_us; /* seconds since boot, where the line has them */
 	bool have_stamp;
@@ -308,6 +309,7 @@ struct decode_open {
 	struct decode_stack *stack; /* takes the next frames; NULL: frames are not wanted now */
 	uint64_t caller;
 	size_t indent;    /* bytes of the headline's prefix */
+	bool hosted;      /* "host tag:" stands in front of its headline */
 	uint64_t shape;   /* the id of the prefix that all lines of this report have; 0: prefix.c knows their prefix */
 	size_t own_lines; /* the record's lines up to the last that is the report's own */
 	unsigned foreign; /* how many lines in a row were not the report's own */

@@ -358,7 +358,7 @@ static enum decode_form headline_fortify(const char *text, struct decode_open *o
 	if (!p || (size_t)(p - text) != strspn(text, "abcdefghijklmnopqrstuvwxyz_"))
 		return FORM_NONE;
 	p += 11;
-	if (!starts(p, "buffer overflow") && !starts(p, "field-spanning "))
+	if (!starts(p, "buffer overflow") && !(starts(p, "field-spanning ") && strstr(p, "(size ")))
 		return FORM_NONE;
 	set_headline(o, "fortify", text);
 	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : decode_kind(r, p, strcspn(p, "("));
@@ -416,7 +416,7 @@ static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		const struct fault *f = &faults[i];
 		const char *p = after(text, f->mark);
-		if (!p)
+		if (!p || (f->kind && strcmp(f->kind, "stack-segment-fault") == 0 && !strstr(p, " [#")))
 			continue;
 		set_headline(o, fault_detector(f), whole);
 		if (starts(text, "Kernel panic - not syncing: stack-protector"))

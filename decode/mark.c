@@ -30,54 +30,112 @@ static const struct mark {
 	/* "==123==ERROR: AddressSanitizer", "==123== Invalid read" */
 	MARK("==", 0, 0),
 	/* KASAN, KFENCE, memsan; "BUG kmalloc-64 (Tainted"; "kernel BUG at" */
-	MARK("BUG: ", 0, 1),
-	MARK("BUG ", 0, 1),
-	MARK("unreferenced object 0x", 14, 2),
-	MARK("segfault ", 2, 2),
-	MARK("Unable to handle kernel ", 0, 3),
-	MARK("list_add ", 3, 4),
-	MARK("list_del ", 3, 4),
-	MARK("refcount_t", 7, 4),
-	MARK("UBSAN: ", 0, 3),
-	MARK("usercopy: ", 6, 5),
-	MARK("Bad or missing usercopy whitelist", 21, 5),
-	MARK("Unhandled ", 0, 3),
-	MARK("Internal error: ", 0, 3),
-	MARK("Insufficient stack space to handle", 0, 3),
-	/* other tools' reports */
-	MARK("WARNING: ThreadSanitizer: ", 6, 6),
-	MARK("runtime error: ", 0, 1),
-	MARK("*** ", 0, 7),
-	MARK("(): ", 0, 5),
-	MARK("Scudo ERROR: ", 10, 6),
-	MARK("UNADDRESSABLE ACCESS", 4, 3), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
-	MARK("memsan-report/", 5, 7),
-	MARK("memsan-growth/", 5, 7),
+	MARK("BUG: ", 2, 1),
+	MARK("BUG ", 1, 2),
+	MARK("unreferenced object 0x", 20, 3),
+	MARK("segfault ", 4, 7),
+	MARK("Unable to handle kernel ", 0, 0),
+	MARK("list_add ", 6, 4),
+	MARK("list_del ", 4, 1),
+	MARK("refcount_t", 8, 1),
+	MARK("UBSAN: ", 4, 1),
+	MARK("usercopy: ", 6, 3),
+	MARK("Bad or missing usercopy whitelist", 21, 3),
+	MARK("Unhandled ", 0, 0),
+	MARK("Internal error: ", 10, 5),
+	MARK("Insufficient stack space to handle", 3, 6),
+	MARK("general protection fault", 20, 7),
+	MARK("stack segment: ", 8, 4),
+	MARK("Kernel Fault: Code=", 7, 1),
+	MARK("Bad Address (null pointer deref?): Code=", 32, 2),
+	MARK(" mm/page_alloc.c:", 8, 1),
+	MARK("Kernel panic - not syncing: ", 25, 4),
+	MARK("kasan: GPF could be caused by ", 21, 7),
+	MARK("detected buffer overflow", 10, 6),
+	MARK("detected field-spanning", 12, 4),
+	/* other tools' reports, and libc's */
+	MARK("WARNING: ThreadSanitizer: ", 6, 1),
+	MARK("runtime error: ", 9, 5),
+	MARK("*** ", 0, 2),
+	MARK("(): ", 1, 2),
+	MARK("double free or corruption", 17, 5),
+	MARK("corrupted double-linked list", 2, 5),
+	MARK("corrupted size vs. prev_size", 2, 5),
+	MARK("corrupted unsorted chunks", 2, 5),
+	MARK("stack corruption detected (-f", 8, 5),
+	MARK("break adjusted to free", 8, 7),
+	MARK("invalid fastbin entry (free)", 22, 2),
+	MARK("Fatal glibc error: malloc", 0, 1),
+	MARK("FORTIFY: ", 2, 1),
+	MARK("Scudo ERROR: ", 7, 5),
+	MARK("ElectricFence ", 0, 0),
+	MARK("DUMA ", 1, 6),
+	MARK(" (SIG", 1, 2), /* "signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------" */
+	MARK("fdsan: ", 0, 4),
+	MARK("mimalloc: error: ", 11, 5),
+	MARK("fatal allocator error: ", 17, 5),
+	MARK("<jemalloc>: ", 1, 7),
+	MARK("src/tcmalloc", 0, 5),
+	MARK("<error>", 2, 5), /* Valgrind's XML */
+	MARK("<fatal_signal>", 0, 6),
+	MARK("UNADDRESSABLE ACCESS", 3, 1), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
+	MARK("Error #", 1, 5),
+	MARK("error: Undefined Behavior: ", 7, 0),
+	MARK("HEAP CORRUPTION DETECTED: ", 7, 5),
+	MARK("Detected memory leaks!", 18, 7),
+	MARK("Run-Time Check Failure #", 15, 1),
+	MARK("[Dangling", 1, 1),
+	MARK("Received signal ", 0, 2),
+	/* the runtimes of languages */
+	MARK("fatal error: ", 7, 5),
+	MARK("unexpected fault address 0x", 12, 7),
+	MARK("WARNING: DATA RACE", 6, 4),
+	MARK("SIGSEGV: segmentation violation", 11, 4),
+	MARK("SIGBUS: bus error", 13, 5),
+	MARK(" panicked at ", 6, 7),
+	MARK("has overflowed its stack", 10, 3),
+	MARK("Fatal Python error: ", 0, 1),
+	MARK("Debug memory block at address p=", 23, 4),
+	MARK("A fatal error has been detected by ", 9, 5),
+	MARK("FATAL ERROR: ", 7, 5),
+	MARK("----- Native stack trace", 6, 1),
+	MARK("Fatal error. ", 7, 5),
+	MARK(" dumped core.", 2, 6),
+	MARK("memsan-report/", 6, 5),
+	MARK("memsan-growth/", 9, 3),
 };
 /* clang-format on */
 #undef MARK
 
-/* For each letter, the marks that are searched for by it, as bits. */
+/* By two letters, the marks that are searched for by them: the first one's number from 1, and each one's successor. */
 static struct {
-	uint32_t marks[256];
+	uint8_t first[256], next[ARRAY_SIZE(marks) + 1];
 	bool filled;
-} with_first;
+} with_pair;
 
-static void fill_firsts(void)
+static uint8_t slot_of(const char *two)
 {
-	_Static_assert(ARRAY_SIZE(marks) <= 32, "a bit for each mark");
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		with_first.marks[(uint8_t)marks[i].text[marks[i].at]] |= 1u << i;
-	with_first.filled = true;
+	return (uint8_t)((uint8_t)two[0] * 5 + (uint8_t)two[1] * 67);
+}
+
+static void fill_pairs(void)
+{
+	_Static_assert(ARRAY_SIZE(marks) < 256, "numbers of a byte");
+	for (size_t i = ARRAY_SIZE(marks); i-- > 0;) {
+		uint8_t *first = &with_pair.first[slot_of(marks[i].text + marks[i].at)];
+		with_pair.next[i + 1] = *first;
+		*first = (uint8_t)(i + 1);
+	}
+	with_pair.filled = true;
 }
 
 /* The mark around p, which has the mark's two letters; NULL: there is none. */
 static const char *mark_at(const char *p, const char *start, const char *end)
 {
-	for (uint32_t left = with_first.marks[(uint8_t)*p]; left; left &= left - 1) {
-		const struct mark *m = &marks[__builtin_ctz(left)];
-		if (p[1] == m->text[m->at + 1] && p - start >= m->at && (size_t)(end - p) >= (size_t)(m->len - m->at) &&
-		    memcmp(p - m->at, m->text, m->len) == 0)
+	for (uint8_t i = with_pair.first[slot_of(p)]; i; i = with_pair.next[i]) {
+		const struct mark *m = &marks[i - 1];
+		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
+		    (size_t)(end - p) >= (size_t)(m->len - m->at) && memcmp(p - m->at, m->text, m->len) == 0)
 			return p - m->at;
 	}
 	return NULL;
@@ -89,10 +147,14 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 /* Which of sixteen places have two letters of a mark? */
 static inline vector pairs(vector here, vector next)
 {
-	return (vector)(PAIR('=', '=') | PAIR('B', 'U') | PAIR('b', 'j') | PAIR('g', 'f') | PAIR('U', 'n') |
-	                PAIR('t', '_') | PAIR('U', 'B') | PAIR('p', 'y') | PAIR('G', ':') | PAIR('r', 'u') |
-	                PAIR('*', '*') | PAIR('(', ')') | PAIR('R', ':') | PAIR('n', '-') | PAIR('D', 'R') |
-	                PAIR('I', 'n'));
+	return (vector)(PAIR('=', '=') | PAIR('G', ':') | PAIR('U', 'G') | PAIR('0', 'x') | PAIR('a', 'u') |
+	                PAIR('U', 'n') | PAIR('d', 'd') | PAIR('_', 'd') | PAIR('_', 't') | PAIR('N', ':') |
+	                PAIR('p', 'y') | PAIR('r', 'r') | PAIR('u', 'f') | PAIR('g', 'm') | PAIR('F', 'a') |
+	                PAIR(')', ':') | PAIR('_', 'a') | PAIR('g', ':') | PAIR('l', 'd') | PAIR('*', '*') |
+	                PAIR('j', 'u') | PAIR('(', 'f') | PAIR('R', 'T') | PAIR('R', 'R') | PAIR('E', 'l') |
+	                PAIR('U', 'M') | PAIR('(', 'S') | PAIR('f', 'd') | PAIR('j', 'e') | PAIR('s', 'r') |
+	                PAIR('<', 'f') | PAIR('D', 'D') | PAIR('a', 'k') | PAIR('D', 'a') | PAIR('R', 'e') |
+	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -110,8 +172,8 @@ const char *decode_mark_find_plain(const char *start, const char *end)
 	char padded[LANES + 1];
 	const char *mark;
 
-	if (!with_first.filled)
-		fill_firsts();
+	if (!with_pair.filled)
+		fill_pairs();
 	for (const char *p = start; p + 1 < end; p += LANES) {
 		const char *bytes = or_padded(p, end, LANES, padded);
 		uint64_t halves[2];
@@ -154,7 +216,7 @@ static void fill_halves(void)
 		halves_of.second_low[second & 15] |= bit;
 		halves_of.second_high[second >> 4] |= bit;
 	}
-	fill_firsts();
+	fill_pairs();
 	halves_of.filled = true;
 }
 
@@ -263,12 +325,98 @@ static bool headline_json(const char *line, const char *p, const char *end, stru
 	return brace && p - brace < 40 && memmem(brace, (size_t)(end - brace), "schema", 6);
 }
 
+/* Marks whose words ordinary text has as well, or whose headline begins further in front. */
+static const struct around {
+	const char *mark;
+	const char *front;  /* the headline begins with these words; NULL: with the mark */
+	const char *behind; /* it has these words behind the mark */
+	bool alone;         /* no sentence stands in front */
+} arounds[] = {
+	{ "general protection fault", "traps: ", " error", false },
+	{ "general protection fault", "Oops: ", " [#", false },
+	{ "general protection fault", NULL, " [#", false },
+	{ "stack segment: ", NULL, " [#", false },
+	{ " mm/page_alloc.c:", "WARNING: ", "+0x", false },
+	{ "detected buffer overflow in ", NULL, "", true },
+	{ "FORTIFY: ", NULL, ": ", false },
+	{ " (SIG", "signal ", "fault addr ", false },
+	{ "fatal error: ", NULL, "", true },
+	{ "SIGSEGV: segmentation violation", NULL, "", true },
+	{ "SIGBUS: bus error", NULL, "", true },
+	{ "Fatal error. ", NULL, "", true },
+	{ " panicked at ", "thread '", "", false },
+	{ "has overflowed its stack", "thread '", "", false },
+	{ "A fatal error has been detected by ", "# ", "", false },
+	{ " dumped core.", "[\xf0\x9f\xa1\x95] Process ", "", false },
+	{ " dumped core.", "Process ", "", false },
+};
+
+#define FRONT_MAX 120
+
+/* The last place of some words in the text. */
+static const char *last_of(const char *start, const char *end, const char *words)
+{
+	size_t len = strlen(words);
+
+	for (const char *p = end - len; p >= start && (size_t)(end - start) >= len; p--)
+		if (memcmp(p, words, len) == 0)
+			return p;
+	return NULL;
+}
+
+/* Is p in the middle of a sentence, or behind a compiler's name or place?  Behind "] ", "| " or a number it is not. */
+static bool in_sentence(const char *line, const char *p)
+{
+	while (p > line && p[-1] == ' ')
+		p--;
+	if (p > line && p[-1] == ':') { /* "gcc:", "a.c:1:10:" */
+		const char *word = p - 1;
+		while (word > line && word[-1] > ' ')
+			word--;
+		return p - word >= 2 && ((p[-2] >= 'a' && p[-2] <= 'z') || memchr(word, ':', (size_t)(p - 1 - word)));
+	}
+	return p > line && ((p[-1] >= 'a' && p[-1] <= 'z') || p[-1] == ',');
+}
+
+/* Where a headline around the mark at p may begin; NULL: nowhere.  `begun`: it begins there and nowhere else. */
+static const char *around_mark(const char *line, const char *p, const char *end, bool *begun)
+{
+	bool known = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(arounds); i++) {
+		const struct around *a = &arounds[i];
+		size_t len = strlen(a->mark);
+		const char *start;
+		if ((size_t)(end - p) < len || memcmp(p, a->mark, len) != 0)
+			continue;
+		known = true;
+		start = a->front ? last_of(p - MIN(p - line, FRONT_MAX), p, a->front) : p;
+		if (!start || (a->alone && in_sentence(line, p)) ||
+		    !memmem(p + len, (size_t)(end - p) - len, a->behind, strlen(a->behind)))
+			continue;
+		*begun = true;
+		return start;
+	}
+	return known ? NULL : p;
+}
+
+/* "CPU 0 Unable to handle kernel paging request …": MIPS and LoongArch name the processor. */
+static const char *with_processor(const char *line, const char *p)
+{
+	const char *start = p - (p > line && p[-1] == ' ');
+
+	while (start > line && start[-1] >= '0' && start[-1] <= '9')
+		start--;
+	return p - start >= 2 && start - line >= 4 && memcmp(start - 4, "CPU ", 4) == 0 ? start - 4 : p;
+}
+
 /* Where does the headline begin whose mark stands at p?  In front of the mark there may be words of the headline. */
 static bool headline_around(const char *line, const char *p, const char *end, struct decode_found *found)
 {
 	static const char *const fronts[] = { "kmemleak: ", "",           "kernel ",   "malloc: ",
 		                              "in free",    "in realloc", "in malloc", "in calloc" };
 	const char *place = p, *error;
+	bool begun = false;
 
 	found->caller = 0;
 	if (*p == 'U' && p - line >= 9 &&
@@ -276,7 +424,15 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 		found->at = found->text = (size_t)(error - line);
 		return is_headline(error, end, 0);
 	}
-	for (size_t i = 0; i <= ARRAY_SIZE(fronts); i++) {
+	if (*p == 'K' && p - line >= 4 && memcmp(p - 4, "end ", 4) == 0)
+		return false; /* "---[ end Kernel panic - not syncing: … ]---" */
+	p = *p == 'U' ? with_processor(line, p) : p;
+	place = around_mark(line, p, end, &begun);
+	if (begun) {
+		found->at = found->text = (size_t)(place - line);
+		return !inside_word(line, place) && is_headline(place, end, 0);
+	}
+	for (size_t i = 0; place && i <= ARRAY_SIZE(fronts); i++) {
 		size_t len = i < ARRAY_SIZE(fronts) ? strlen(fronts[i]) : 0;
 		const char *start = p - len;
 		if ((size_t)(p - line) < len || (len && memcmp(start, fronts[i], len) != 0))
@@ -284,8 +440,8 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 		if (i == ARRAY_SIZE(fronts)) { /* "a.c:3:5: runtime error: …" */
 			place -= place > line;
 			place -= place > line && *p == 's'; /* "prog[12]: segfault at 0 …" */
-			while (place > line && place[-1] > ' ')
-				place--;
+			while (place > line && place[-1] > ' ' && (place - line < 2 || memcmp(place - 2, ">:", 2) != 0))
+				place--; /* "<stderr>:" is Open MPI's */
 			start = place;
 		}
 		if (inside_word(line, start) || !is_headline(start, end, 0))
@@ -309,9 +465,9 @@ bool decode_mark_headline(const char *line, size_t len, struct decode_found *fou
 	for (; (p = decode_mark_find(p, end)) != NULL; p++)
 		if (quoted_by_tombstone(line, p))
 			return false;
-		else if (*p == '='   ? headline_with_pid(line, p, end, found)
-		         : *p == 'm' ? headline_json(line, p, end, found)
-		                     : headline_around(line, p, end, found))
+		else if (*p == '='                  ? headline_with_pid(line, p, end, found)
+		         : *p == 'm' && p[1] == 'e' ? headline_json(line, p, end, found)
+		                                    : headline_around(line, p, end, found))
 			return true;
 	return false;
 }

@@ -114,6 +114,31 @@ static bool take_dated_bracket(struct cursor *c, const char *line, struct decode
 	return true;
 }
 
+static bool optional_word(struct cursor *c, const char *wanted)
+{
+	size_t len = strlen(wanted);
+
+	if ((size_t)(c->end - c->p) < len || memcmp(c->p, wanted, len) != 0)
+		return false;
+	c->p += len;
+	return true;
+}
+
+/* "[1,3]<stderr>:", Open MPI's */
+static bool take_rank(struct cursor *c, struct decode_prefix *out)
+{
+	struct cursor began = *c;
+	uint64_t job, rank;
+
+	if (c->p < c->end && digit(*c->p) && number(c, &job) && letter(c, ',') && number(c, &rank) && letter(c, ']') &&
+	    optional_word(c, "<std") && (optional_word(c, "err>:") || optional_word(c, "out>:"))) {
+		out->caller = (uint64_t)'N' << 48 | (job & 0xffff) << 16 | (rank & 0xffff);
+		return true;
+	}
+	*c = began;
+	return false;
+}
+
 /* "[   12.345678]", "[ T123]", "[C0]", and the dates that take_dated_bracket knows. */
 static bool take_bracket(struct cursor *c, const char *line, struct decode_prefix *out)
 {
@@ -122,6 +147,8 @@ static bool take_bracket(struct cursor *c, const char *line, struct decode_prefi
 
 	if (!letter(c, '['))
 		return false;
+	if (take_rank(c, out))
+		return true;
 	spaces(c);
 	if (c->p < c->end && (*c->p == 'T' || *c->p == 'C')) {
 		char who = *c->p++;
@@ -216,16 +243,6 @@ static bool iso_time(struct cursor *c, const char *line, struct decode_prefix *o
 	return true;
 }
 
-static bool optional_word(struct cursor *c, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	if ((size_t)(c->end - c->p) < len || memcmp(c->p, wanted, len) != 0)
-		return false;
-	c->p += len;
-	return true;
-}
-
 /* Lines of reports that look like "host tag:" but are not. */
 static bool own_words(const struct cursor *c)
 {
@@ -281,7 +298,7 @@ static bool take_gitlab(struct cursor *c, struct decode_prefix *out)
 }
 
 /* Takes what may follow a time: "host tag:", "stderr F" or nothing. */
-static bool behind_time(struct cursor *c, struct decode_prefix *out)
+static bool behind_time(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
@@ -297,8 +314,10 @@ static bool behind_time(struct cursor *c, struct decode_prefix *out)
 	}
 	if (take_gitlab(c, out))
 		return true;
-	if (!own_words(c) && take_host(c, out))
+	if (!own_words(c) && take_host(c, out)) {
+		out->bare = out->caller == kept.caller ? (size_t)(began.p - line) : 0;
 		return true;
+	}
 	*c = began;
 	*out = kept;
 	c->p--;
@@ -307,7 +326,7 @@ static bool behind_time(struct cursor *c, struct decode_prefix *out)
 
 static bool take_iso(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	return iso_time(c, line, out) && behind_time(c, out);
+	return iso_time(c, line, out) && behind_time(c, line, out);
 }
 
 /* "1795230136.123456 host kernel:" */
@@ -746,7 +765,7 @@ static bool take_prompt(struct cursor *c)
 	const char *start = c->p, *p = memchr(start, ' ', MIN((size_t)(c->end - start), (size_t)PROMPT_MAX));
 	char last;
 
-	if (!p++ || p - start < 2)
+	if (!p || ++p - start < 2)
 		return false;
 	last = p[-2];
 	if ((size_t)(c->end - p) >= strlen(login) && *p == 'l' && memcmp(p, login, strlen(login)) == 0)
@@ -772,7 +791,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 		return;
 	for (int i = 0; i < TOKENS_MAX; i++) {
 		struct cursor behind;
-		bool stamped = p->have_stamp;
+		bool stamped = p->have_stamp, tight;
 		if (!take_token(&c, line, p)) {
 			if (i == 0 && take_prompt(&c))
 				continue;
@@ -781,11 +800,12 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			searched = true;
 			continue;
 		}
-		/* The blank behind a token belongs to the token.  Behind "<4>" and kmsg's fields, it is the text's
-		 * indentation. */
+		/* The blank behind a token belongs to the token.  Behind "<4>", "<stderr>:" and kmsg's fields, it is
+		 * the text's indentation. */
+		tight = c.p[-1] == ':' && c.p - line >= 2 && c.p[-2] == '>';
 		behind = c;
 		if (letter(&behind, ' ') &&
-		    (c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
+		    (tight || c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))
 			behind = c;
 		c = behind;
 		if (p->goes_on) {
@@ -796,7 +816,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 			take_monotonic_host(&c, p);
 			take_vendor(&c, p);
 		}
-		if (c.p > line && c.p[-1] == ':' && c.p < c.end && *c.p == ' ')
+		if (!tight && c.p > line && c.p[-1] == ':' && c.p < c.end && *c.p == ' ')
 			c.p++;
 	}
 	p->len = (size_t)(c.p - line);

@@ -88,7 +88,7 @@ struct decode_reader {
 	struct decode_envelope envelope;
 	struct decode_strings strings;
 	enum decode_encoding encoding;
-	char head[4]; /* bytes that wait until the encoding is known; in UTF-16, the half of a letter */
+	char head[8]; /* bytes that wait until the encoding is known; in UTF-16, the half of a letter */
 	size_t head_len;
 	/* prefixes that only headlines have shown; the last ones */
 	struct decode_shape shapes[SHAPES_MAX];
@@ -178,6 +178,9 @@ static void report_finish(struct decode_reader *l, struct decode_open *o, const 
 
 	if ((o->form == FORM_TOMBSTONE || o->form == FORM_CRASH) &&
 	    !r->kind) { /* an end that has nothing to do with memory */
+		/* what it was is lost */
+		if (o->form == FORM_CRASH && o->own_lines == 1 && !o->saw_summary && l->unread)
+			l->unread(l->unread_ctx, l->name, r->first_line, r->headline);
 		open_clear(l, o);
 		decode_record_free(r);
 		return;
@@ -413,6 +416,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	o->shape = n->shape;
 	o->indent = n->prefix.len;
+	o->hosted = n->prefix.bare != 0;
 	o->heard_at = l->line;
 	own_line(l, o, n);
 	return true;
@@ -977,6 +981,11 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	decode_prefix_parse(raw, len, &n.prefix);
 	if (l->nr_open && len && *raw == ' ' && !n.prefix.caller && !caller)
 		continue_entry(l, &n);
+	if (n.prefix.bare && l->nr_open && !l->nr_shapes) {
+		struct decode_open *o = lane(l, n.prefix.caller);
+		if (o && !o->hosted)
+			n.prefix.len = n.prefix.bare;
+	}
 	if (!n.prefix.caller)
 		n.prefix.caller = caller;
 	else if (n.prefix.caller >> 32 == 'V' << 16 && caller)

@@ -78,6 +78,8 @@ static const char *const words_of_others[][2] = {
 	{ "double free", "double-free" },
 	{ "invalid free", "invalid-free" },
 	{ "invalid pointer", "invalid-free" },
+	{ "invalid (unaligned) pointer", "invalid-free" },
+	{ "might not point to a valid heap", "invalid-free" },
 	{ "write after free", "use-after-free" },
 	{ "canary corrupted", "heap-buffer-overflow" },
 	{ "overflow", "heap-buffer-overflow" },
@@ -142,6 +144,21 @@ static bool glibc_words(const char *text)
 	return false;
 }
 
+/* Does one of glibc's messages that are plain words end here?  Else it is a sentence about such an error. */
+static bool glibc_ends(const char *p)
+{
+	static const char *const ends[] = { " (top)",       " (out)", " (!prev)", " (fasttop)",  " while consolidating",
+		                            " in fastbins", " 2",     " 3",       " (not small)" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (starts(p, ends[i])) {
+			p += strlen(ends[i]);
+			break;
+		}
+	return starts(p, ": 0x") ||
+	       strpbrk(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == NULL;
+}
+
 static bool read_sentence(struct decode_record *r, const char *text)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++) {
@@ -166,6 +183,11 @@ static bool read_message(struct decode_record *r, const char *text)
 		return false;
 	if (!m->kind && strcmp(m->detector, "glibc") == 0 && !glibc_words(text + strlen(m->mark)))
 		return false;
+	if (strcmp(m->detector, "fdsan") == 0 && !strstr(text, " file descriptor "))
+		return false;
+	if (m->kind && strcmp(m->detector, "glibc") == 0 && islower((unsigned char)*m->mark) &&
+	    !glibc_ends(text + strlen(m->mark)))
+		return false;
 	r->detector = m->detector;
 	r->kind = m->kind;
 	r->access = m->access;
@@ -182,6 +204,8 @@ static bool read_message(struct decode_record *r, const char *text)
 		r->have_addr = true;
 	if (strcmp(m->detector, "mimalloc") == 0 || strcmp(m->detector, "hardened-malloc") == 0)
 		r->kind = decode_kind_of_words(words_of_others, ARRAY_SIZE(words_of_others), text);
+	if (!r->kind && strcmp(m->detector, "mimalloc") == 0) /* an option, memory that the system refuses */
+		return false;
 	if (!r->kind)
 		r->kind = decode_kind_of_words(kinds, ARRAY_SIZE(kinds), text);
 	if (!r->kind)

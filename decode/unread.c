@@ -168,7 +168,7 @@ bool decode_looks_like_report(const char *text)
 		return !other_matter(p);
 	if (starts(text, "BUG ") && strstr(text, "ainted"))
 		return true;
-	if ((p = after(text, "Internal error: ")) != NULL || (p = after(text, "Oops: ")) != NULL)
+	if ((p = strstr(text, "Internal error: ")) != NULL || (p = after(text, "Oops: ")) != NULL)
 		return strstr(p, " [#") != NULL;
 	if (starts(text, "Unable to handle kernel ") || starts(text, "general protection fault"))
 		return !strstr(text, " error:"); /* with it: of a program */

@@ -430,3 +430,28 @@ BUG: https://bugs.example.org/show_bug.cgi?id=12
 test_segfault_handler ... ok
 the program had a segfault at home
 """)
+add("quiet-sentences", """\
+Fix double free or corruption in the parser (#123)
+ * Fixed a crash: corrupted double-linked list in cleanup
+the log says "corrupted size vs. prev_size" when run twice
+gcc: fatal error: out of memory
+cc1plus: fatal error: out of memory allocating 65536 bytes after a total of 1000 bytes
+a.c:3:2: fatal error: corrupted precompiled header
+a general protection fault occurred in the driver
+handler for general protection fault: installed
+we detected buffer overflow in parse_header
+- scsi: memcpy: detected field-spanning write backtrace
+docs: has overflowed its stack is what Rust says
+server.c: Received signal 15; terminating.
+Last run (PID 12) dumped core.
+INFO Fatal error. Retrying in 5 s
+E0101 Error #3: LEAK of handles suspected
+mydb FATAL ERROR: Allocation failed for table
+app: fdsan: enabled
+caught (SIGSEGV), code 1
+SIGSEGV: segmentation violation is signal 11
+stack segment: data
+x[1]: FORTIFY: level 2 enabled
+build: A fatal error has been detected by the linter
+<p>an <error> in the markup</p>
+""")

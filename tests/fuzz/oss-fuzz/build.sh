@@ -18,7 +18,7 @@ if [ ! -x "$top/configure" ]; then (cd "$top" && autoreconf -fi); fi
 mkdir -p "$build"
 cd "$build"
 # The environment's flags hold for the decoder and the tool half, which are all that the targets link.
-[ -f config.status ] || "$top/configure" --disable-dependency-tracking
+[ -f config.status ] || "$top/configure"
 make -s -j"$jobs" libdecode.la
 
 packages=(libdw libelf capstone json-c)
