@@ -4,6 +4,7 @@
 #include "slab/arena.h"
 #include "slab/cache.h"
 #include "slab/directory.h"
+#include "slab/key.h"
 #include "slab/mempool.h"
 #include "slab/slab.h"
 
@@ -30,6 +31,7 @@ void directory_init(const struct slab_cache *caches, const void *pool_table)
 	r->pools = (uint64_t)(uintptr_t)pool_table;
 	r->size_pool = sizeof(struct slab_mempool);
 	r->size_pool_object = sizeof(struct mempool_object);
+	r->key = (uint64_t)(uintptr_t)&harden_secret;
 	lib_directory_fill(&r->lib);
 	r->self = (uint64_t)(uintptr_t)r;
 	mem_copy(r->magic, SLAB_DIRECTORY_MAGIC, sizeof(r->magic));

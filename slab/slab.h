@@ -420,7 +420,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (directory.c, view.c; both halves) ------------------------- */
 
 #define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
-#define SLAB_DIRECTORY_VERSION 7
+#define SLAB_DIRECTORY_VERSION 8
 /* Where everything is. A reader finds it by its magic in the data of libmemsan (or of the static program); it is the
  * real one if `self` is its address. The sizes of the structures tell whether the reader was built from the same
  * sources. */
@@ -438,9 +438,10 @@ struct slab_directory {
 	uint64_t control; /* struct leak_control (leak/leak.h), or 0 */
 	uint64_t pools;   /* address of the pointer to the table of pools' objects */
 	uint32_t size_pool, size_pool_object;
+	uint64_t key; /* address of the word that goes into the sizes of production's objects (key.h) */
 	struct lib_directory lib;
 };
-_Static_assert(sizeof(struct slab_directory) == 216 && offsetof(struct slab_directory, arena) == 48,
+_Static_assert(sizeof(struct slab_directory) == 224 && offsetof(struct slab_directory, arena) == 48,
                "read by other processes");
 extern struct slab_directory slab_directory;
 
@@ -451,6 +452,7 @@ struct slab_view_cache {
 	uint64_t reciprocal;
 	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
 	uint32_t user_size; /* object size as the creator asked for it */
+	uint32_t tail;      /* where in an object its size is; 0: nowhere */
 	bool fast, used;
 };
 struct slab_view {
@@ -459,6 +461,7 @@ struct slab_view {
 	uint64_t base, used; /* the usable part of the arena */
 	uint64_t known;      /* behind this part of it no memmap can be read, so there is no object */
 	uint32_t nr_caches;  /* index 0 is never a cache */
+	uint32_t key;        /* in the sizes of objects */
 	struct slab_view_cache caches[SLAB_VIEW_CACHES];
 };
 /* A run of pages that holds objects. */

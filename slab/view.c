@@ -54,6 +54,7 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	out->nr_pages = c.nr_pages;
 	out->map_words = c.map_words;
 	out->user_size = c.user_size;
+	out->tail = v->directory.key && c.tail <= c.slot_size - sizeof(uint32_t) ? c.tail : 0;
 	mem_copy(&fast, &c.fast, 1); /* the byte read may have any value, which a bool may not */
 	out->fast = fast != 0;
 	out->used = true;
@@ -104,6 +105,8 @@ const char *slab_view_open(struct slab_view *v, const struct mem_view *mem, uint
 	v->used = (uint64_t)blocks * BLOCK_SIZE;
 	v->known = (uint64_t)blocks_there(v, blocks) * BLOCK_SIZE;
 	v->nr_caches = v->directory.nr_caches;
+	if (!view_read(mem, &v->key, v->directory.key, sizeof(v->key)))
+		v->directory.key = 0;
 	mem_set(&v->caches[0], 0, sizeof(v->caches[0]));
 	for (i = 1; i < v->nr_caches; i++)
 		if (!cache_read(v, v->directory.caches + i * sizeof(struct slab_cache), &v->caches[i]) &&
@@ -530,6 +533,16 @@ static void describe_track(const struct slab_view *v, const struct slab_view_run
 	obj->free_thread = t.free_thread;
 }
 
+/* As harden_size. An object that is being freed may have any word there. */
+static size_t armed_size(const struct slab_view *v, const struct slab_view_cache *c, uint64_t object)
+{
+	uint32_t word;
+
+	if (!view_read(v->mem, &word, object + c->tail, sizeof(word)) || word - v->key > c->object_size)
+		return c->object_size;
+	return word - v->key;
+}
+
 static void describe_slot(const struct slab_view *v, const struct slab_view_run *r, uint64_t addr,
                           struct slab_object *obj)
 {
@@ -541,6 +554,8 @@ static void describe_slot(const struct slab_view *v, const struct slab_view_run 
 	obj->state = slot_state(v, r, i, &obj->addr);
 	obj->object_size = c->object_size;
 	obj->size = r->cache < SLAB_FIRST_ZERO ? object + c->object_size - obj->addr : c->user_size;
+	if (c->tail && obj->state == SLAB_OBJ_LIVE)
+		obj->size = armed_size(v, c, object);
 	obj->slot = object - c->offset;
 	obj->slot_size = c->slot_size;
 	str_copy(obj->cache, c->name, sizeof(obj->cache));
