@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,11 +45,19 @@ static bool read_whole(void *buf, size_t len)
 	return true;
 }
 
+/* Can it be written to within so many milliseconds (-1: any time)? */
+static bool fd_ready(int fd, int ms)
+{
+	struct pollfd p = { fd, POLLOUT, 0 };
+
+	return poll(&p, 1, ms) == 1 && !(p.revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
 static bool write_whole(int fd, const void *buf, size_t len)
 {
 	for (const char *p = buf; len;) {
 		ssize_t n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || (errno == EAGAIN && fd_ready(fd, -1))))
 			continue;
 		if (n <= 0)
 			return false;
@@ -186,7 +195,7 @@ static bool take_request(struct session *s, const struct helper_request *request
 }
 
 /* When the program cannot read the answer any more, a report is written to where reports go.  Other answers are
- * dropped. */
+ * dropped.  A program that is still there writes its report itself. */
 static bool answer(const struct session *s, bool is_report)
 {
 	struct helper_answer head = {
@@ -199,7 +208,7 @@ static bool answer(const struct session *s, bool is_report)
 	signal(SIGPIPE, SIG_IGN);
 	if (write_whole(STDOUT_FILENO, &head, sizeof(head)) && write_whole(STDOUT_FILENO, s->text, s->len))
 		return true;
-	return is_report && !s->suppressed && write_whole(STDERR_FILENO, s->text, s->len);
+	return is_report && !s->suppressed && !fd_ready(STDOUT_FILENO, 0) && write_whole(STDERR_FILENO, s->text, s->len);
 }
 
 /* --help is answered; anything else is a mistake. */
