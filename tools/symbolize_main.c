@@ -208,7 +208,8 @@ static bool answer(const struct session *s, bool is_report)
 	signal(SIGPIPE, SIG_IGN);
 	if (write_whole(STDOUT_FILENO, &head, sizeof(head)) && write_whole(STDOUT_FILENO, s->text, s->len))
 		return true;
-	return is_report && !s->suppressed && !fd_ready(STDOUT_FILENO, 0) && write_whole(STDERR_FILENO, s->text, s->len);
+	return is_report && !s->suppressed && !fd_ready(STDOUT_FILENO, 0) &&
+	       write_whole(STDERR_FILENO, s->text, s->len);
 }
 
 /* --help is answered; anything else is a mistake. */

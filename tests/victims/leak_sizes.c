@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/leak_sizes.c - a lost object has the size that the program asked for, not its slot's, in production too;
- * malloc, calloc and an object that realloc left in its place, and one with an alignment
+/* tests/victims/leak_sizes.c - a lost object has the size that the program asked for, not its slot's, in production
+ * too; malloc, calloc and an object that realloc left in its place, and one with an alignment
  *
  * options: leak=on
  * expect: unreferenced-object leak=direct count=1 object=50
