@@ -211,6 +211,16 @@ static __attribute__((noinline)) void scan_words(struct leak_scan *s, const uint
 			s->found[s->nr_found++] = p[i];
 }
 
+/* A damaged process may claim an object of terabytes. Once so much of its objects could not be read, the rest of one
+ * that cannot be read is left out. */
+#define UNREAD_MAX ((uint64_t)16 << 30)
+
+static bool give_up(struct leak_scan *s, size_t n)
+{
+	s->unread += n;
+	return s->unread > UNREAD_MAX;
+}
+
 /* Reads a piece; the rest goes back to the stack. */
 static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct scan_span span)
 {
@@ -237,7 +247,11 @@ static __attribute__((noinline)) void scan_piece(struct leak_scan *s, struct sca
 	s->stats.scanned_bytes += n;
 	p = s->mem->at ? s->mem->at(s->mem, span.addr, n) : NULL;
 	if (!p) {
-		n = s->mem->read(s->mem, s->buffer, span.addr, n);
+		size_t got = s->mem->read(s->mem, s->buffer, span.addr, n);
+
+		if (!got && !s->mem->here && give_up(s, n) && span.size > n)
+			s->top--;
+		n = got;
 		p = s->buffer;
 	}
 	scan_words(s, p, n / 8);

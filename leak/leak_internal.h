@@ -113,7 +113,8 @@ struct leak_scan {
 	struct scan_span *closed; /* faulted: to be read by mem->read_forced */
 	uint32_t nr_closed;
 	void *volatile fault_env[5];
-	char *buffer; /* for views that can only copy */
+	char *buffer;    /* for views that can only copy */
+	uint64_t unread; /* bytes that such a view did not have */
 
 	unsigned wanted;
 	leak_visit_fn visit;
