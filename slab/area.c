@@ -12,7 +12,8 @@
  * search.
  *
  *     alloc ──► LIVE ──free──► RETAINED ──taken again──► LIVE
- *                                 └── too many, not needed for a while, or others need pages ──► buddy (dirty)
+ *                                 └── too many, not needed for a while, in the way of a buffer that grows,
+ *                                     or others need pages ──► buddy (dirty)
  *
  * Check mode, and areas that production unmaps (vmalloc.c). A freed area becomes one guard as a whole, so any use of it
  * faults. Its memory goes back at once. Only address space is held, first in first out.
@@ -200,14 +201,14 @@ static void retained_drop(unsigned i)
 		retained[i] = retained[i + 1];
 }
 
-/* Takes out the oldest area, and puts it in front of the list. Nothing can be reported here, under the areas' lock and
+/* Takes out an area, and puts it in front of the list. Nothing can be reported here, under the areas' lock and
  * perhaps a cache's. So an area whose bytes were overwritten does not go back yet. */
-static size_t retained_leaves(struct area **list)
+static size_t retained_leaves(unsigned i, struct area **list)
 {
-	struct area *a = retained[0];
+	struct area *a = retained[i];
 	struct damage d;
 
-	retained_drop(0);
+	retained_drop(i);
 	if (unlikely(nr_written < WRITTEN_MAX && area_is_marked(a) &&
 	             !harden_intact(area_key_at(a), area_key_at(a) + AREA_MARK, &d))) {
 		written[nr_written++] = a;
@@ -245,7 +246,7 @@ static struct area *retained_excess(size_t limit)
 	struct area *excess = NULL;
 
 	while (nr_retained && (nr_retained == BUDGET_RETAINED_AREAS || budget_area_retained > limit))
-		retained_leaves(&excess);
+		retained_leaves(0, &excess);
 	return excess;
 }
 
@@ -327,9 +328,26 @@ void area_give_way(size_t pages)
 		return;
 	lock_acquire(&area_lock);
 	while (nr_retained && got < missing)
-		got += retained_leaves(&excess);
+		got += retained_leaves(0, &excess);
 	lock_release(&area_lock);
 	release_all(excess);
+}
+
+bool area_give_way_at(uint32_t page)
+{
+	struct area *a = NULL;
+	size_t left = 0;
+
+	if (!READ_ONCE(nr_retained))
+		return false;
+	lock_acquire(&area_lock);
+	for (unsigned i = nr_retained; i-- > 0 && !left;) {
+		if (retained[i]->page == page)
+			left = retained_leaves(i, &a);
+	}
+	lock_release(&area_lock);
+	release_all(a);
+	return left;
 }
 
 size_t area_shrink(void)

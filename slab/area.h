@@ -16,6 +16,7 @@ struct area {
 	bool clean;     /* retained: reads as zero */
 	bool opened;    /* a guard page was opened after a report, and may hold anything */
 	bool resizing;  /* size and red zone disagree for the moment; under area_lock */
+	bool outgrown;  /* production: a realloc to more bytes moved it */
 	bool stepped;   /* a realloc changed the size a little and moved the area; the next one need not */
 	bool changed;   /* the program may have changed how its data pages are mapped (changed.c) */
 	bool torn;      /* the program may have closed or dropped the page of the red zone */
@@ -107,6 +108,8 @@ size_t area_shrink(void);
 /* Called before pages are taken for a slab or an area. If the buddy has too few dirty pages, or more memory than ever
  * would be in use or held, the oldest retained areas give up theirs. */
 void area_give_way(size_t pages);
+/* The retained area whose run begins at `page` goes back to the buddy. False: there is none, or it was overwritten. */
+bool area_give_way_at(uint32_t page);
 void area_decay(void); /* retained areas beyond the recent peak go back */
 void area_drain(void); /* all areas in quarantine go back */
 struct area_stats {

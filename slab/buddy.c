@@ -492,12 +492,12 @@ static size_t used_pages(void)
 	return used - MIN(used, retained_pages());
 }
 
-/* Used and held pages together may be this many: an eighth more than the peak, so that few system calls are made. */
+/* Used and held pages together may be this many: a little more than the peak, so that few system calls are made. */
 static size_t most_pages(void)
 {
 	size_t peak = READ_ONCE(peak_used);
 
-	return peak + peak / 8 + BUDGET_KEEP_MIN / 2;
+	return peak + peak / 32 + BUDGET_KEEP_MIN / 8;
 }
 
 /* A quarter of a second or more has passed. */
@@ -643,16 +643,24 @@ void buddy_decay(void)
 	lock_release(&buddy_lock);
 }
 
+static size_t free_pages_at(uint32_t page, size_t n)
+{
+	size_t have = 0, run;
+
+	while (have < n && (run = free_run_at(page + (uint32_t)have)) != 0)
+		have += run;
+	return have;
+}
+
 bool buddy_extend(uint32_t page, size_t n, bool *clean)
 {
-	size_t have = 0, run, fresh = 0;
+	size_t have, run, fresh = 0;
 	uint32_t last, p;
 	int dirty = CLEAN, kind;
 	bool usable;
 
 	lock_acquire(&buddy_lock);
-	while (have < n && (run = free_run_at(page + (uint32_t)have)) != 0)
-		have += run;
+	have = free_pages_at(page, n);
 	last = (uint32_t)((page + have - 1) >> BLOCK_ORDER);
 	if (have < n || !arena_reach(last + 1)) {
 		lock_release(&buddy_lock);
@@ -676,6 +684,16 @@ bool buddy_extend(uint32_t page, size_t n, bool *clean)
 	lock_release(&buddy_lock);
 	*clean = !dirty;
 	return usable;
+}
+
+uint32_t buddy_free_end(uint32_t page, size_t n)
+{
+	size_t have;
+
+	lock_acquire(&buddy_lock);
+	have = free_pages_at(page, n);
+	lock_release(&buddy_lock);
+	return page + (uint32_t)MIN(have, n);
 }
 
 void buddy_count(uint64_t counts[BLOCK_ORDER + 1])

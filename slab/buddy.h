@@ -15,6 +15,8 @@ uint32_t buddy_alloc(size_t n, bool *clean);
 void buddy_free(uint32_t page, size_t n, bool clean);
 /* Takes the n pages at `page`, right behind an allocated run, if all of them are free. */
 bool buddy_extend(uint32_t page, size_t n, bool *clean);
+/* The first of the n pages that is not free, or page + n. */
+uint32_t buddy_free_end(uint32_t page, size_t n);
 /* Gives memory of free runs back to the system until at most `keep` dirty pages are left. Returns the pages given
  * back. */
 size_t buddy_purge(size_t keep);

@@ -40,6 +40,7 @@
  */
 
 #define GROW_IN_PLACE_MIN ((size_t)1 << 20)
+#define OUTGROWN_PAGES_MIN 16                     /* smaller ones are not worth a system call */
 #define SMALL_STEP 8                              /* a change by less than this part of the size */
 #define SPARE_SHARE 4                             /* this part of the data pages is added as spare ones */
 #define UNMAP_MIN (BUDGET_KEEP_MAX << PAGE_SHIFT) /* the buddy would keep no more than this for reuse */
@@ -191,6 +192,7 @@ static struct area *area_new(size_t pages, size_t align, size_t lead, size_t gua
 	WRITE_ONCE(a->guard_pages, (uint32_t)guards);
 	WRITE_ONCE(a->spare_pages, (uint32_t)spare);
 	a->stepped = false;
+	a->outgrown = false;
 	a->clean = clean;
 	WRITE_ONCE(a->opened, false);
 	WRITE_ONCE(a->changed, false);
@@ -302,7 +304,7 @@ static struct area *area_get(size_t pages, size_t align, size_t lead, enum slab_
 		a = area_take_retained(pages, align, lead);
 	if (a) {
 		verify_freed(a);
-		a->clean = false;
+		a->clean = a->outgrown = false;
 		return a;
 	}
 	a = area_new(pages, align, lead, guards, guards ? spare : 0);
@@ -407,6 +409,13 @@ static void area_check_api(struct area *a, enum slab_api api, size_t size_given,
 	finding_report(&f);
 }
 
+/* A buffer that grows does not need its old size again soon. The first page has the mark. */
+static void outgrown_decommit(const struct area *a)
+{
+	if (a->outgrown && !READ_ONCE(a->changed) && !os_memory_is_locked())
+		os_decommit((void *)(area_data(a) + PAGE_SIZE), area_data_size(a) - PAGE_SIZE);
+}
+
 void area_free(struct area *a, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
 {
 	enum slab_api of = (enum slab_api)a->api;
@@ -426,6 +435,7 @@ void area_free(struct area *a, enum slab_api api, size_t size_given, const struc
 	if (area_held || unmap) {
 		area_quarantine(a);
 	} else if (!area_flags && !a->guard_pages && a->api != SLAB_API_PAGES) {
+		outgrown_decommit(a);
 		mark_freed(a);
 		area_retain(a);
 	} else {
@@ -447,14 +457,26 @@ static bool area_step_is_small(const struct area *a, size_t size)
 	return (size > a->size ? size - a->size : a->size - size) < a->size / SMALL_STEP;
 }
 
+/* A buffer that grew before, and was freed, left retained areas where it grows now. */
+static bool area_extend(const struct area *a, size_t n)
+{
+	uint32_t end = a->page + a->nr_pages;
+	bool clean;
+
+	while (!buddy_extend(end, n, &clean)) {
+		if (!area_give_way_at(buddy_free_end(end, n)))
+			return false;
+	}
+	return true;
+}
+
 static bool area_resize_run_in_place(struct area *a, size_t size)
 {
 	size_t pages = (room_of(size, area_lead(a)) + PAGE_SIZE - 1) >> PAGE_SHIFT, have = a->nr_pages,
 	       before = area_usable(a);
-	bool clean;
 
 	if (pages > have) {
-		if (!buddy_extend(a->page + a->nr_pages, pages - have, &clean))
+		if (!area_extend(a, pages - have))
 			return false;
 		area_resize_run(a, (uint32_t)pages);
 	} else if (size < a->size && have - pages > have / 4) {
@@ -512,6 +534,7 @@ static void *area_move(struct area *a, size_t size, const struct unwind_regs *re
 		moved->stepped = stepped;
 		area_reopen(a);
 		mem_copy(p, (void *)a->addr, MIN(size, a->size));
+		a->outgrown = size > a->size && a->nr_pages >= OUTGROWN_PAGES_MIN;
 	}
 	return p;
 }

@@ -709,6 +709,71 @@ static void growing_array_moves_seldom(void)
 	all_comes_back();
 }
 
+/* Freed areas are retained as long as there was a peak of live ones a moment ago. */
+static void make_peak(void)
+{
+	void *p[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
+		CHECK((p[i] = heap_malloc(1000000)));
+	for (size_t i = 0; i < ARRAY_SIZE(p); i++)
+		heap_free(p[i]);
+}
+
+/* What grew before and was freed lies behind it. */
+static void growing_buffer_stays(void)
+{
+	size_t moves = 0;
+
+	make_peak();
+	for (int round = 0; round < 20; round++) {
+		char *p = heap_malloc(1000), *q;
+
+		for (size_t size = 1000; size < 3 * 1000000; size = size * 3 / 2, p = q) {
+			bool bad = false;
+
+			q = slab_realloc(p, size * 3 / 2, &no_regs, &bad);
+			CHECK(q && !bad);
+			memset(q + size, round, size / 2);
+			moves += round >= 4 && q != p && size > SLAB_CLASS_MAX;
+		}
+		heap_free(p);
+	}
+	CHECK(moves == 0);
+	all_comes_back();
+}
+
+/* What an area leaves when it moves to grow is not resident. */
+static void outgrown_memory_goes_back(void)
+{
+	size_t size = 200000, moves = 0, i;
+	char *p[8], *q;
+
+	make_peak();
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		memset((p[i] = heap_malloc(size)), (int)i, size);
+	for (i = 0; i < ARRAY_SIZE(p); i++) {
+		unsigned char resident = 1;
+		bool bad = false;
+
+		q = slab_realloc(p[i], 4 * size, &no_regs, &bad);
+		CHECK(q && !bad && q[0] == (char)i && q[size - 1] == (char)i);
+		if (q != p[i]) {
+			void *middle = (void *)ALIGN_DOWN((uintptr_t)p[i] + size / 2, PAGE_SIZE);
+
+			CHECK(mincore(middle, PAGE_SIZE, &resident) == 0 && !(resident & 1));
+			moves++;
+		}
+		p[i] = q;
+		for (size_t k = 0; k <= i; k++)
+			CHECK(p[k][0] == (char)k && p[k][size - 1] == (char)k);
+	}
+	CHECK(moves > 0);
+	for (i = 0; i < ARRAY_SIZE(p); i++)
+		heap_free(p[i]);
+	all_comes_back();
+}
+
 #define CHILD_TEST(name, function, opts)      \
 	static void test_##name(void **state) \
 	{                                     \
@@ -735,6 +800,8 @@ CHILD_TEST(gigabytes_check, gigabytes, "mode=check")
 CHILD_TEST(bad_pointers, bad_pointers, "mode=production")
 CHILD_TEST(idle_bins, idle_bins_are_emptied, "mode=production")
 CHILD_TEST(growing, growing_array_moves_seldom, "mode=production")
+CHILD_TEST(growing_buffer, growing_buffer_stays, "mode=production")
+CHILD_TEST(outgrown, outgrown_memory_goes_back, "mode=production")
 CHILD_TEST(budget, budget_holds, "mode=check")
 CHILD_TEST(order, quarantine_order, "mode=check")
 CHILD_TEST(sealed, guarded_slabs, "mode=check")
@@ -766,6 +833,8 @@ int main(void)
 		cmocka_unit_test(test_bad_pointers),
 		cmocka_unit_test(test_idle_bins),
 		cmocka_unit_test(test_growing),
+		cmocka_unit_test(test_growing_buffer),
+		cmocka_unit_test(test_outgrown),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_sealed),
