@@ -525,6 +525,7 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 
 /* Of the next request; under the report lock. */
 static unsigned asked_format, asked_flags;
+static uint32_t title_frame;
 
 static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t len, bool more, struct talk *t,
                                 struct helper_link *link)
@@ -582,6 +583,7 @@ static size_t helper_question(enum helper_kind kind, const void *data, size_t le
 	struct talk t = { .text = buf, .size = size };
 	enum talk_end end = helper_ask(kind, data, len, more, &t, link);
 
+	title_frame = end == TALK_ANSWERED ? t.head.frame : 0;
 	if (end != TALK_ANSWERED || !more) {
 		helper_end(link);
 		session.open = false;
@@ -661,6 +663,7 @@ size_t helper_render(const struct report_record *r, unsigned format, char *buf, 
 	struct helper_link link;
 
 	*suppressed = false;
+	title_frame = 0;
 	asked_format = format;
 	asked_flags = options.leak_suggest ? HELPER_SUGGEST : 0;
 	if (session.open)
@@ -673,6 +676,11 @@ size_t helper_render(const struct report_record *r, unsigned format, char *buf, 
 	if (!rules_begin(&link, buf, size))
 		return 0;
 	return helper_question(HELPER_REPORT, r, sizeof(*r), false, &link, buf, size, suppressed);
+}
+
+uint32_t helper_title_frame(void)
+{
+	return title_frame;
 }
 
 size_t helper_functions(const struct helper_functions *question, char *buf, size_t size)

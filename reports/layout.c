@@ -146,6 +146,15 @@ static const struct report_symbol *main_symbol(const struct report_record *r, co
 	return found && n && found[0].function ? found : NULL;
 }
 
+uint32_t report_title_frame(const struct report_record *r, const struct report_symbols *symbols)
+{
+	const struct report_frame *f = NULL;
+	bool inlined;
+
+	main_symbol(r, symbols, &f, &inlined);
+	return f ? (uint32_t)(f - report_main_stack(r)->frames) : 0;
+}
+
 void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
 	const struct report_frame *f;
