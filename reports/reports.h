@@ -400,6 +400,8 @@ bool report_record_valid(const struct report_record *r, size_t len);
  * cut, the report's end never.  No allocation, no lock, no static state. */
 /* The index of the frame that the title names, in the main stack; 0 if there is none. */
 uint32_t report_title_frame(const struct report_record *r, const struct report_symbols *symbols);
+/* Leaves out of the next steps what cannot be done in the language of the program. */
+void report_next_for_language(struct report_record *r, const struct report_symbols *symbols);
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 
