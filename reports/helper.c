@@ -74,10 +74,10 @@ static struct {
 } start;
 static __large_bss char env_store[ENV_SLOTS][1024];
 
-static void helper_tell(const char *what, const char *path)
+static void helper_tell(const char *what, const char *path, const char *how)
 {
 	if (!helper_told)
-		report_line("%s %.400s; reports are printed without symbols", what, path);
+		report_line("%s %.400s; reports are printed without symbols%s", what, path, how);
 	helper_told = true;
 }
 
@@ -564,7 +564,7 @@ static bool helper_open(struct helper_link *link, char *buf, size_t size)
 	if (helper_path_state == PATH_UNKNOWN)
 		helper_path_state = path_find() ? PATH_FOUND : PATH_MISSING;
 	if (helper_path_state == PATH_MISSING) {
-		helper_tell("there is no symbolizer", helper_path);
+		helper_tell("there is no symbolizer", helper_path, " (the option symbolizer names another one)");
 		return false;
 	}
 	env_fill(buf, size);
@@ -589,7 +589,7 @@ static size_t helper_question(enum helper_kind kind, const void *data, size_t le
 		session.open = false;
 	}
 	if (end != TALK_ANSWERED) {
-		helper_tell(failures[end], helper_path);
+		helper_tell(failures[end], helper_path, "");
 		return 0;
 	}
 	buf[t.head.length] = 0;
