@@ -33,6 +33,7 @@
  *   unwind.c          the stack unwinder: rows cached for each pc, one step
  *   unwind_save.c     stacks saved in the depot, at less than a walk
  *   unwind_walk.c     walks that only list frames
+ *   unwind_abort.c    ends the process so that its core file begins in the program's own frame
  *   depot.c           each stack once, named by a 32-bit handle
  *   arch/             registers, system calls, assembly
  *   lib_internal.h    shared between the files of lib/
@@ -862,6 +863,14 @@ size_t depot_fetch(stack_handle handle, uintptr_t *pcs, size_t max);
 /* The innermost frame's pc. */
 uintptr_t depot_top(stack_handle handle);
 uint64_t depot_bytes(void);
+/* Ends the process by SIGABRT, whatever handlers are installed. A core file shows this thread at pc, in a frame of its
+ * stack; if there is no such frame (or pc is 0), where it is. */
+struct abort_place {
+	uintptr_t pc;
+	bool exact;              /* else pc is a return address */
+	const uint64_t *machine; /* the walk begins there: registers numbered as in instructions, then pc; NULL: here */
+};
+_Noreturn void unwind_abort(const struct abort_place *place);
 void unwind_flush(void); /* makes the cached rows of all threads stale (see modules_after_dlclose) */
 
 /* ---- memory seen from elsewhere -------------------------------------------------------------- */

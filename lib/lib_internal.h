@@ -317,6 +317,9 @@ __inline_hot void walk_begin(struct walk *w, struct stack_view *view, const stru
 	stack_view_begin(view);
 }
 
+/* A step by the whole row, however simple, of all registers of w. */
+bool unwind_step_whole(struct walk *w, const struct frame *in, struct frame *out);
+
 /* pc + 1 stands for a return address. */
 static inline struct frame frame_first(const struct unwind_regs *regs)
 {

@@ -208,7 +208,7 @@ static void interrupted_origin(struct cfi_regs *regs)
 }
 
 /* A step by any row, from the known registers to the caller's. */
-static bool step_whole_row(struct walk *w, const struct frame *in, struct frame *out)
+bool unwind_step_whole(struct walk *w, const struct frame *in, struct frame *out)
 {
 	struct cfi_row row;
 	struct cfi_regs next;
@@ -264,7 +264,7 @@ static bool regs_recover(struct walk *w, const struct frame *here)
 	for (unsigned i = 0; i < STACK_FRAMES_MAX; i++) {
 		if (f.sp == here->sp && f.pc == here->pc)
 			return i > 0;
-		if (!step_whole_row(w, &f, &f))
+		if (!unwind_step_whole(w, &f, &f))
 			return false;
 	}
 	return false;
@@ -286,12 +286,12 @@ static bool step_general(struct walk *w, const struct frame *in, uint64_t row, s
 	if (!regs_are_of(w, in))
 		regs_forget(w, in);
 	all_known = w->regs.known == ALL_KNOWN;
-	if (step_whole_row(w, in, out))
+	if (unwind_step_whole(w, in, out))
 		return true;
 	tries = ROW_FP_AT(row);
 	if (all_known || tries == RECOVER_TRIES)
 		return false;
-	ok = regs_recover(w, in) && step_whole_row(w, in, out);
+	ok = regs_recover(w, in) && unwind_step_whole(w, in, out);
 	row_enter(in->pc - 1, (row & ROW_HIDDEN) | ROW_PACK(ROW_GENERAL, ok ? 0 : tries + 1, 0),
 	          __atomic_load_n(&unwind_salt, __ATOMIC_RELAXED));
 	return ok;

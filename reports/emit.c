@@ -374,6 +374,8 @@ static void told_tell(struct told *t)
 
 /* ---- end ------------------------------------------------------------------------------------- */
 
+static struct abort_place abort_place; /* of the latest report; under the report lock */
+
 /* Memory that is still in use is told when the user asks for it; the program is well. */
 static bool is_bug(const struct report_record *r)
 {
@@ -406,6 +408,7 @@ static void report_print(struct report_record *r, size_t len, struct told *t)
 	if (is_bug(r))
 		sink_notify();
 	view_fill(r, len);
+	record_abort_place(r, helper_title_frame(), &abort_place);
 	told_prepare(t, r, len);
 }
 
@@ -413,7 +416,7 @@ void report_panic(void)
 {
 	if (options.exitcode && options.fault != FAULT_ABORT)
 		os_exit_group((int)options.exitcode);
-	os_abort();
+	unwind_abort(&abort_place);
 }
 
 static bool reports_end_program(void)

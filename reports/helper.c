@@ -74,10 +74,10 @@ static struct {
 } start;
 static __large_bss char env_store[ENV_SLOTS][1024];
 
-static void helper_tell(const char *what, const char *path)
+static void helper_tell(const char *what, const char *path, const char *how)
 {
 	if (!helper_told)
-		report_line("%s %.400s; reports are printed without symbols", what, path);
+		report_line("%s %.400s; reports are printed without symbols%s", what, path, how);
 	helper_told = true;
 }
 
@@ -525,6 +525,7 @@ static enum talk_end helper_talk(struct talk *t, const struct helper_link *link)
 
 /* Of the next request; under the report lock. */
 static unsigned asked_format, asked_flags;
+static uint32_t title_frame;
 
 static enum talk_end helper_ask(enum helper_kind kind, const void *data, size_t len, bool more, struct talk *t,
                                 struct helper_link *link)
@@ -563,7 +564,7 @@ static bool helper_open(struct helper_link *link, char *buf, size_t size)
 	if (helper_path_state == PATH_UNKNOWN)
 		helper_path_state = path_find() ? PATH_FOUND : PATH_MISSING;
 	if (helper_path_state == PATH_MISSING) {
-		helper_tell("there is no symbolizer", helper_path);
+		helper_tell("there is no symbolizer", helper_path, " (the option symbolizer names another one)");
 		return false;
 	}
 	env_fill(buf, size);
@@ -582,12 +583,13 @@ static size_t helper_question(enum helper_kind kind, const void *data, size_t le
 	struct talk t = { .text = buf, .size = size };
 	enum talk_end end = helper_ask(kind, data, len, more, &t, link);
 
+	title_frame = end == TALK_ANSWERED ? t.head.frame : 0;
 	if (end != TALK_ANSWERED || !more) {
 		helper_end(link);
 		session.open = false;
 	}
 	if (end != TALK_ANSWERED) {
-		helper_tell(failures[end], helper_path);
+		helper_tell(failures[end], helper_path, "");
 		return 0;
 	}
 	buf[t.head.length] = 0;
@@ -661,6 +663,7 @@ size_t helper_render(const struct report_record *r, unsigned format, char *buf, 
 	struct helper_link link;
 
 	*suppressed = false;
+	title_frame = 0;
 	asked_format = format;
 	asked_flags = options.leak_suggest ? HELPER_SUGGEST : 0;
 	if (session.open)
@@ -673,6 +676,11 @@ size_t helper_render(const struct report_record *r, unsigned format, char *buf, 
 	if (!rules_begin(&link, buf, size))
 		return 0;
 	return helper_question(HELPER_REPORT, r, sizeof(*r), false, &link, buf, size, suppressed);
+}
+
+uint32_t helper_title_frame(void)
+{
+	return title_frame;
 }
 
 size_t helper_functions(const struct helper_functions *question, char *buf, size_t size)

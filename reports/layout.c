@@ -146,6 +146,61 @@ static const struct report_symbol *main_symbol(const struct report_record *r, co
 	return found && n && found[0].function ? found : NULL;
 }
 
+/* The file of the innermost function that is no library's, in this stack; NULL: not known. */
+static const char *innermost_file(const struct report_record *r, const struct report_stack *s,
+                                  const struct report_symbols *symbols)
+{
+	size_t n;
+
+	for (uint32_t i = 0; s && i < s->nr_frames; i++) {
+		const struct report_symbol *found = symbols->frame(symbols->ctx, r, &s->frames[i], &n);
+
+		for (size_t k = 0; k < n; k++)
+			if (found[k].file && !report_library_symbol(&found[k]))
+				return found[k].file;
+	}
+	return NULL;
+}
+
+static bool is_rust(const struct report_record *r, const struct report_symbols *symbols)
+{
+	const char *file = innermost_file(r, report_main_stack(r), symbols);
+	size_t n;
+
+	for (uint32_t i = 0; !file && i < r->nr_stacks; i++)
+		file = innermost_file(r, &r->stacks[i], symbols);
+	n = file ? str_length(file) : 0;
+	return n > 3 && str_equal(file + n - 3, ".rs");
+}
+
+/* memsan-cc compiles C and C++.  The other ways to the write itself are for Rust as well (next_step.c). */
+void report_next_for_language(struct report_record *r, const struct report_symbols *symbols)
+{
+	char *text = r->strings + r->next, *line = r->strings + r->next_commands, *newline;
+	const char *way = NULL;
+
+	if (!r->next_commands || !is_rust(r, symbols))
+		return;
+	for (char *p = text; (p = (char *)str_char(p, ',')) != NULL; p++)
+		if (str_starts(p, ", or compile "))
+			way = p;
+	if (!way)
+		return;
+	text[way - text] = '\0';
+	while ((newline = (char *)str_char(line, '\n')) != NULL && newline[1])
+		line = newline + 1;
+	*line = '\0';
+}
+
+uint32_t report_title_frame(const struct report_record *r, const struct report_symbols *symbols)
+{
+	const struct report_frame *f = NULL;
+	bool inlined;
+
+	main_symbol(r, symbols, &f, &inlined);
+	return f ? (uint32_t)(f - report_main_stack(r)->frames) : 0;
+}
+
 void report_title(struct fmt_buf *b, const struct report_record *r, const struct report_symbols *symbols)
 {
 	const struct report_frame *f;

@@ -170,6 +170,17 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "make clean all CC='memsan-cc cc' CXX='memsan-c++ c++'\n");
 }
 
+/* The ways that the commands go. report_next_for_language cuts the last one off. */
+static void put_ways(struct fmt_buf *b, const struct report_record *r)
+{
+	bool is_static = program_is_static(r), fence = fence_can_find(r);
+
+	fmt_printf(b,
+	           "to see the write itself, with its call trace, %s%s%scompile the program with checks of every store",
+	           is_static ? "" : "watch the program, or ", fence ? "run it with guard pages, or " : "",
+	           fence && !is_static ? "let memsan try both, or " : "");
+}
+
 static const char *hint; /* written once, at start */
 
 void report_set_hint(const char *text)
@@ -198,13 +209,7 @@ void record_next_step(struct report_record *r)
 	put_commands(&b, r);
 	r->next_commands = report_string(r, text);
 	fmt_init(&b, text, sizeof(text));
-	fmt_printf(&b,
-	           "to see the write itself, with its call trace, %s%scompile the program with checks of every store",
-	           program_is_static(r) ? "" : "watch the program, ",
-	           fence_can_find(r) && !program_is_static(r) ? "run it with guard pages, let memsan try both, or "
-	           : fence_can_find(r)                        ? "run it with guard pages, or "
-	           : program_is_static(r)                     ? ""
-	                                                      : "or ");
+	put_ways(&b, r);
 	r->next = report_string(r, text);
 }
 

@@ -19,6 +19,7 @@
  *   finding.c           a detector's finding becomes a record
  *   record.c            fills a record in stages
  *   next_step.c         what the user can do to learn more, with the commands
+ *   abort_place.c       where the core file of a program that a report ends shall begin
  *   api_names.c         names of the functions that allocate and free
  *   emit.c              one report at a time: what is printed, and when
  *   helper.c            starts and asks the symbolizer helper
@@ -397,6 +398,10 @@ bool report_library_symbol(const struct report_symbol *s);
 bool report_record_valid(const struct report_record *r, size_t len);
 /* Writes the whole report, NUL-terminated, and returns its length.  size: at least REPORT_TEXT_MAX.  Deep stacks are
  * cut, the report's end never.  No allocation, no lock, no static state. */
+/* The index of the frame that the title names, in the main stack; 0 if there is none. */
+uint32_t report_title_frame(const struct report_record *r, const struct report_symbols *symbols);
+/* Leaves out of the next steps what cannot be done in the language of the program. */
+void report_next_for_language(struct report_record *r, const struct report_symbols *symbols);
 size_t report_render_text(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 size_t report_render_json(const struct report_record *r, const struct report_symbols *symbols, char *buf, size_t size);
 
@@ -404,7 +409,7 @@ size_t report_render_json(const struct report_record *r, const struct report_sym
 
 #define HELPER_REQUEST_MAGIC 0x5152534du /* "MSRQ" */
 #define HELPER_ANSWER_MAGIC 0x4152534du  /* "MSRA" */
-#define HELPER_WIRE_VERSION 4
+#define HELPER_WIRE_VERSION 5
 #define HELPER_RULES_MAX (128u * 1024)
 
 enum helper_kind {
@@ -442,9 +447,10 @@ struct helper_answer {
 	uint32_t magic, version;
 	uint32_t length;     /* bytes of text that follow, less than REPORT_TEXT_MAX */
 	uint32_t suppressed; /* 1: a rule suppresses the report (the text follows all the same) */
+	uint32_t frame;      /* REPORT: that of the title, in the main stack */
 };
 _Static_assert(sizeof(struct helper_request) == 32, "the wire is fixed");
-_Static_assert(sizeof(struct helper_answer) == 16, "the wire is fixed");
+_Static_assert(sizeof(struct helper_answer) == 20, "the wire is fixed");
 
 /* ---- tool half: symbolize.c ------------------------------------------------------------------ */
 /* Not thread-safe; uses malloc and libdw.  ELF files are hostile input: a file that cannot be read has no symbols. */

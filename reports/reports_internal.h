@@ -74,6 +74,10 @@ extern const struct report_api_names report_api_names[SLAB_API_NR];
 /* Adds what repetitions do not need: the modules of every frame, the bytes of the memory rows, the program's path. */
 void record_complete(struct report_record *r);
 
+/* ---- abort_place.c ---------------------------------------------------------------------------- */
+/* frame: of the title, in the main stack. */
+void record_abort_place(const struct report_record *r, uint32_t frame, struct abort_place *place);
+
 /* ---- next_step.c: after record_complete, when all else is there -------------------------------- */
 
 void record_next_step(struct report_record *r);
@@ -125,6 +129,7 @@ void helper_init(bool secure);
 /* Writes the record's finished text, in a format of option format, to buf and returns its length; 0: there is no
  * helper, or no answer in time. */
 size_t helper_render(const struct report_record *r, unsigned format, char *buf, size_t size, bool *suppressed);
+uint32_t helper_title_frame(void); /* what the last answer says (report_title_frame); 0: there was none */
 /* Writes a struct helper_ranges to buf and returns its size; 0: no answer. */
 size_t helper_functions(const struct helper_functions *question, char *buf, size_t size);
 /* Once: every helper gets these rules before its first report.  The text stays where it is. */

@@ -72,7 +72,7 @@ static int help_main(int argc, char **argv)
 {
 	const struct tool_command *command;
 
-	if (argc < 2) {
+	if (argc < 2 || strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
 		return tool_finish_output(0);
 	}

@@ -76,6 +76,7 @@ struct session {
 	_Alignas(8) char text[REPORT_TEXT_MAX];
 	size_t len;
 	bool suppressed;
+	uint32_t frame;
 	char **suggested;
 	uint32_t nr_suggested;
 };
@@ -122,6 +123,8 @@ static bool take_report(struct session *s, const struct helper_request *request)
 	if (!symbolizer_attach(s->symbolizer, &s->record, &symbols))
 		return false;
 	s->suppressed = s->rules && suppressions_match(s->rules, &s->record, &symbols);
+	s->frame = report_title_frame(&s->record, &symbols);
+	report_next_for_language(&s->record, &symbols);
 	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))
 	                                        : report_render_text(&s->record, &symbols, s->text, sizeof(s->text));
@@ -177,6 +180,7 @@ static bool take_request(struct session *s, const struct helper_request *request
 {
 	s->len = 0;
 	s->suppressed = false;
+	s->frame = 0;
 	switch (request->kind) {
 	case HELPER_REPORT:
 		return take_report(s, request);
@@ -203,6 +207,7 @@ static bool answer(const struct session *s, bool is_report)
 		.version = HELPER_WIRE_VERSION,
 		.length = (uint32_t)s->len,
 		.suppressed = s->suppressed,
+		.frame = s->frame,
 	};
 
 	signal(SIGPIPE, SIG_IGN);

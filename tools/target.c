@@ -178,6 +178,26 @@ static void inspect_fd(struct target *t, int fd, const struct stat *st, const ch
 	elf_end(elf);
 }
 
+/* "#!/usr/bin/env NAME": env runs the program of that name.  Its options and variables are left to it. */
+static void follow_env(struct target *t, int fd)
+{
+	char line[256], *name, *slash = strrchr(t->file, '/');
+	ssize_t n = pread(fd, line, sizeof(line) - 1, 0);
+	char found[sizeof(t->file)];
+
+	if (n <= 0 || !slash || strcmp(slash, "/env") != 0)
+		return;
+	line[n] = '\0';
+	line[strcspn(line, "\r\n")] = '\0';
+	name = strstr(line, "/env");
+	if (!name)
+		return;
+	name += strcspn(name, " \t");
+	name += strspn(name, " \t");
+	if (*name && !name[strcspn(name, " \t=")] && *name != '-' && find_program(name, found, sizeof(found)))
+		snprintf(t->file, sizeof(t->file), "%s", found);
+}
+
 static void inspect_file(struct target *t, unsigned scripts_left, const char *library)
 {
 	int fd = open(t->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -190,6 +210,7 @@ static void inspect_file(struct target *t, unsigned scripts_left, const char *li
 		return;
 	}
 	if (scripts_left && loader_script(fd, t->file, sizeof(t->file))) {
+		follow_env(t, fd);
 		close(fd);
 		inspect_file(t, scripts_left - 1, library);
 		return;

@@ -259,6 +259,18 @@ static void newest(void *ctx, const struct slab_view_run *r)
 			s->show.now = obj.when;
 }
 
+/* Objects of no bytes and fenced ones always have stacks, and the program's own caches have what it asked for. */
+static bool malloc_is_tracked(const struct slab_view *v)
+{
+	for (uint32_t i = 1; i < v->nr_caches; i++) {
+		const struct slab_view_cache *c = &v->caches[i];
+
+		if (c->flags & SLAB_F_TRACK && strncmp(c->name, "malloc-", 7) == 0 && c->name[7] != '0')
+			return true;
+	}
+	return false;
+}
+
 static int traces_main(struct arguments *a, bool freed)
 {
 	struct image_choice choice = { .pid = 0 };
@@ -285,6 +297,8 @@ static int traces_main(struct arguments *a, bool freed)
 	json_trace_end();
 	if (!n && !as_json)
 		puts("No data");
+	if (!n && !malloc_is_tracked(&shown.im.heap))
+		tool_say("no stacks are recorded here: " REPORT_NEXT_TRACKING);
 	return tool_finish_output(0);
 }
 

@@ -16,6 +16,17 @@ static void wrap(void **real)
 	sandbox_wrap(real);
 }
 
+/* A library that is instrumented or linked with memsan in a plain program: the program's malloc stays libc's, and so
+ * does that library's. AddressSanitizer ends such a program. */
+static void tell_of_libcs_heap(void)
+{
+	if (libc_before_memsan())
+		report_line(
+			"only a library of this program is linked with memsan: libc serves malloc, and bugs of heap "
+			"memory are not found. Start the program by memsan run, or with LD_PRELOAD=%.400s",
+			module_self_path());
+}
+
 __attribute__((constructor)) static void start_constructor(void)
 {
 	runtime_ensure();
@@ -34,4 +45,5 @@ __attribute__((constructor)) static void start_constructor(void)
 	replaced_find();
 	handles_allow();
 	libc_gate_open();
+	tell_of_libcs_heap();
 }

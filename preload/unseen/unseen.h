@@ -46,6 +46,8 @@ void replaced_find(void);
 /* The function of that name in the first module behind memsan that has one, or else in front. Not by dlsym: ld.so
  * itself may be at work. */
 void *function_behind_memsan(const char *name);
+/* Does ld.so search libc before memsan? Then memsan serves nobody's malloc. */
+bool libc_before_memsan(void);
 
 /* ---- waits.c: calls that a scan for leaks, or a signal that the program does not see, interrupted go on ---- */
 

@@ -228,6 +228,65 @@ static inline uintptr_t arch_thread_pointer(void)
 /* A return address lies just below the CFA. */
 #define ARCH_RA_OFFSET (-8)
 
+/* From the order of instructions, with the instruction pointer behind them, to DWARF's. */
+static inline void arch_dwarf_registers(const uint64_t *machine, uintptr_t *dwarf)
+{
+	static const uint8_t at[ARCH_DWARF_REGS] = { 0, 2, 1, 3, 6, 7, 5, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+
+	for (unsigned i = 0; i < ARCH_DWARF_REGS; i++)
+		dwarf[i] = machine[at[i]];
+}
+
+/* The caller's registers that arch_call_stored stored from sp on, by DWARF number. Returns a bit for each one. */
+static inline uint32_t arch_stored_registers(const uintptr_t *sp, uintptr_t *dwarf)
+{
+	static const uint8_t numbers[] = { 15, 14, 13, 12, 3, ARCH_DWARF_FP, ARCH_DWARF_RA };
+	uint32_t known = 1u << ARCH_DWARF_SP;
+
+	for (unsigned i = 0; i < sizeof(numbers); i++) {
+		dwarf[numbers[i]] = sp[i + 1];
+		known |= 1u << numbers[i];
+	}
+	dwarf[ARCH_DWARF_SP] = (uintptr_t)(sp + sizeof(numbers) + 1);
+	return known;
+}
+
+/* Where the call begins that returns to pc; for a call of a rare form, its last byte. */
+static inline uintptr_t arch_call_before(uintptr_t pc)
+{
+	const uint8_t *code = (const uint8_t *)pc;
+
+	if (code[-2] == 0xff && (code[-1] & 0xf8) == 0xd0) /* call *%reg */
+		return pc - 2 - (code[-3] == 0x41);
+	if (code[-5] == 0xe8) /* call function */
+		return pc - 5;
+	if (code[-6] == 0xff && code[-5] == 0x15) /* call *slot(%rip) */
+		return pc - 6;
+	return pc - 1;
+}
+
+/* The thread goes on with these registers, by DWARF number, and this signal mask, as after rt_sigreturn (Linux: struct
+ * ucontext, struct sigcontext_64). Vector registers become zero. */
+static inline _Noreturn void arch_enter(const uintptr_t *dwarf, uint64_t mask)
+{
+	enum { FLAGS = 0, STACK_FLAGS = 3, REGISTERS = 5, EFLAGS = 22, SEGMENTS = 23, MASK = 37, WORDS = 38 };
+	static const uint8_t order[ARCH_DWARF_REGS] = { 8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16 };
+	uint64_t context[WORDS] __attribute__((aligned(16))), cs, ss;
+
+	for (unsigned i = 0; i < WORDS; i++)
+		context[i] = 0;
+	__asm__("movq %%cs, %0\n\tmovq %%ss, %1" : "=r"(cs), "=r"(ss));
+	context[FLAGS] = 0x6;       /* UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
+	context[STACK_FLAGS] = 0x2; /* SS_DISABLE */
+	for (unsigned i = 0; i < ARCH_DWARF_REGS; i++)
+		context[REGISTERS + i] = dwarf[order[i]];
+	context[EFLAGS] = 0x202; /* interrupts are on, as always */
+	context[SEGMENTS] = (cs & 0xffff) | (ss & 0xffff) << 48;
+	context[MASK] = mask;
+	__asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall\n\thlt" : : "r"(context) : "memory");
+	__builtin_unreachable();
+}
+
 /* The stack pointer that longjmp takes from a jmp_buf.  glibc rotates it and xors it with a secret of the thread
  * (sysdeps/x86_64/jmpbuf-offsets.h, pointer_guard.h). */
 static inline uintptr_t arch_longjmp_sp(const void *env)
