@@ -51,7 +51,7 @@
 
 #define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
 #define STOP_LIMIT_MS 1000
-#define STOP_LOOK_MS 20 /* after this time, threads that have not answered are looked at */
+#define STOP_LOOK_MS 20   /* after this time, threads that have not answered are looked at */
 #define PATIENT_ROUNDS 40 /* a millisecond each */
 #define THREADS_MAX 16384u
 #define RED_ZONE 128       /* below the stack pointer, the ABI's */

@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
-#define FILTER_CALLS \
-	SYS_access, SYS_arch_prctl, SYS_brk, SYS_close, SYS_execve, SYS_exit_group, SYS_futex, SYS_getcwd, \
-	        SYS_getrandom, SYS_lseek, SYS_madvise, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat, \
-	        SYS_pread64, SYS_prlimit64, SYS_read, 334 /* rseq */, SYS_set_robust_list, SYS_set_tid_address, \
-	        SYS_write, SYS_exit, SYS_rt_sigaction, SYS_sigaltstack, SYS_rt_sigprocmask, SYS_rt_sigreturn
+#define FILTER_CALLS                                                                                               \
+	SYS_access, SYS_arch_prctl, SYS_brk, SYS_close, SYS_execve, SYS_exit_group, SYS_futex, SYS_getcwd,         \
+		SYS_getrandom, SYS_lseek, SYS_madvise, SYS_mmap, SYS_mprotect, SYS_mremap, SYS_munmap, SYS_openat, \
+		SYS_pread64, SYS_prlimit64, SYS_read, 334 /* rseq */, SYS_set_robust_list, SYS_set_tid_address,    \
+		SYS_write, SYS_exit, SYS_rt_sigaction, SYS_sigaltstack, SYS_rt_sigprocmask, SYS_rt_sigreturn
 #include "filter.h"
 
 int main(int argc, char **argv)
