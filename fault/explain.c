@@ -158,18 +158,24 @@ static uintptr_t distance(const struct slab_object *o, uintptr_t addr)
 	return addr < o->addr ? o->addr - addr : addr - (o->addr + o->size) + 1;
 }
 
+static bool nothing_is_there(const struct fault_state *s, const struct fault_verdict *v)
+{
+	return s->trap == TRAP_PAGE && v->kind == REPORT_WILD_MEMORY_ACCESS && !v->pointer;
+}
+
 /* Nothing is mapped at the address, but a live object is near: in the arena outside of the part in use as far as
- * slab_find_object looks, and within a page of an address just outside the arena. */
+ * slab_find_object looks, and within a page of an address just outside the arena or in memory that was freed. */
 static bool find_beside(const struct fault_state *s, const struct fault_verdict *v, struct slab_object *o)
 {
 	const uintptr_t probes[] = { ALIGN_DOWN(v->addr, PAGE_SIZE) - 1, ALIGN_DOWN(v->addr, PAGE_SIZE) + PAGE_SIZE };
 	uintptr_t nearest = PAGE_SIZE + 1;
 	struct slab_object found;
 
-	if (s->trap != TRAP_PAGE || v->kind != REPORT_WILD_MEMORY_ACCESS || v->pointer)
+	if (!nothing_is_there(s, v))
 		return false;
 	if (arena_contains((void *)v->addr))
-		return slab_find_object(v->addr, o) && distance(o, v->addr) != UINTPTR_MAX;
+		return slab_find_object(v->addr, o) &&
+		       distance(o, v->addr) <= (slab_has_gone(v->addr) ? PAGE_SIZE : UINTPTR_MAX - 1);
 	for (unsigned i = 0; i < ARRAY_SIZE(probes); i++) {
 		if (!arena_contains((void *)probes[i]) || !slab_find_object(probes[i], &found) ||
 		    distance(&found, v->addr) >= nearest)
@@ -178,6 +184,15 @@ static bool find_beside(const struct fault_state *s, const struct fault_verdict 
 		*o = found;
 	}
 	return nearest <= PAGE_SIZE;
+}
+
+static void note_gone(struct fault_verdict *v)
+{
+	struct fmt_buf b;
+
+	v->kind = REPORT_USE_AFTER_FREE;
+	fmt_init(&b, v->detail, sizeof(v->detail));
+	fmt_printf(&b, "The memory was freed and went back to the kernel.");
 }
 
 static void report_fault(const struct fault_state *s, struct fault_verdict *v)
@@ -194,6 +209,8 @@ static void report_fault(const struct fault_state *s, struct fault_verdict *v)
 	near = find_beside(s, v, &beside);
 	if (near)
 		v->kind = beside.large ? REPORT_VMALLOC_OUT_OF_BOUNDS : REPORT_SLAB_OUT_OF_BOUNDS;
+	else if (nothing_is_there(s, v) && slab_has_gone(v->addr))
+		note_gone(v);
 	if (held && holder.object.state != SLAB_OBJ_LIVE)
 		v->kind = REPORT_SLAB_USE_AFTER_FREE;
 	r = report_begin(v->kind, "fence");

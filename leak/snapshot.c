@@ -51,7 +51,8 @@
 
 #define FAULT_SIGNALS ((uint64_t)1 << (SIGSEGV - 1) | (uint64_t)1 << (SIGBUS - 1))
 #define STOP_LIMIT_MS 1000
-#define STOP_LOOK_MS 20 /* after this time, threads that have not answered are looked at */
+#define STOP_LOOK_MS 20   /* after this time, threads that have not answered are looked at */
+#define PATIENT_ROUNDS 40 /* a millisecond each */
 #define THREADS_MAX 16384u
 #define RED_ZONE 128       /* below the stack pointer, the ABI's */
 #define LIBC_OWN_SIGNAL 32 /* SIGCANCEL: cleared from every mask that a program sets through libc */
@@ -403,8 +404,10 @@ struct met {
 struct round {
 	struct met *met; /* all seen so far */
 	uint32_t nr, nr_asked, nr_silent, nr_new;
-	int32_t self; /* this thread's number in /proc */
-	int sig;      /* 0: no thread may be asked */
+	int32_t self;  /* this thread's number in /proc */
+	int sig;       /* 0: no thread may be asked */
+	bool patient;  /* a thread that cannot answer just now is met again */
+	bool deferred; /* there is one */
 };
 
 static bool is_known(const struct round *r, int32_t name)
@@ -427,6 +430,13 @@ static bool ask_thread(const struct round *r, int32_t name, const struct thread_
 	return false;
 }
 
+/* Does the thread run with the signal blocked? libc starts the threads of a timer (SIGEV_THREAD) so, and soon they
+ * unblock it. */
+static bool blocks_for_now(const struct round *r, int32_t name, const struct thread_status *st)
+{
+	return r->sig && !st->gone && !st->cannot_answer && status_blocks(st, r->sig) && !thread_sleep(name);
+}
+
 static void meet_thread(struct round *r, int32_t name)
 {
 	struct thread_status st;
@@ -437,6 +447,10 @@ static void meet_thread(struct round *r, int32_t name)
 	read_status(name, &st);
 	if (st.tid == os_gettid()) {
 		r->self = name;
+		return;
+	}
+	if (r->patient && blocks_for_now(r, name, &st)) {
+		r->deferred = true;
 		return;
 	}
 	r->nr++;
@@ -546,10 +560,14 @@ static bool stop_threads(struct round *r)
 
 	for (int rounds = 0; ok && rounds < 100; rounds++) {
 		r->nr_new = 0;
+		r->patient = rounds < PATIENT_ROUNDS;
+		r->deferred = false;
 		ok = list_threads(fd, r);
 		wait_for_answers(r, until);
-		if (!r->nr_new || snapshot_now_us() >= until)
+		if ((!r->nr_new && !r->deferred) || snapshot_now_us() >= until)
 			break;
+		if (r->deferred)
+			futex_wait(&stop.nr_answered, __atomic_load_n(&stop.nr_answered, __ATOMIC_ACQUIRE), 1000);
 	}
 	if (fd >= 0)
 		os_close(fd);

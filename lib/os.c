@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <gnu/libc-version.h>
 #include <limits.h>
 #include <linux/filter.h>
 #include <signal.h>
@@ -346,6 +347,16 @@ static void exe_from_maps(void)
 		mem_copy(filtered_exe, p, n);
 }
 
+/* A filter may allow only what libc calls: its fstat is newfstatat from 2.33 to 2.38, else fstat. */
+static uint32_t calls_unlike_libc(void)
+{
+	uint64_t minor;
+
+	if (!number_decimal(gnu_get_libc_version() + 2, &minor))
+		return 0;
+	return 1u << (minor >= 33 && minor < 39 ? OS_CALL_FSTAT : OS_CALL_NEWFSTATAT);
+}
+
 /* A filter that was inherited lets ld.so read files, but may kill for prctl(PR_GET_SECCOMP), getpid or gettid. So a
  * file tells. Its process number counts only if libc has the same for this thread: /proc may belong to another name
  * space. */
@@ -369,7 +380,7 @@ void os_start(void)
 	exe_from_maps();
 	inherited = true;
 	nr_inherited = (unsigned)proc_number(text, "Seccomp_filters:");
-	calls_allowed = CALLS_UNDER_INHERITED;
+	calls_allowed = CALLS_UNDER_INHERITED & ~calls_unlike_libc();
 }
 
 bool os_was_traced(void)

@@ -289,6 +289,11 @@ bool arena_has_gone(uint32_t page, size_t n)
 	return false;
 }
 
+bool slab_has_gone(uintptr_t addr)
+{
+	return arena_usable(addr) && block_gone(page_of(addr) >> BLOCK_ORDER);
+}
+
 void arena_decommit(uint32_t page, size_t n)
 {
 	size_t part = arena_committed_part(page, n);

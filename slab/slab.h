@@ -161,6 +161,8 @@ bool slab_next_object(uintptr_t *at, struct slab_object *obj);
 
 /* In check mode: is addr in the arena beyond all pages that were ever handed out? These pages are inaccessible. */
 bool slab_is_unused(uintptr_t addr);
+/* Under a small limit of address space: is addr in a part of the arena that was freed and went back to the kernel? */
+bool slab_has_gone(uintptr_t addr);
 /* Is addr in a page that is guarded for an object: a guard page of a large area, a freed area or slab, a slab without
  * memory, or unused pages not far from an object? If so, *obj is the nearest object. */
 bool slab_is_guard(uintptr_t addr, struct slab_object *obj);
