@@ -57,8 +57,8 @@ static void clear_all(uintptr_t from, uintptr_t to)
 
 enum clear {
 	CLEAR_FRAMES,
-	CLEAR_SCOPES, /* and what the start of a variable's scope wrote into a frame whose red zones were gone: a partial
-	                 granule that nothing follows */
+	CLEAR_SCOPES, /* and what the start of a variable's scope wrote into a frame without red zones: a partial granule
+	               * that nothing follows */
 	CLEAR_USER,   /* and what the program poisoned by hand */
 };
 
@@ -79,8 +79,8 @@ static void clear_values(uintptr_t from, uintptr_t to, enum clear what)
 		s = (uint8_t *)mem_find_not(s, 0, (size_t)(end - s));
 		if (!s)
 			break;
-		if (value_goes(*s, what) || (*s < SHADOW_GRANULE && s + 1 < end &&
-		                             (value_goes(s[1], what) || (what != CLEAR_FRAMES && !s[1]))))
+		if (value_goes(*s, what) ||
+		    (*s < SHADOW_GRANULE && s + 1 < end && (value_goes(s[1], what) || (what != CLEAR_FRAMES && !s[1]))))
 			*s = 0;
 	}
 }
