@@ -55,10 +55,10 @@ static void clear_all(uintptr_t from, uintptr_t to)
 		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
 }
 
+/* A scope that starts in a frame without red zones leaves a partial granule that nothing follows. */
 enum clear {
 	CLEAR_FRAMES,
-	CLEAR_SCOPES, /* and what the start of a variable's scope wrote into a frame without red zones: a partial granule
-	               * that nothing follows */
+	CLEAR_SCOPES, /* and such granules */
 	CLEAR_USER,   /* and what the program poisoned by hand */
 };
 
