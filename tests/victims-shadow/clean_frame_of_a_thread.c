@@ -2,6 +2,7 @@
 /* tests/victims-shadow/clean_frame_of_a_thread.c - a coroutine's frame, made in one thread, is used in the next
  *
  * expect: none
+ * only-form: gcc-kernel-inline gcc-kernel-calls gcc-asan gcc-asan-recover clang-asan clang-asan-recover
  * ways: linked
  * libs: -lpthread
  * options: shadow.use_after_return=on
