@@ -181,6 +181,12 @@ static bool skip(void)
 	return aside;
 }
 
+/* In static programs no start of a thread is seen. */
+static void watch_this_thread(void)
+{
+	thread_ensure();
+}
+
 static void start_locked(void)
 {
 	bool ok;
@@ -213,6 +219,7 @@ static void start_locked(void)
 		malloc_hooks_connect();
 		fault_set_hook(shadow_fault);
 		shadow_null_hook = fault_left_to_program;
+		shadow_thread_hook = watch_this_thread;
 	}
 	__atomic_store_n(&runtime_state_now, ok ? RUNTIME_READY : RUNTIME_BROKEN, __ATOMIC_RELEASE);
 	slab_leave();

@@ -44,8 +44,8 @@ libmemsan_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 libmemsan_la_LIBADD = libruntime.la
 libmemsan_la_LDFLAGS = -version-info 1:0:0 -Wl,--version-script=$(top_srcdir)/preload/memsan.map \
 	-Wl,-init,no_init -Wl,-fini,no_fini \
-	-Wl,-z,initfirst -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions -Wl,--sort-section=name \
-	$(ORDER_LDFLAGS)
+	-Wl,-z,initfirst -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro -Wl,-z,defs -Wl,-Bsymbolic-functions \
+	-Wl,--sort-section=name $(ORDER_LDFLAGS)
 EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map $(top_srcdir)/preload/order.ld libruntime.la
 
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.

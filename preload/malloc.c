@@ -98,6 +98,7 @@ static inline void *allocate_aligned(size_t size, size_t align, const struct unw
 MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 {
 	struct unwind_regs regs;
+	uintptr_t bad;
 	int saved;
 	void *p;
 
@@ -109,6 +110,9 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	errno = saved;
 	if (!p)
 		return ENOMEM;
+	bad = shadow_find_bad(out, sizeof(*out));
+	if (unlikely(bad))
+		shadow_report_range(out, sizeof(*out), bad, ACCESS_WRITE, "posix_memalign", &regs);
 	*out = p;
 	return 0;
 }

@@ -77,8 +77,7 @@ void shadow_summary(void)
 {
 	if (options.use_after_return && map_state == MAP_FULL && map_instrumented && !fake_stack_asked)
 		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame; functions "
-		            "do that "
-		            "were compiled by memsan-cc with gcc, or with -fsanitize=address");
+		            "do that were compiled by memsan-cc, or with -fsanitize=address");
 }
 
 /* clang turns the mem functions of instrumented code into these. */

@@ -184,12 +184,13 @@ void fake_stack_no_return(uintptr_t sp)
 		frames_release(own, end - OWN_STACK_MAX, sp);
 }
 
-void fake_stack_thread_exit(void)
+/* Frames of other stacks stay: another thread may run these coroutines on. */
+void fake_stack_thread_exit(uintptr_t lo, uintptr_t hi)
 {
 	struct fake_stack *s = own;
 	own = NULL;
 	if (!s)
 		return;
-	frames_release(s, 0, UINTPTR_MAX);
+	frames_release(s, lo, hi);
 	__atomic_store_n(&s->in_use, 0, __ATOMIC_RELEASE);
 }

@@ -5,6 +5,8 @@
 
 /* ---- poison by hand -------------------------------------------------------------------------- */
 
+void (*shadow_thread_hook)(void);
+
 /* The program may poison a range [beg, end) that starts and ends in the middle of a granule.  Bytes before the start
  * stay as they are.  Bytes behind the end, in the last granule, stay as they are only if they were bad. */
 void __asan_poison_memory_region(void const volatile *addr, size_t size)
@@ -16,6 +18,8 @@ void __asan_poison_memory_region(void const volatile *addr, size_t size)
 
 	if (!size || end < beg || !map_has_shadow(beg) || !map_has_shadow(end - 1))
 		return;
+	if (shadow_thread_hook)
+		shadow_thread_hook();
 	first = ALIGN_DOWN(beg, SHADOW_GRANULE);
 	last = ALIGN_DOWN(end, SHADOW_GRANULE);
 	head = (uint8_t)(beg - first);

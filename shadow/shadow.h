@@ -79,6 +79,8 @@ extern void (*shadow_changed_hook)(void);
 /* Does the program handle an access to the null page by itself?  Then it faults without a report before.  preload/ sets
  * it once; NULL: no. */
 extern bool (*shadow_null_hook)(void);
+/* What this thread poisons goes when it ends, so its end must be noticed. */
+extern void (*shadow_thread_hook)(void);
 
 /* Is a range that starts at p checked at all? */
 __inline_hot bool shadow_covers(const void *p)

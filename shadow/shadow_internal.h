@@ -245,6 +245,6 @@ void *fake_stack_alloc(unsigned class, size_t size, uintptr_t real_sp);
 void fake_stack_free(unsigned class, void *frame);
 bool fake_stack_find(uintptr_t addr, uintptr_t *beg, uintptr_t *end);
 void fake_stack_no_return(uintptr_t sp);
-void fake_stack_thread_exit(void);
+void fake_stack_thread_exit(uintptr_t lo, uintptr_t hi);
 
 #endif

@@ -55,13 +55,19 @@ static void clear_all(uintptr_t from, uintptr_t to)
 		shadow_unpoison(from, ALIGN_UP(to - from, SHADOW_GRANULE));
 }
 
-static bool value_goes(uint8_t value, bool user)
+/* A scope that starts in a frame without red zones leaves a partial granule that nothing follows. */
+enum clear {
+	CLEAR_FRAMES,
+	CLEAR_SCOPES, /* and such granules */
+	CLEAR_USER,   /* and what the program poisoned by hand */
+};
+
+static bool value_goes(uint8_t value, enum clear what)
 {
-	return shadow_value_is_stack(value) || (user && value == SHADOW_USER);
+	return shadow_value_is_stack(value) || (what == CLEAR_USER && value == SHADOW_USER);
 }
 
-/* With `user`, what the program poisoned by hand goes too. */
-static void clear_values(uintptr_t from, uintptr_t to, bool user)
+static void clear_values(uintptr_t from, uintptr_t to, enum clear what)
 {
 	uint8_t *end;
 
@@ -73,14 +79,15 @@ static void clear_values(uintptr_t from, uintptr_t to, bool user)
 		s = (uint8_t *)mem_find_not(s, 0, (size_t)(end - s));
 		if (!s)
 			break;
-		if (value_goes(*s, user) || (*s < SHADOW_GRANULE && s + 1 < end && value_goes(s[1], user)))
+		if (value_goes(*s, what) ||
+		    (*s < SHADOW_GRANULE && s + 1 < end && (value_goes(s[1], what) || (what != CLEAR_FRAMES && !s[1]))))
 			*s = 0;
 	}
 }
 
 void stack_clear_range(uintptr_t from, uintptr_t to)
 {
-	clear_values(from, to, false);
+	clear_values(from, to, CLEAR_FRAMES);
 }
 
 static bool signal_stack(uintptr_t *lo, uintptr_t *hi)
@@ -182,13 +189,13 @@ void shadow_stack_switch(uintptr_t target, uintptr_t stack, size_t size)
 
 	/* The stack is the one that makecontext got; the context may hold others' words instead. */
 	if (stack_codes_abort && map_state == MAP_FULL && sp - stack < size && target - stack >= size)
-		stack_clear_range(sp, stack + ALIGN_DOWN(size, SHADOW_GRANULE));
+		clear_values(sp, stack + ALIGN_DOWN(size, SHADOW_GRANULE), CLEAR_SCOPES);
 }
 
 void shadow_stack_new(uintptr_t stack, size_t size)
 {
 	if (map_state == MAP_FULL && size <= USER_END && stack <= USER_END - size)
-		stack_clear_range(stack, stack + ALIGN_DOWN(size, SHADOW_GRANULE));
+		clear_values(stack, stack + ALIGN_DOWN(size, SHADOW_GRANULE), CLEAR_SCOPES);
 }
 
 void shadow_after_vfork(uintptr_t sp)
@@ -266,11 +273,14 @@ void shadow_thread_start(void)
 
 void shadow_thread_exit(void)
 {
-	uintptr_t lo, hi;
-	fake_stack_thread_exit();
-	if (map_state != MAP_FULL || !stack_bounds(&lo, &hi))
+	uintptr_t lo = 0, hi = 0;
+	if (map_state != MAP_FULL)
+		return;
+	stack_bounds(&lo, &hi);
+	fake_stack_thread_exit(lo, hi);
+	if (!hi)
 		return;
 	thread_stack_remove(lo);
 	/* Variables of the thread's own (__thread) lie there too. */
-	clear_values(lo, hi, true);
+	clear_values(lo, hi, CLEAR_USER);
 }

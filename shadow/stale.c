@@ -137,6 +137,8 @@ static void restore_variable(uintptr_t from, uintptr_t end)
 /* Is the stack pointer near by, so that bad may be of the frames around it? */
 static bool on_this_stack(uintptr_t bad, uintptr_t sp)
 {
+	if (stack_of_a_thread(sp)) /* one that is known from end to end */
+		return stack_of_a_thread(bad);
 	return bad < sp ? stack_same_foreign(bad, sp) : stack_same_foreign(sp, bad);
 }
 

@@ -32,6 +32,8 @@
 
 #include "preload/intercept/intercept.h"
 
+#include <ctype.h>
+
 /* ---- one step for each effect ---------------------------------------------------------------- */
 
 /* `STEP_A effects` turns into STEP effect, STEP effect … STEP_A_END. STEP_A and STEP_B take turns, since a macro does
@@ -196,6 +198,18 @@ static inline void call_wrote_text(const char *s, const char *entry)
 	scan = libc_scan_byte(s, 0, SIZE_MAX);
 	if (unlikely(scan.bad))
 		libc_report_range(s, scan.len + 1, scan.bad, ACCESS_WRITE, entry);
+}
+
+/* An address as text ends at the first character that no address contains. */
+static inline size_t call_word(const char *s)
+{
+	size_t n = 0;
+
+	if (!libc_covers(s))
+		return 0;
+	while (libc_extent(s + n, 1).len == 1 && (isalnum((unsigned char)s[n]) || s[n] == '.' || s[n] == ':'))
+		n++;
+	return n + 1;
 }
 
 #define CALL_REAL(name) ((__typeof__(&name))REAL(name))

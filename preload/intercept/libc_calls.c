@@ -128,18 +128,6 @@ static size_t call_product(size_t n, size_t size)
 	return __builtin_mul_overflow(n, size, &all) ? 0 : all;
 }
 
-/* An address as text ends at the first character that no address contains. */
-static size_t call_word(const char *s)
-{
-	size_t n = 0;
-
-	if (!libc_covers(s))
-		return 0;
-	while (libc_extent(s + n, 1).len == 1 && (isalnum((unsigned char)s[n]) || s[n] == '.' || s[n] == ':'))
-		n++;
-	return n + 1;
-}
-
 /* How far two strings are read that are the same but for their case: to the first difference or the end. */
 static size_t call_common(const char *a, const char *b, size_t max, locale_t l)
 {

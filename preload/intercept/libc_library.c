@@ -108,7 +108,7 @@ static bool xdr_decodes(const struct xdr *x)
 }
 
 /* What is encoded: the memory that a pointer in memory points to. */
-static char *xdr_pointer(const struct xdr *x, char *const *p)
+static char *xdr_encoded(const struct xdr *x, char *const *p)
 {
 	return xdr_encodes(x) && call_has(p) ? *p : NULL;
 }

@@ -69,21 +69,24 @@ LOOKED_AT(looked_at, char, IS_SPACE)
 LOOKED_AT(wide_looked_at, wchar_t, IS_WIDE_SPACE)
 
 /* wide: empty, or the start of the names for wide characters. */
-#define CONVERT(type, name, unit, wide, params, args, with_stop, base)        \
-	INTERCEPT(type, name, params, args, libc_foreign(s))                  \
-	{                                                                     \
-		unit *stop;                                                   \
-		type value;                                                   \
-                                                                              \
-		if (likely(wide##ends_soon(s, ENTRY)))                        \
-			return REAL(name) args;                               \
-		stop = NULL;                                                  \
-		value = REAL(name) with_stop;                                 \
-		if (stop)                                                     \
-			check_read(s, wide##looked_at(s, stop, base), ENTRY); \
-		if (end && stop)                                              \
-			*end = stop;                                          \
-		return value;                                                 \
+#define CONVERT(type, name, unit, wide, params, args, with_stop, base)            \
+	INTERCEPT(type, name, params, args, libc_foreign(s) && libc_foreign(end)) \
+	{                                                                         \
+		bool soon = wide##ends_soon(s, ENTRY);                            \
+		unit *stop;                                                       \
+		type value;                                                       \
+                                                                                  \
+		if (likely(soon && libc_foreign(end)))                            \
+			return REAL(name) args;                                   \
+		stop = NULL;                                                      \
+		value = REAL(name) with_stop;                                     \
+		if (stop && !soon)                                                \
+			check_read(s, wide##looked_at(s, stop, base), ENTRY);     \
+		if (end && stop) { /* libc writes none for a bad base */          \
+			check_write(end, sizeof(*end), ENTRY);                    \
+			*end = stop;                                              \
+		}                                                                 \
+		return value;                                                     \
 	}
 #define CONVERT_BASE(type, name) \
 	CONVERT(type, name, char, , (const char *s, char **end, int base), (s, end, base), (s, &stop, base), base)

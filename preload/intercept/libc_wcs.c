@@ -411,12 +411,23 @@ INTERCEPT(size_t, wcstombs, (char *dst, const wchar_t *src, size_t n), (dst, src
 	return ret;
 }
 
-#define CONVERT_AFTER(name, params, args, unit)                  \
-	INTERCEPT(size_t, name, params, args, libc_foreign(dst)) \
-	{                                                        \
-		size_t ret = REAL(name) args;                    \
-		check_converted(dst, ret, n, unit, ENTRY);       \
-		return ret;                                      \
+/* libc reads both, whatever it then writes to them. */
+static bool places_good(const void *src, const mbstate_t *state, const char *entry)
+{
+	return check_read(src, sizeof(char *), entry) && (!state || check_read(state, sizeof(*state), entry));
+}
+
+#define FOREIGN_PLACES (libc_foreign(dst) && libc_foreign(src) && libc_foreign(state))
+#define PLACES_GOOD places_good((const void *)src, state, ENTRY)
+#define CONVERT_AFTER(name, params, args, unit)                    \
+	INTERCEPT(size_t, name, params, args, FOREIGN_PLACES)      \
+	{                                                          \
+		bool good = PLACES_GOOD;                           \
+		size_t ret = REAL(name) args;                      \
+                                                                   \
+		if (good)                                          \
+			check_converted(dst, ret, n, unit, ENTRY); \
+		return ret;                                        \
 	}
 /* clang-format would take the "*" of the first parameter for a product. */
 /* clang-format off */
@@ -429,28 +440,32 @@ CONVERT_AFTER(wcsnrtombs, (char *dst, const wchar_t **src, size_t in, size_t n, 
 /* clang-format on */
 
 /* libc ends the program when the caller allows more than there is room for. */
-#define CONVERT_CHK(name, params, args, unit)                                   \
-	INTERCEPT(size_t, name, params, args, libc_foreign(dst))                \
+#define CONVERT_CHK(name, params, args, unit, foreign, places)                  \
+	INTERCEPT(size_t, name, params, args, foreign)                          \
 	{                                                                       \
 		size_t ret, bytes;                                              \
+		bool good = places;                                             \
                                                                                 \
 		if (room < n && wide_size(dst, n, &bytes, ACCESS_WRITE, ENTRY)) \
 			check_write(dst, n *unit, ENTRY);                       \
 		ret = REAL(name) args;                                          \
-		check_converted(dst, ret, n, unit, ENTRY);                      \
+		if (good)                                                       \
+			check_converted(dst, ret, n, unit, ENTRY);              \
 		return ret;                                                     \
 	}
 /* clang-format off */
-CONVERT_CHK(__mbstowcs_chk, (wchar_t *dst, const char *src, size_t n, size_t room), (dst, src, n, room), WIDE)
-CONVERT_CHK(__wcstombs_chk, (char *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), 1)
+CONVERT_CHK(__mbstowcs_chk, (wchar_t *dst, const char *src, size_t n, size_t room), (dst, src, n, room), WIDE,
+            libc_foreign(dst), true)
+CONVERT_CHK(__wcstombs_chk, (char *dst, const wchar_t *src, size_t n, size_t room), (dst, src, n, room), 1,
+            libc_foreign(dst), true)
 CONVERT_CHK(__mbsrtowcs_chk, (wchar_t *dst, const char **src, size_t n, mbstate_t *state, size_t room),
-            (dst, src, n, state, room), WIDE)
+            (dst, src, n, state, room), WIDE, FOREIGN_PLACES, PLACES_GOOD)
 CONVERT_CHK(__wcsrtombs_chk, (char *dst, const wchar_t **src, size_t n, mbstate_t *state, size_t room),
-            (dst, src, n, state, room), 1)
+            (dst, src, n, state, room), 1, FOREIGN_PLACES, PLACES_GOOD)
 CONVERT_CHK(__mbsnrtowcs_chk, (wchar_t *dst, const char **src, size_t in, size_t n, mbstate_t *state, size_t room),
-            (dst, src, in, n, state, room), WIDE)
+            (dst, src, in, n, state, room), WIDE, FOREIGN_PLACES, PLACES_GOOD)
 CONVERT_CHK(__wcsnrtombs_chk, (char *dst, const wchar_t **src, size_t in, size_t n, mbstate_t *state, size_t room),
-            (dst, src, in, n, state, room), 1)
+            (dst, src, in, n, state, room), 1, FOREIGN_PLACES, PLACES_GOOD)
 /* clang-format on */
 
 /* Behind what was converted, libc read one byte that is not valid, or all that is left of an incomplete character.

@@ -166,6 +166,8 @@ MEMSAN_EXPORT int execle(const char *path, const char *first, ...)
 		signals_exec_begin(&e);                                                                 \
 		ret = WAIT_REAL(name)(pid, path, actions, attr, argv, envp);                            \
 		signals_exec_over(&e);                                                                  \
+		if (ret == 0 && pid && libc_checks())                                                   \
+			check_write(pid, sizeof(*pid), #name);                                          \
 		return ret;                                                                             \
 	}
 SPAWN(posix_spawn, false)

@@ -218,7 +218,7 @@ static void *use_frames(void *arg)
 	if (arg)
 		assert_ptr_equal(first, arg);
 	first_frame = first;
-	fake_stack_thread_exit();
+	fake_stack_thread_exit(sp - PAGE_SIZE, sp + PAGE_SIZE);
 	assert_true(bad_at(first) && bad_at(second));
 	return NULL;
 }
@@ -234,8 +234,9 @@ static void *jump(void *arg)
 	assert_true(above && at && below && other);
 	fake_stack_no_return(sp);
 	assert_true(bad_at(below) && !bad_at(above) && !bad_at(at) && !bad_at(other));
-	fake_stack_thread_exit();
-	assert_true(bad_at(above) && bad_at(at) && bad_at(other));
+	fake_stack_thread_exit(sp - PAGE_SIZE, sp + PAGE_SIZE);
+	assert_true(bad_at(above) && bad_at(at) && !bad_at(other));
+	fake_stack_free(1, other);
 	return arg;
 }
 

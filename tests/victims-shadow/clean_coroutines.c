@@ -45,14 +45,32 @@ static void given_up(void)
 	deep(10, by_swapcontext);
 }
 
-static void run_context(char *stack)
+static void run_context_of(char *stack, void (*body)(void))
 {
 	getcontext(&other);
 	other.uc_stack.ss_sp = stack;
 	other.uc_stack.ss_size = SIZE;
 	other.uc_link = &back;
-	makecontext(&other, given_up, 0);
+	makecontext(&other, body, 0);
 	swapcontext(&back, &other);
+}
+
+static void run_context(char *stack)
+{
+	run_context_of(stack, given_up);
+}
+
+static char *volatile seen;
+
+/* The variable's scope starts again in a frame that was waiting. */
+static void given_up_in_a_loop(void)
+{
+	for (;;) {
+		char a[101];
+
+		seen = memset(a, 1, sizeof(a));
+		swapcontext(&other, &back);
+	}
 }
 
 /* A switch that memsan does not see: clean_coroutines_switch.c. */
@@ -118,6 +136,9 @@ static void on(char *stack)
 		use(stack);
 		run_context(stack);
 		use_downwards(stack);
+		run_context_of(stack, given_up_in_a_loop);
+		swapcontext(&back, &other);
+		use(stack);
 		run_context(stack);
 		run_switch(stack);
 		use(stack);

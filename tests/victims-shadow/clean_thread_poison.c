@@ -4,7 +4,7 @@
  *
  * expect: none
  * needs: compiler
- * ways: linked
+ * ways: linked static
  * output: ok
  */
 #include <pthread.h>

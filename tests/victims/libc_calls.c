@@ -7,7 +7,7 @@
  * reports: any
  * options: multi_shot=on:symbolize=off:max_reports=0
  * ways: linked
- * libs: -lm -lcrypt -ltirpc
+ * libs: -lm -lcrypt -ltirpc -lresolv
  * stderr: any
  * status: 0
  * output: ok

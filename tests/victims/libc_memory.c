@@ -100,6 +100,7 @@ int main(void)
 	memccpy(p + 9, p, 0, 10); /* expect: param-overlap entry=memccpy object=50 access=10 */
 	p = object(50);
 	__memcpy_chk(p + 9, p, 10, 41); /* expect: param-overlap entry=__memcpy_chk object=50 access=10 */
+	used = posix_memalign((void **)gone(8), 16, 1); /* expect: slab-use-after-free entry=posix_memalign access=8 */
 	p = object(50);
 	memcpy(p, other, -1); /* expect: negative-size-param entry=memcpy object=50 */
 	p = object(50);

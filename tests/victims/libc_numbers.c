@@ -45,6 +45,9 @@ int main(void)
 	used = wcstol(no_wide_end(L"7"), NULL, 10);    /* expect: slab-out-of-bounds access=8 */
 	used = wcstoull(no_wide_end(L" -"), NULL, 10); /* expect: slab-out-of-bounds access=12 */
 	used = wcstod(no_wide_end(L"1.5"), NULL);      /* expect: slab-out-of-bounds entry=wcstod access=16 */
+	used = strtol("12", malloc(7), 10);            /* expect: slab-out-of-bounds entry=strtol access=8 */
+	used = strtod("1.5 ", malloc(1));              /* expect: slab-out-of-bounds entry=strtod access=8 */
+	used = wcstoul(L"12", malloc(4), 0);           /* expect: slab-out-of-bounds entry=wcstoul access=8 */
 	used = strtol(no_end("0x"), NULL, 0);          /* expect: slab-out-of-bounds access=3 */
 	used = strtol(no_end(" -0X"), NULL, 16);       /* expect: slab-out-of-bounds access=5 */
 	used = strtod(no_end("0x"), NULL);             /* expect: slab-out-of-bounds entry=strtod access=3 */
@@ -60,6 +63,7 @@ int main(void)
 	used = wcstol(no_wide_end(L"12 "), NULL, 10) + wcstod(no_wide_end(L"-x"), NULL);
 	/* A base that does not exist: libc reads nothing, and says nothing of an end. */
 	end = (char *)&used;
+	used = strtol("12", malloc(7), 99); /* writes nothing */
 	if (strtol(no_end("7"), &end, 99) != 0 || end != (char *)&used)
 		return 1;
 	return 0;

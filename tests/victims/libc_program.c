@@ -34,7 +34,10 @@ int main(void)
 	execv(path, right);                                     /* expect: slab-out-of-bounds entry=execv access=10 */
 	posix_spawn(&child, path, NULL, NULL, right, environ);  /* expect: slab-out-of-bounds entry=posix_spawn */
 	posix_spawnp(&child, path, NULL, NULL, right, environ); /* expect: slab-out-of-bounds entry=posix_spawnp */
-	execve("/none/abc", few, environ);                      /* expect: slab-out-of-bounds entry=execve access=8 */
+	posix_spawnp(malloc(3), "true", NULL, /* expect: slab-out-of-bounds entry=posix_spawnp access=4 */
+	             NULL, right, environ);
+	posix_spawnp(malloc(3), "/none/abc", NULL, NULL, right, environ); /* writes nothing */
+	execve("/none/abc", few, environ); /* expect: slab-out-of-bounds entry=execve access=8 */
 	free(freed);
 	execvp("/none/abc", list); /* expect: slab-use-after-free entry=execvp */
 	return 0;

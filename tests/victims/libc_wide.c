@@ -122,6 +122,14 @@ int main(void)
 	wide = L"abc";
 	wcsnrtombs(bytes(3), &wide, 9, 4, /* expect: slab-out-of-bounds entry=wcsnrtombs object=3 access=4 bad=3 */
 	           &state);
+	narrow = "abc";
+	mbsrtowcs(NULL, &narrow, 9, /* expect: slab-out-of-bounds entry=mbsrtowcs object=7 access=8 bad=7 */
+	          calloc(1, 7));
+	wide = L"abc";
+	wcsnrtombs(NULL, &wide, 9, 4, calloc(1, 7)); /* expect: slab-out-of-bounds entry=wcsnrtombs object=7 access=8 */
+	narrow = "abc";
+	__mbsrtowcs_chk(NULL, &narrow, 9, /* expect: slab-out-of-bounds entry=__mbsrtowcs_chk object=7 access=8 bad=7 */
+	                calloc(1, 7), 99);
 	__mbstowcs_chk(open_end(3), /* expect: slab-out-of-bounds entry=__mbstowcs_chk object=12 access=16 bad=12 */
 	               "abc", 4, 99);
 	__wcstombs_chk(bytes(3), L"abc", /* expect: slab-out-of-bounds entry=__wcstombs_chk object=3 access=4 bad=3 */
