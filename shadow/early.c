@@ -35,8 +35,8 @@ void shadow_early_map(void)
 		return;
 	if (map_full() == 0 || s.result != SCAN_INSTRUMENTED)
 		return;
-	early_say(
-		"memsan: the program is instrumented, but its shadow cannot be mapped at 0x7fff8000 (see ulimit -v)\n");
+	early_say("memsan: the program is instrumented, but its shadow cannot be mapped at 0x7fff8000 "
+	          "(see ulimit -v; no such program runs under Valgrind)\n");
 	os_exit_group(1);
 }
 

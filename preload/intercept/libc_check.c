@@ -234,7 +234,7 @@ bool check_string(const char *s, size_t max, size_t *len, const char *entry)
 {
 	struct libc_scan scan;
 
-	*len = short_length(s);
+	*len = max ? short_length(s) : SIZE_MAX; /* of 0 bytes none may be read */
 	if (*len < max && *len < 8)
 		return true;
 	scan = libc_scan_byte(s, 0, max);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/victims/clean_libc_page_end.c - string functions that stop at a character before the end of a readable page;
- * the next page cannot be read, and the string has no terminator
+ * the next page cannot be read, and the string has no terminator;
+ * and calls with 0 bytes, which read none
  *
  * expect: none
  * modes: check production
@@ -93,6 +94,28 @@ static void wide(size_t n)
 	expect("wcsncmp", n, wcsncmp(s, L"b", 100000) != 0);
 }
 
+/* Calls that may read no byte. */
+static void nothing(void)
+{
+	char *s = at_page_end(0), copy[64] = "", *duplicate = strndup(s, 0);
+	wchar_t *w = (wchar_t *)s, wide_copy[4] = L"";
+
+	expect("strndup", 0, duplicate && !*duplicate);
+	free(duplicate);
+	expect("strnlen", 0, strnlen(s, 0) == 0);
+	expect("strncpy", 0, strncpy(copy, s, 0) == copy);
+	expect("stpncpy", 0, stpncpy(copy, s, 0) == copy);
+	expect("strncat", 0, strncat(copy, s, 0) == copy && !*copy);
+	expect("snprintf", 0, snprintf(copy, sizeof(copy), "%.0s.%.*s.%.0ls", s, 0, s, w) == 2);
+	expect("strncmp", 0, strncmp(s, "a", 0) == 0 && strncmp("a", s, 0) == 0);
+	expect("strncasecmp", 0, strncasecmp(s, "a", 0) == 0);
+	expect("memcmp", 0, memcmp(s, "a", 0) == 0);
+	expect("memchr", 0, !memchr(s, 'a', 0) && !memrchr(s, 'a', 0) && !memmem(s, 0, "a", 1));
+	expect("memccpy", 0, !memccpy(copy, s, 'a', 0));
+	expect("wcsnlen", 0, wcsnlen(w, 0) == 0 && wcsncmp(w, L"a", 0) == 0 && !wmemchr(w, L'a', 0));
+	expect("wcsncpy", 0, wcsncpy(wide_copy, w, 0) == wide_copy && wcsncat(wide_copy, w, 0) == wide_copy);
+}
+
 int main(void)
 {
 	static const size_t sizes[] = { 1, 2, 7, 8, 9, 63, 64, 65, 200, 1000, 4095, 4096, 4097, 8000 };
@@ -102,6 +125,7 @@ int main(void)
 		if (heap && posix_memalign((void **)&map, PAGE, 4 * PAGE))
 			return 2;
 		mprotect(map + 3 * PAGE, PAGE, PROT_NONE);
+		nothing();
 		for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 			narrow(sizes[i]);
 			if (sizes[i] <= 3000)
