@@ -166,6 +166,8 @@ static void set_signature(struct decode_record *r)
 		h = decode_hash_word(h, r->access, strlen(r->access));
 	if (s && i == s->nr)
 		i = kernel && !r->function ? 0 : s->nr;
+	else if (s && s->frames[i].unreliable) /* only its name is known: frames behind it may not be its callers */
+		i = s->nr;
 	/* AddressSanitizer's stack of a leak may end in the program's own allocator; then the size tells leaks apart,
 	 * but not those of strings */
 	if (s && i < s->nr && r->leak.class && r->leak.objects && !kernel && decode_frame_is_allocator(&s->frames[i]) &&
