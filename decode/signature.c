@@ -64,6 +64,7 @@ static const char *const kinds[][2] = {
 	{ "heap-buffer-", "heap" },
 	{ "*redzone-overwritten", "heap" },
 	{ "memory-corruption", "heap" },
+	{ "memory-clobbered-", "heap" },
 	{ "*null-pointer", "null" },
 	{ "nil-pointer", "null" },
 	{ "*null-ptr", "null" },
