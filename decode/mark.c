@@ -223,7 +223,8 @@ static void fill_halves(void)
 		halves_of.second_low[second & 15] |= bit;
 		halves_of.second_high[second >> 4] |= bit;
 	}
-	fill_pairs();
+	if (!with_pair.filled)
+		fill_pairs();
 	halves_of.filled = true;
 }
 
