@@ -127,7 +127,8 @@ bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, de
 size_t decode_strings_quote(const char *line, size_t len, size_t at);
 /* The string that begins at p, behind its quote, without its escapes; malloc.  NULL: out of memory. */
 char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len);
-/* The same for TeamCity's service messages, GitHub's commands and attributes of XML.  NULL: it is none of them. */
+/* The same for TeamCity's service messages, GitHub's commands, attributes of XML and rsyslog's files.  NULL: it is none
+ * of them. */
 char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len);
 /* Replaces "&lt;" and its like; returns the length, which is smaller. */
 size_t decode_strings_entities(char *text, size_t len);
@@ -173,7 +174,7 @@ static inline bool decode_may_be_envelope(const struct decode_envelope *w, const
 		return true;
 	case '[':
 		return line[1] == '{' || line[1] == '"' || line[1] == '[' ||
-		       (line[1] == ' ' && (line[4] == '-' || line[6] == '-'));
+		       (line[1] == ' ' && (line[4] == '-' || line[6] == '-' || line[len - 1] == ']'));
 	case ' ':
 		return line[3] == '"' || (line[3] == ' ' && (line[4] == '_' || line[4] == 'P'));
 	case '\t':
@@ -323,6 +324,7 @@ struct decode_open {
 	bool trace_over;               /* the call trace has been left by a line of the report */
 	unsigned pids, headings;       /* lines that a report has only once */
 	bool mixed;                    /* such a line came again: lines of another report are among this one's */
+	bool ends_alone;               /* a sanitizer's own check: no summary follows its stack */
 	bool summed_up;                /* memsan's last line was seen; up to 0.1 there was none */
 	bool closed;                   /* a rule came that either closes the report or opens the next one */
 	unsigned rows_behind;          /* rows of memory behind the marked one */
@@ -375,6 +377,7 @@ int decode_fit_asan(const struct decode_open *o, const char *text);
 bool decode_headline_asan(const char *text, struct decode_open *o);
 bool decode_headline_tsan(const char *text, struct decode_open *o);
 bool decode_headline_ubsan(const char *text, struct decode_open *o);
+bool decode_headline_ubsan_minimal(const char *text, struct decode_open *o);
 bool decode_headline_valgrind(const char *text, struct decode_open *o);
 bool decode_headline_valgrind_xml(const char *text, struct decode_open *o);
 bool decode_headline_gwp(const char *text, struct decode_open *o);

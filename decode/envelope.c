@@ -97,11 +97,16 @@ static size_t name_length(const char *p, size_t len)
 	return n;
 }
 
-/* logcat -v long */
+/* logcat -v long, also with -v epoch */
 static bool logcat_head(const char *p, size_t len)
 {
+	size_t digits = 0;
+
+	while (len > 24 && digits < 12 && p[2 + digits] >= '0' && p[2 + digits] <= '9')
+		digits++;
 	return len > 24 && begins(p, len, "[ ") && p[len - 1] == ']' && p[len - 2] == ' ' &&
-	       (p[4] == '-' || p[6] == '-') && memchr(p, ':', len) && memchr(p, '/', len);
+	       (p[4] == '-' || p[6] == '-' || (digits > 6 && p[2 + digits] == '.')) && memchr(p, ':', len) &&
+	       memchr(p, '/', len);
 }
 
 static enum decode_enveloped logcat_line(struct decode_envelope *w, const char *p, size_t len, const char **text,

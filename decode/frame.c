@@ -32,12 +32,32 @@ static bool symbol_char(char c)
 	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '$' || c == '@' || c == ':' || c == '~';
 }
 
+/* "path(12)", "path(12,3)": as Visual Studio has it. */
+static bool location_in_brackets(struct decode_record *r, struct decode_frame *f, const char *p, const char *end)
+{
+	const char *open = end - p > 3 && end[-1] == ')' ? memrchr(p, '(', (size_t)(end - p)) : NULL, *behind;
+	uint64_t line, column = 0;
+
+	if (!open || open == p || !(behind = number_decimal(open + 1, &line)))
+		return false;
+	if (*behind == ',' && !(behind = number_decimal(behind + 1, &column)))
+		return false;
+	if (behind != end - 1)
+		return false;
+	f->file = decode_record_string(r, p, (size_t)(open - p));
+	f->line = (uint32_t)line;
+	f->column = (uint32_t)column;
+	return true;
+}
+
 bool decode_frame_location(struct decode_record *r, struct decode_frame *f, const char *p, const char *end)
 {
 	uint64_t numbers[2] = { 0, 0 };
 	const char *tail = end;
 	size_t nr = 0;
 
+	if (location_in_brackets(r, f, p, end))
+		return true;
 	while (nr < 2) {
 		const char *digits = tail;
 		while (digits > p && isdigit((unsigned char)digits[-1]))
@@ -341,8 +361,8 @@ static void asan_module(struct decode_record *r, struct decode_frame *f, const c
 /* Is the word a path, although it has no line number? */
 static bool is_path(const char *p, const char *end)
 {
-	static const char *const endings[] = { ".c",  ".cc", ".cpp", ".cxx", ".h",  ".hpp", ".hh",
-		                               ".rs", ".go", ".S",   ".m",   ".mm", ".d",   ".swift" };
+	static const char *const endings[] = { ".c",  ".cc", ".cpp", ".cxx", ".h", ".hpp",   ".hh", ".rs",
+		                               ".go", ".S",  ".m",   ".mm",  ".d", ".swift", ".o" };
 
 	if (*p == '/')
 		return true;
@@ -477,6 +497,8 @@ bool decode_frame_tsan(struct decode_record *r, struct decode_stack *to, const c
 		end -= 7;
 	else
 		end = asan_location(r, f, name, end);
+	if (f->module && starts(name, "<null>") && end == name + 6) /* symbolize=0 */
+		return true;
 	f->function = decode_record_string(r, name, (size_t)(end - name));
 	return true;
 }

@@ -532,6 +532,9 @@ static const struct {
 	MARK("FMR: "), MARK("FMW: "), MARK("FNH: "), MARK("FUM: "), MARK("IPR: "), MARK("IPW: "), MARK("MLK: "),
 	MARK("NPR: "), MARK("NPW: "), MARK("PLK: "), MARK("SBR: "), MARK("SBW: "), MARK("UMC: "), MARK("UMR: "),
 	MARK("ZPR: "), MARK("ZPW: "), MARK("[Dangling"), MARK("Received signal "), MARK("fdsan: "), MARK("Fatal glibc"),
+	MARK("memory clobbered "), MARK("block freed twice"), MARK("bogus mcheck_status"), MARK("ubsan: "),
+	MARK("AddressSanitizer: "), MARK("HWAddressSanitizer: "), MARK("MemorySanitizer: "), MARK("ThreadSanitizer: "),
+	MARK("LeakSanitizer: "), MARK("UndefinedBehaviorSanitizer: "),
 	MARK("Kernel Fault: "), MARK("Bad Address ("), MARK("Kernel page f"),
 	MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
 	MARK("in realloc(): "), MARK("malloc: *** error"),
@@ -614,15 +617,11 @@ enum decode_form decode_headline(const char *text, struct decode_open *o)
 		bool (*headline)(const char *, struct decode_open *);
 		enum decode_form form;
 	} tools[] = {
-		{ decode_headline_asan, FORM_ASAN },
-		{ decode_headline_tsan, FORM_TSAN },
-		{ decode_headline_message, FORM_MESSAGE },
-		{ decode_headline_gwp, FORM_GWP },
-		{ decode_headline_ubsan, FORM_UBSAN },
-		{ decode_headline_tombstone, FORM_TOMBSTONE },
-		{ decode_headline_valgrind_xml, FORM_VALGRIND_XML },
-		{ decode_headline_crash, FORM_CRASH },
-		{ decode_headline_checker, FORM_CHECKER },
+		{ decode_headline_asan, FORM_ASAN },           { decode_headline_tsan, FORM_TSAN },
+		{ decode_headline_message, FORM_MESSAGE },     { decode_headline_gwp, FORM_GWP },
+		{ decode_headline_ubsan, FORM_UBSAN },         { decode_headline_ubsan_minimal, FORM_MESSAGE },
+		{ decode_headline_tombstone, FORM_TOMBSTONE }, { decode_headline_valgrind_xml, FORM_VALGRIND_XML },
+		{ decode_headline_crash, FORM_CRASH },         { decode_headline_checker, FORM_CHECKER },
 	};
 	enum decode_form form;
 

@@ -629,7 +629,7 @@ const char *decode_missing(const struct decode_open *o)
 		return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
 	case FORM_ASAN:
 	case FORM_TSAN:
-		return o->saw_summary ? NULL : "its summary is missing";
+		return o->saw_summary || o->ends_alone ? NULL : "its summary is missing";
 	case FORM_VALGRIND_XML:
 		return o->saw_summary ? NULL : "its closing element is missing";
 	case FORM_GWP:

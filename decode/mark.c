@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -66,6 +67,11 @@ static const struct mark {
 	MARK("break adjusted to free", 8, 7),
 	MARK("invalid fastbin entry (free)", 22, 2),
 	MARK("Fatal glibc error: malloc", 0, 1),
+	MARK("memory clobbered ", 11, 7),
+	MARK("block freed twice", 8, 7),
+	MARK("bogus mcheck_status", 11, 3),
+	MARK("ubsan: ", 0, 6),
+	MARK("CHECK failed: ", 11, 4), /* "AddressSanitizer: CHECK failed: …" */
 	MARK("FORTIFY: ", 2, 1),
 	MARK("Scudo ERROR: ", 7, 5),
 	MARK("ElectricFence ", 0, 0),
@@ -154,7 +160,8 @@ static inline vector pairs(vector here, vector next)
 	                PAIR('j', 'u') | PAIR('(', 'f') | PAIR('R', 'T') | PAIR('R', 'R') | PAIR('E', 'l') |
 	                PAIR('U', 'M') | PAIR('(', 'S') | PAIR('f', 'd') | PAIR('j', 'e') | PAIR('s', 'r') |
 	                PAIR('<', 'f') | PAIR('D', 'D') | PAIR('a', 'k') | PAIR('D', 'a') | PAIR('R', 'e') |
-	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r'));
+	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r') |
+	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -216,7 +223,8 @@ static void fill_halves(void)
 		halves_of.second_low[second & 15] |= bit;
 		halves_of.second_high[second >> 4] |= bit;
 	}
-	fill_pairs();
+	if (!with_pair.filled)
+		fill_pairs();
 	halves_of.filled = true;
 }
 
@@ -285,6 +293,16 @@ static bool is_headline(const char *p, const char *end, uint64_t caller)
 	return known;
 }
 
+/* With log_exe_name=1 the name stands in front of the pid: "==prog==123==ERROR: …". */
+static const char *with_name(const char *line, const char *p)
+{
+	const char *name = p;
+
+	while (name > line && name[-1] > ' ' && name[-1] != '=')
+		name--;
+	return name < p && name - line >= 2 && name[-1] == '=' && name[-2] == '=' ? name - 2 : p;
+}
+
 /* "==123==ERROR: …", "==123== Invalid read …" */
 static bool headline_with_pid(const char *line, const char *p, const char *end, struct decode_found *found)
 {
@@ -299,7 +317,11 @@ static bool headline_with_pid(const char *line, const char *p, const char *end, 
 	found->caller = 0;
 	for (behind = p + 2; behind < end && *behind >= '0' && *behind <= '9'; behind++)
 		;
-	return behind > p + 2 && end - behind > 10 && behind[0] == '=' && behind[1] == '=' && is_headline(p, end, 0);
+	if (behind == p + 2 || end - behind <= 10 || behind[0] != '=' || behind[1] != '=')
+		return false;
+	p = with_name(line, p);
+	found->at = found->text = (size_t)(p - line);
+	return is_headline(p, end, 0);
 }
 
 /* Does a word go on at p?  "\n", "|n" and "%0A" are new lines in strings. */
@@ -311,6 +333,8 @@ static bool inside_word(const char *line, const char *p)
 	if (p - line >= 2 && before == 'n' && (p[-2] == '\\' || p[-2] == '|'))
 		return false;
 	if (p - line >= 3 && memcmp(p - 3, "%0A", 3) == 0)
+		return false;
+	if (p - line == 1 && (before == 'e' || before == 'o' || before == 'h')) /* Buildbot's streams */
 		return false;
 	return letter;
 }
@@ -437,10 +461,23 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 		const char *start = p - len;
 		if ((size_t)(p - line) < len || (len && memcmp(start, fronts[i], len) != 0))
 			continue;
-		if (i == ARRAY_SIZE(fronts)) { /* "a.c:3:5: runtime error: …" */
+		if (i == ARRAY_SIZE(fronts) && *p == '(') { /* "free(): …" */
+			while (place > line && ((place[-1] >= 'a' && place[-1] <= 'z') || place[-1] == '_'))
+				place--;
+			start = place;
+		} else if (i == ARRAY_SIZE(fronts) && *p == 'C') { /* "AddressSanitizer: CHECK failed: …" */
+			place -= p - line > 12 && p[-1] == ' ';
+			place -= p - line > 12 && p[-2] == ':';
+			while (place > line && isalpha((unsigned char)place[-1]))
+				place--;
+			start = place;
+		} else if (i == ARRAY_SIZE(fronts)) { /* "a.c:3:5: runtime error: …" */
 			place -= place > line;
 			place -= place > line && *p == 's'; /* "prog[12]: segfault at 0 …" */
-			while (place > line && place[-1] > ' ' && (place - line < 2 || memcmp(place - 2, ">:", 2) != 0))
+			while (place > line && place[-1] > ' ' &&
+			       !(place[-1] == ']' && *place != ':') && /* "prog[12]:" */
+			       (*p != 'r' || (place[-1] != '=' && place[-1] != '"')) &&
+			       (place - line < 2 || memcmp(place - 2, ">:", 2) != 0))
 				place--; /* "<stderr>:" is Open MPI's */
 			start = place;
 		}

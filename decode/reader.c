@@ -679,11 +679,30 @@ static struct decode_open *unconfirmed(struct decode_reader *l, uint64_t caller)
 	return NULL;
 }
 
+/* The length of a line without the tags at its end: "…</span>", "…<br/>". */
+static size_t without_tags(const char *text, size_t len)
+{
+	static const char *const tags[] = { "/span>", "/pre>", "/code>", "/div>", "/td>", "/tr>",
+		                            "/li>",   "/p>",   "/font>", "br>",   "br/>", "br />" };
+	const char *open;
+
+	while (len > 4 && text[len - 1] == '>' && (open = memrchr(text, '<', len)) != NULL) {
+		size_t i = 0, n = (size_t)(text + len - open) - 1;
+		while (i < ARRAY_SIZE(tags) && (strlen(tags[i]) != n || memcmp(open + 1, tags[i], n) != 0))
+			i++;
+		if (i == ARRAY_SIZE(tags))
+			break;
+		len = (size_t)(open - text);
+	}
+	return len;
+}
+
 static const char *copy_text(struct decode_reader *l, const char *p, size_t len)
 {
-	const char *text = decode_bytes_clean(&l->text, &l->text_room, p, len);
+	size_t bare = without_tags(p, len);
+	const char *text = decode_bytes_clean(&l->text, &l->text_room, p, bare);
 
-	if (text && l->nr_open && memchr(text, '&', len)) /* XML */
+	if (text && (l->nr_open || bare < len) && strchr(text, '&')) /* XML, HTML */
 		l->text[decode_strings_entities(l->text, strlen(l->text))] = '\0';
 	if (text)
 		decode_bytes_utf8(l->text);
@@ -999,7 +1018,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 		return;
 	telling = marked; /* else it may be a part of a report that nothing understands */
 	marked = marked && decode_mark_headline(raw, len, &f);
-	if (marked && f.text == n.prefix.len && !caller) /* prefix.c knows the prefix */
+	if (marked && f.text == n.prefix.len && !caller && !memmem(raw + f.at, len - f.at, "#012", 4))
+		/* prefix.c knows the prefix */
 		marked = false, taken = SIZE_MAX;
 	else if (marked && take_quoted(l, raw, len, &f, caller))
 		return;

@@ -43,20 +43,50 @@ create index if not exists report_by_bug on memsan.report (signature, seen);
 create index if not exists report_by_time on memsan.report using brin (seen);
 create index if not exists report_by_build on memsan.report (build, signature);
 
--- ClickHouse 23.1 or later: the same table is as follows.  This part was compared with ClickHouse's documentation, and
--- is not tested: Debian 12 has version 18.16, which has no JSONExtract functions and no views with parameters.
---   create table report (seen DateTime default now(), host LowCardinality(String), build LowCardinality(String),
---       raw String codec(ZSTD), signature FixedString(16) materialized JSONExtractString(raw, 'signature'),
---       detector LowCardinality(String) materialized JSONExtractString(raw, 'detector'), … kind, title, function,
---       leak LowCardinality(String) materialized JSONExtractString(raw, 'leak', 'class'),
---       count UInt64 materialized greatest(JSONExtractUInt(raw, 'count'), 1))
---   engine = MergeTree partition by toYYYYMM(seen) order by (signature, seen);
--- The order is the index; host and build are given by insert into report (host, build, raw) select 'host-1', 'v1.2',
--- json from input('json String') format JSONAsString.  A missing member is '' and not null: leak is '' then.
--- In the views, string_agg(distinct x, ', ') is arrayStringConcat(groupUniqArray(x), ', '), min(title) is any(title),
--- count(distinct x) is uniqExact(x), date_trunc('day', seen) is toStartOfDay(seen), and returns setof is a view with a
--- parameter: create view new_since as select … where seen >= {since:DateTime}.  Its "not exists" is
---   having min(seen) >= {since:DateTime}, behind group by signature: one pass over the column pair that is the order.
+-- ClickHouse: sed -n 's/^--ch //p' report.sql | clickhouse client --multiquery     (tried with 26.7, as chdb; the
+-- views with parameters need 23.1; Debian 12's version 18.16 is too old)
+--   insert into memsan.report (host, build, raw) select 'host-1', 'v1.2', json
+--       from file('host-1.jsonl', JSONAsString, 'json String');
+--   or, not tried, from a client: … from input('json String') format JSONAsString, with the file as input
+--   select * from memsan.new_since(since = '2026-11-21 00:00:00')
+-- The order is the index.  A member that is missing is '', not null.
+--
+--ch create database if not exists memsan;
+--ch create table if not exists memsan.report (
+--ch   seen DateTime default now(), host LowCardinality(String), build LowCardinality(String), raw String codec(ZSTD),
+--ch   signature FixedString(16) materialized JSONExtractString(raw, 'signature'),
+--ch   detector LowCardinality(String) materialized JSONExtractString(raw, 'detector'),
+--ch   kind LowCardinality(String) materialized JSONExtractString(raw, 'kind'),
+--ch   title String materialized JSONExtractString(raw, 'title'),
+--ch   function String materialized JSONExtractString(raw, 'function'),
+--ch   leak LowCardinality(String) materialized JSONExtractString(raw, 'leak', 'class'),
+--ch   count UInt64 materialized greatest(JSONExtractUInt(raw, 'count'), 1),
+--ch   constraint is_report check JSONExtractString(raw, 'schema') = 'memsan-report/1' and JSONHas(raw, 'signature'))
+--ch engine = MergeTree partition by toYYYYMM(seen) order by (signature, seen);
+--ch create or replace view memsan.bug as
+--ch select r.signature as signature, min(r.title) as title, min(r.kind) as kind,
+--ch   arrayStringConcat(arraySort(groupUniqArray(r.detector)), ', ') as detectors, min(r.function) as function,
+--ch   multiIf(minIf(r.leak, r.leak != '') = 'reachable', 'note', max(r.leak) != '', 'warning', 'error') as severity,
+--ch   sum(r.count) as reports, min(r.seen) as first_seen, max(r.seen) as last_seen,
+--ch   uniqExactIf(r.host, r.host != '') as hosts, uniqExactIf(r.build, r.build != '') as builds
+--ch from memsan.report r group by r.signature;
+--ch create or replace view memsan.bug_of_build as
+--ch select r.build as build, r.signature as signature, min(r.title) as title, sum(r.count) as reports,
+--ch   min(r.seen) as first_seen, max(r.seen) as last_seen, uniqExactIf(r.host, r.host != '') as hosts
+--ch from memsan.report r group by r.build, r.signature;
+--ch create or replace view memsan.bug_of_host as
+--ch select r.host as host, r.signature as signature, min(r.title) as title, sum(r.count) as reports,
+--ch   min(r.seen) as first_seen, max(r.seen) as last_seen
+--ch from memsan.report r group by r.host, r.signature;
+--ch create or replace view memsan.trend as
+--ch select r.signature as signature, toStartOfDay(r.seen) as day, sum(r.count) as reports,
+--ch   uniqExactIf(r.host, r.host != '') as hosts
+--ch from memsan.report r group by r.signature, day;
+--ch create or replace view memsan.new_since as select * from memsan.bug where first_seen >= {since:DateTime};
+--ch create or replace view memsan.gone_since as select * from memsan.bug where last_seen < {since:DateTime};
+--ch create or replace view memsan.new_in_build as
+--ch select * from memsan.bug_of_build where build = {new_build:String}
+--ch   and signature not in (select r.signature from memsan.report r where r.build = {old_build:String});
 
 create or replace view memsan.bug as
 select signature, min(title) as title, min(kind) as kind, string_agg(distinct detector, ', ') as detectors,

@@ -48,6 +48,11 @@ static const struct message messages[] = {
 	{ "DUMA Aborting: ", "electric-fence", NULL, NULL },
 	{ "DUMA Exiting: ", "electric-fence", NULL, NULL },
 	{ "Fatal glibc error: malloc", "glibc", "heap-corruption", NULL },
+	/* its mcheck */
+	{ "memory clobbered before allocated block", "glibc", "memory-clobbered-before-block", "write" },
+	{ "memory clobbered past end of allocated block", "glibc", "memory-clobbered-behind-block", "write" },
+	{ "block freed twice", "glibc", "double-free", "free" },
+	{ "bogus mcheck_status, library is buggy", "glibc", "heap-corruption", NULL },
 	{ "fdsan: ", "fdsan", "file-descriptor-ownership", NULL },
 	{ "mimalloc: error: ", "mimalloc", NULL, NULL },
 	{ "fatal allocator error: ", "hardened-malloc", NULL, NULL },
@@ -89,7 +94,11 @@ static const char *const words_of_others[][2] = {
 /* Sentences of which only a part is the kind. */
 static const char *const kinds[][2] = {
 	{ "double free", "double-free" },
-	{ "address not from malloc", "bad-free" },
+	{ "address not from ", "bad-free" }, /* malloc; DUMA */
+	{ "called before first malloc", "bad-free" },
+	{ "memory already freed", "double-free" },
+	{ "mprotect() failed", "out-of-memory" },
+	{ "mmap() failed", "out-of-memory" },
 	{ "Allocating 0 bytes", "zero-size" },
 	{ "invalid chunk state", "invalid-chunk-state" },
 	{ "corrupted chunk header", "corrupted-chunk-header" },

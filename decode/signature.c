@@ -64,6 +64,7 @@ static const char *const kinds[][2] = {
 	{ "heap-buffer-", "heap" },
 	{ "*redzone-overwritten", "heap" },
 	{ "memory-corruption", "heap" },
+	{ "memory-clobbered-", "heap" },
 	{ "*null-pointer", "null" },
 	{ "nil-pointer", "null" },
 	{ "*null-ptr", "null" },
@@ -166,6 +167,8 @@ static void set_signature(struct decode_record *r)
 		h = decode_hash_word(h, r->access, strlen(r->access));
 	if (s && i == s->nr)
 		i = kernel && !r->function ? 0 : s->nr;
+	else if (s && s->frames[i].unreliable) /* only its name is known: frames behind it may not be its callers */
+		i = s->nr;
 	/* AddressSanitizer's stack of a leak may end in the program's own allocator; then the size tells leaks apart,
 	 * but not those of strings */
 	if (s && i < s->nr && r->leak.class && r->leak.objects && !kernel && decode_frame_is_allocator(&s->frames[i]) &&

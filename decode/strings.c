@@ -465,6 +465,26 @@ static char *unescape_percent(const char *p, const char *end, size_t *text_len)
 	return text;
 }
 
+/* "#012" is a new line in rsyslog's files. */
+static char *unescape_rsyslog(const char *line, const char *end, const char *at, size_t *text_len)
+{
+	const char *start = at, *p;
+	char *text, *to;
+
+	for (p = line; (p = memmem(p, (size_t)(at - p), "#012", 4)) != NULL; p++)
+		start = p + 4;
+	text = to = malloc((size_t)(end - start) + 1);
+	for (p = start; text && p < end;)
+		if (end - p >= 4 && p[0] == '#' && p[1] == '0' && p[2] == '1' && (p[3] == '1' || p[3] == '2')) {
+			*to++ = p[3] == '2' ? '\n' : '\t';
+			p += 4;
+		} else {
+			*to++ = *p++;
+		}
+	*text_len = text ? (size_t)(to - text) : 0;
+	return text;
+}
+
 size_t decode_strings_entities(char *text, size_t len)
 {
 	static const char *const names[][2] = { { "&lt;", "<" },    { "&gt;", ">" },    { "&amp;", "&" },
@@ -523,5 +543,7 @@ char *decode_strings_command(const char *line, size_t len, size_t at, size_t *te
 		return unescape_percent(start + 2, end, text_len);
 	if (memmem(line, len, "&#10;", 5) || memmem(line, len, "&#xA;", 5) || memmem(line, len, "&#xa;", 5))
 		return unescape_xml(line, end, line + at, text_len);
+	if (memmem(line + at, len - at, "#012", 4))
+		return unescape_rsyslog(line, end, line + at, text_len);
 	return NULL;
 }

@@ -5,7 +5,9 @@
  *                                               program goes on, the legend of the shadow bytes, or SUMMARY
  *     Direct leak of 7 byte(s) in 1 object(s)   LeakSanitizer: each leak is a record
  *     WARNING: ThreadSanitizer: KIND (pid=12)   TSan: up to a rule of 18 '='
+ *     HWAddressSanitizer: CHECK failed: …       the sanitizer has met something that it does not expect
  *     a.c:5:7: runtime error: TEXT              UBSan: the line, what it points to, and a stack if there is one
+ *     ubsan: pointer-overflow                   UBSan's small runtime; newer: "ubsan: pointer-overflow by 0x12"
  *
  * Processes that share an error stream mix their lines.  Frames are numbered, so a number that does not follow its
  * predecessor shows another process's frames; so does another pid. */
@@ -47,6 +49,9 @@ static const char *sanitizer_kind(struct decode_record *r, const char *p)
 
 	if (refusal)
 		return refusal;
+	/* behind "bad pointer 0x…", which free() has got */
+	if (starts(p, "CHECK failed: ") && strstr(p, "sanitizer_allocator") && strstr(p, "IsAligned"))
+		return "invalid-pointer";
 	for (size_t i = 0; i < ARRAY_SIZE(asan_sentences); i++)
 		if (starts(p, asan_sentences[i][0]))
 			return asan_sentences[i][1];
@@ -69,6 +74,37 @@ static const char *sanitizer_detector(const char *name)
 	return "sanitizer";
 }
 
+/* "==12==", or, with log_exe_name=1, "==prog==12=="; NULL: the text begins with neither. */
+static const char *behind_pid(const char *text, uint64_t *pid)
+{
+	const char *p = after(text, "=="), *behind;
+
+	if (!p)
+		return NULL;
+	behind = number_decimal(p, pid);
+	if (behind && starts(behind, "=="))
+		return behind + 2;
+	p += strcspn(p, "= ");
+	behind = starts(p, "==") ? number_decimal(p + 2, pid) : NULL;
+	return behind && starts(behind, "==") ? behind + 2 : NULL;
+}
+
+/* "AddressSanitizer: CHECK failed: asan_thread.cpp:360 …", up to clang 12 "==12==AddressSanitizer CHECK failed: …":
+ * what it says; NULL: it is none. */
+static const char *sanitizer_ends(const char *text, const char **name)
+{
+	uint64_t pid;
+	const char *p = behind_pid(text, &pid), *says;
+
+	*name = p ? p : text;
+	says = strstr(*name, "Sanitizer");
+	if (!says || (size_t)(says - *name) != strcspn(*name, " S:"))
+		return NULL;
+	says += 9;
+	says += *says == ':';
+	return starts(says, " CHECK failed: ") ? says + 1 : NULL;
+}
+
 /* The name in front of "Sanitizer: " behind "ERROR: " or "WARNING: "; NULL: there is none. */
 static const char *sanitizer_name(const char *text)
 {
@@ -84,24 +120,29 @@ bool decode_headline_asan(const char *text, struct decode_open *o)
 	const char *name, *p;
 	struct decode_record *r = o->record;
 	uint64_t pid;
+	bool named;
 
 	if (starts(text, "Direct leak of ") || starts(text, "Indirect leak of ")) {
 		asan_leak(o, text, *text == 'D');
 		return true;
 	}
 	name = sanitizer_name(text);
-	if (!name || starts(name, "LeakSanitizer: detected") || starts(name, "ThreadSanitizer"))
+	if (name && (starts(name, "LeakSanitizer: detected") || starts(name, "ThreadSanitizer")))
 		return false;
+	named = name != NULL;
+	p = named ? strstr(name, "Sanitizer: ") + 11 : sanitizer_ends(text, &name);
+	if (!p)
+		return false;
+	o->ends_alone = !named;
 	r->detector = sanitizer_detector(name);
 	r->headline = decode_record_string(r, text, strlen(text));
-	p = strstr(name, "Sanitizer: ") + 11;
 	r->kind = sanitizer_kind(r, p);
 	if (decode_hex_after(p, "address 0x", &r->addr) || decode_hex_after(p, " on 0x", &r->addr) ||
 	    decode_hex_after(p, "malloc()-ed: 0x", &r->addr))
 		r->have_addr = true;
 	if (strstr(r->kind, "free") && !strstr(r->kind, "use"))
 		r->access = "free";
-	if (starts(text, "==") && number_decimal(text + 2, &pid)) {
+	if (behind_pid(text, &pid)) {
 		r->pid = (uint32_t)pid;
 		r->have_pid = true;
 	}
@@ -161,7 +202,59 @@ static const char *const ubsan_messages[][2] = {
 	{ "cannot be represented", "signed-integer-overflow" },
 };
 
-/* "a.c:5:71: runtime error: index 4 out of bounds for type 'int[4]'" */
+/* The words of -fsanitize-minimal-runtime for its checks. */
+static const char *const ubsan_words[][2] = {
+	{ "out-of-bounds", "out-of-bounds-index" },
+	{ "local-out-of-bounds", "out-of-bounds-index" },
+	{ "type-mismatch", "type-mismatch" }, /* null, misaligned or too small: it does not say */
+	{ "pointer-overflow", "pointer-overflow" },
+	{ "alignment-assumption", "alignment-assumption" },
+	{ "nonnull-arg", "invalid-null-argument" },
+	{ "nullability-arg", "invalid-null-argument" },
+	{ "nonnull-return", "invalid-null-return" },
+	{ "nullability-return", "invalid-null-return" },
+	{ "function-type-mismatch", "function-type-mismatch" },
+	{ "cfi-check-fail", "cfi-bad-type" },
+	{ "add-overflow", "signed-integer-overflow" },
+	{ "sub-overflow", "signed-integer-overflow" },
+	{ "mul-overflow", "signed-integer-overflow" },
+	{ "negate-overflow", "signed-integer-overflow" },
+	{ "divrem-overflow", "integer-divide-by-zero" },
+	{ "shift-out-of-bounds", "invalid-shift-exponent" },
+	{ "builtin-unreachable", "unreachable-call" },
+	{ "missing-return", "missing-return" },
+	{ "vla-bound-not-positive", "non-positive-vla-index" },
+	{ "float-cast-overflow", "float-cast-overflow" },
+	{ "load-invalid-value", "invalid-enum-load" },
+	{ "invalid-builtin", "invalid-builtin-use" },
+	{ "implicit-conversion", "implicit-conversion" },
+};
+
+/* "ubsan: pointer-overflow", "ubsan: out-of-bounds by 0x000000401136": no place, or the address of the code. */
+bool decode_headline_ubsan_minimal(const char *text, struct decode_open *o)
+{
+	const char *word = after(text, "ubsan: "), *p;
+	size_t len = word ? strspn(word, "abcdefghijklmnopqrstuvwxyz-") : 0;
+	struct decode_frame *f;
+	uint64_t pc;
+
+	for (size_t i = 0; word && i < ARRAY_SIZE(ubsan_words); i++) {
+		if (strlen(ubsan_words[i][0]) != len || memcmp(word, ubsan_words[i][0], len) != 0)
+			continue;
+		if (!(p = after(word + len, " by 0x")) && isalnum((unsigned char)word[len + strspn(word + len, " ")]))
+			return false;
+		decode_begin(o, "ubsan", ubsan_words[i][1], text);
+		if (!p || !decode_hex(p, &pc) || !(o->stack = decode_record_stack(o->record, "access")) ||
+		    !(f = decode_stack_frame(o->record, o->stack)))
+			return true;
+		f->pc = pc;
+		f->have_pc = f->exact = true;
+		return true;
+	}
+	return false;
+}
+
+/* "a.c:5:71: runtime error: index 4 out of bounds for type 'int[4]'"; with symbolize_vs_style=1 "a.c(5,71): …" */
 bool decode_headline_ubsan(const char *text, struct decode_open *o)
 {
 	const char *mark = strstr(text, ": runtime error: "), *place, *message;
@@ -196,7 +289,7 @@ bool decode_headline_ubsan(const char *text, struct decode_open *o)
 		return true;
 	f->at_line = DECODE_NONE;
 	if (decode_location(r, place, mark, &line, &column)) {
-		f->file = decode_record_string(r, place, strcspn(place, ":"));
+		f->file = decode_record_string(r, place, strcspn(place, mark[-1] == ')' ? "(" : ":"));
 		f->line = (uint32_t)line;
 		f->column = (uint32_t)column;
 	}
@@ -359,7 +452,7 @@ static bool foreign_pid(const struct decode_record *r, const char *t)
 {
 	uint64_t pid;
 
-	return starts(t, "==") && number_decimal(t + 2, &pid) && r->have_pid && pid != r->pid;
+	return behind_pid(t, &pid) && r->have_pid && pid != r->pid;
 }
 
 bool decode_other_process(const struct decode_open *o, const char *text)
@@ -456,6 +549,8 @@ enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 	const char *t = text + strspn(text, " \t");
 	bool leak = strcmp(r->detector, "lsan") == 0, shadow = strcmp(r->detector, "asan") == 0;
 
+	if (o->ends_alone && !*t)
+		return LINE_LAST;
 	if (leak && !*t && o->stack && o->stack->nr) {
 		o->saw_summary = true;
 		return LINE_LAST;
@@ -600,7 +695,10 @@ enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text)
 		return LINE_TAKEN;
 	}
 	if (strstr(t, ": note: ") || starts(t, "<memory cannot be printed>") ||
-	    (*t && text[0] == ' ' && strspn(text, " 0123456789abcdef?^") == strlen(text)))
+	    (*t && text[0] == ' ' && strspn(text, " 0123456789abcdef?^~") == strlen(text)))
+		return LINE_TAKEN;
+	/* "invalid vptr", "vptr for 'B' base class of 'C'" */
+	if (text[0] == ' ' && !ubsan_has_stack(o) && strstr(t, "vptr"))
 		return LINE_TAKEN;
 	return LINE_BEHIND;
 }

@@ -47,6 +47,16 @@ TOOLS = [
     ("gcc-ubsan", "gcc", "-O1 -fsanitize=undefined", [], {"UBSAN_OPTIONS": "print_stacktrace=1"}, "ubsan",
      {"index_array": UBSAN["index_array"], "read_pair": "misaligned-pointer-use read_pair", "shift": UBSAN["shift"]}),
     ("plain-ubsan", "gcc", "-O1 -fsanitize=undefined", [], {}, "ubsan", {"shift": "invalid-shift-exponent -"}),
+    ("clang-ubsan-minimal", "clang", "-O1 -fsanitize=undefined -fsanitize-minimal-runtime", [], {}, "ubsan",
+     {"index_array": "out-of-bounds-index -", "shift": "invalid-shift-exponent -"}),
+    ("gcc-ubsan-brackets", "gcc", "-O1 -fsanitize=undefined", [], {"UBSAN_OPTIONS": "print_stacktrace=1:"
+        "symbolize_vs_style=1"}, "ubsan", {"shift": UBSAN["shift"]}),
+    ("gcc-asan-named", "gcc", "-O1 -fsanitize=address", [], {"ASAN_OPTIONS": "detect_leaks=0:log_exe_name=1"}, "asan",
+     {"read_null": ASAN["read_null"], "free_twice": ASAN["free_twice"]}),
+    ("clang-hwasan", "clang", "-O1 -fsanitize=hwaddress -fsanitize-hwaddress-experimental-aliasing", [], {}, "hwasan",
+     {"use_freed": "tag-mismatch use_freed", "free_twice": "invalid-free free_twice"}),
+    ("mcheck", "gcc", "-O1 -Wl,--no-as-needed -lmcheck", [], {"LD_PRELOAD": "libc_malloc_debug.so.0"}, "glibc",
+     {"free_twice": "memory-clobbered-before-block -"}),
     ("clang-scudo", "clang", "-O1 -fsanitize=scudo", [], {}, "scudo",
      {"free_twice": "invalid-chunk-state -", "overwrite_header": "corrupted-chunk-header -"}),
     ("glibc", "gcc", "-O0 -fstack-protector-all", [], {"LIBC_FATAL_STDERR_": "1"}, "glibc",
@@ -471,6 +481,43 @@ for number, line in enumerate((
         "2048Mb)", "12 tcmalloc/segv_handler.cc:168] *** GWP-ASan (https://google.github.io/tcmalloc/gwp-asan.html) "
         "has detected a memory error ***")):
     add(f"unread-part-{number}", f"{line}\n")
+
+BAD_POINTER = """\
+HWAddressSanitizer: bad pointer 0x7fff4cadcb10
+HWAddressSanitizer: CHECK failed: sanitizer_allocator_secondary.h:177 "((IsAligned(reinterpret_cast<uptr>(p), \
+page_size_))) != (0)" (0x0, 0x0) (tid=7839)
+    #0 0x563430a17152 in __hwasan::CheckUnwind() hwasan.cpp.o
+    #1 0x563430a37e44 in __sanitizer::CheckFailed(char const*, int, char const*, unsigned long long, \
+unsigned long long) (/src/prog+0x28e44) (BuildId: 8f450918a99c6536659a5869e8bd0e5e838aeb97)
+    #2 0x563430a1d3e1 in free (/src/prog+0xe3e1) (BuildId: 8f450918a99c6536659a5869e8bd0e5e838aeb97)
+    #3 0x563430a4c507 in free_inside /src/bugs.c:12:43
+    #4 0x563430a4c2c8 in main /src/bugs.c:39:51
+
+"""
+add("hwasan-bad-pointer", BAD_POINTER, "hwasan invalid-pointer free_inside")
+add("msan-bad-pointer", BAD_POINTER.replace("HWAddress", "Memory").replace("__hwasan::", "").replace("hwasan", "msan"),
+    "msan invalid-pointer free_inside")
+CHECK = BAD_POINTER[BAD_POINTER.index("\n") + 1:].replace("HWA", "A").replace("hwasan", "asan").replace(
+    "sanitizer_allocator_secondary.h:177", "asan_thread.cpp:360")
+add("asan-check", CHECK, "asan check-failed free_inside")
+add("asan-check-12", "==4711==" + CHECK.replace("Sanitizer:", "Sanitizer"), "asan check-failed free_inside")
+add("ubsan-minimal-16", "ubsan: pointer-overflow by 0x000000401136\n", "ubsan pointer-overflow *")
+add("ubsan-vptr", """\
+q.cc:10:66: runtime error: member call on address 0x7fff92626670 which does not point to an object of type 'Base'
+0x7fff92626670: note: object has invalid vptr
+ 00 00 00 00  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  00 00 00 00
+              ^~~~~~~~~~~~~~~~~~~~~~~
+              invalid vptr
+    #0 0x56526815882f in price(Base*) /src/q.cc:10:66
+    #1 0x5652681581f7 in main /src/q.cc:20:58
+
+SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior q.cc:10:66 in
+""", "ubsan dynamic-type-mismatch price(Base*)")
+add("tsan-no-symbols", TSAN_RACE.replace("NUMBER", "77").replace("NAME /src/NAME.c:12:3", "<null> <null>"),
+    "tsan data-race *")
+add("duma", "DUMA Aborting: free(7f8673d16fe7): address not from DUMA or already freed. Address may be corrupted from "
+    "7f8673d16fe2.\n", "electric-fence bad-free -")
+add("duma-twice", "DUMA Aborting: free(7f58a1d16fd8): memory already freed.\n", "electric-fence double-free -")
 
 # Two tools on one stream.
 GO_PANIC = """\
