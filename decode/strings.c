@@ -471,17 +471,20 @@ static char *unescape_rsyslog(const char *line, const char *end, const char *at,
 	const char *start = at, *p;
 	char *text, *to;
 
+	*text_len = 0;
 	for (p = line; (p = memmem(p, (size_t)(at - p), "#012", 4)) != NULL; p++)
 		start = p + 4;
-	text = to = malloc((size_t)(end - start) + 1);
-	for (p = start; text && p < end;)
+	text = malloc((size_t)(end - start) + 1);
+	if (!text)
+		return NULL;
+	for (p = start, to = text; p < end;)
 		if (end - p >= 4 && p[0] == '#' && p[1] == '0' && p[2] == '1' && (p[3] == '1' || p[3] == '2')) {
 			*to++ = p[3] == '2' ? '\n' : '\t';
 			p += 4;
 		} else {
 			*to++ = *p++;
 		}
-	*text_len = text ? (size_t)(to - text) : 0;
+	*text_len = (size_t)(to - text);
 	return text;
 }
 

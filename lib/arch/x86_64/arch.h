@@ -270,18 +270,18 @@ static inline uintptr_t arch_call_before(uintptr_t pc)
 static inline _Noreturn void arch_enter(const uintptr_t *dwarf, uint64_t mask)
 {
 	enum { FLAGS = 0, STACK_FLAGS = 3, REGISTERS = 5, EFLAGS = 22, SEGMENTS = 23, MASK = 37, WORDS = 38 };
+	enum { USER_CS = 0x33, USER_DS = 0x2b }; /* what signal handlers run with (Linux: __USER_CS, __USER_DS) */
 	static const uint8_t order[ARCH_DWARF_REGS] = { 8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16 };
-	uint64_t context[WORDS] __attribute__((aligned(16))), cs, ss;
+	uint64_t context[WORDS] __attribute__((aligned(16)));
 
 	for (unsigned i = 0; i < WORDS; i++)
 		context[i] = 0;
-	__asm__("movq %%cs, %0\n\tmovq %%ss, %1" : "=r"(cs), "=r"(ss));
 	context[FLAGS] = 0x6;       /* UC_SIGCONTEXT_SS, UC_STRICT_RESTORE_SS */
 	context[STACK_FLAGS] = 0x2; /* SS_DISABLE */
 	for (unsigned i = 0; i < ARCH_DWARF_REGS; i++)
 		context[REGISTERS + i] = dwarf[order[i]];
 	context[EFLAGS] = 0x202; /* interrupts are on, as always */
-	context[SEGMENTS] = (cs & 0xffff) | (ss & 0xffff) << 48;
+	context[SEGMENTS] = USER_CS | (uint64_t)USER_DS << 48;
 	context[MASK] = mask;
 	__asm__ volatile("movq %0, %%rsp\n\tmovl $15, %%eax\n\tsyscall\n\thlt" : : "r"(context) : "memory");
 	__builtin_unreachable();
