@@ -805,6 +805,11 @@ bool report_advice_wanted(void)
 	       (report_count() || sink_is_terminal());
 }
 
+bool report_on_terminal(void)
+{
+	return !os_under_seccomp() && sink_is_terminal();
+}
+
 bool report_advice_claim(void)
 {
 	return sink_claim_advice();

@@ -313,6 +313,8 @@ void report_filter_begins(void);
 void report_message(const char *text, size_t len);
 /* One line "memsan: …", in the same way. */
 void report_line(const char *format, ...) __printf_like(1, 2);
+/* Do lines go to a terminal, where one more spoils no output? */
+bool report_on_terminal(void);
 /* Once, single-threaded, before the first line: remembers which file standard error is.  secure (AT_SECURE): no
  * log or report file is ever opened, and only the installed helper is started. */
 void reports_init(bool secure);

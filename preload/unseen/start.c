@@ -20,7 +20,7 @@ static void wrap(void **real)
  * does that library's. AddressSanitizer ends such a program. */
 static void tell_of_libcs_heap(void)
 {
-	if (libc_before_memsan())
+	if (libc_before_memsan() && report_on_terminal())
 		report_line(
 			"only a library of this program is linked with memsan: libc serves malloc, and bugs of heap "
 			"memory are not found. Start the program by memsan run, or with LD_PRELOAD=%.400s",

@@ -14,7 +14,7 @@ int main(void)
 {
 	char *volatile p = mallocx(60, 0), *volatile q = malloc(100);
 
-	p[60] = 1; /* WRITE */
+	p[60] = 1;          /* WRITE */
 	sdallocx(p, 60, 0); /* expect: right-redzone-overwritten object=60 */
 	dallocx(q, 0);
 	dallocx(q, 0); /* expect: double-free object=100 */
