@@ -25,6 +25,7 @@ packages_dnf=(gcc gcc-c++ make autoconf automake libtool pkgconf-pkg-config binu
 packages_zypper=(gcc gcc-c++ make autoconf automake libtool pkgconf-pkg-config binutils libelf-devel libdw-devel
 	libcapstone-devel libjson-c-devel)
 packages_pacman=(base-devel libelf capstone json-c)
+packages_apk=(build-base autoconf automake libtool pkgconf elfutils-dev capstone-dev json-c-dev)
 # For bench/run only, which names the missing ones and goes on without.
 packages_bench=(libmimalloc2.0 libjemalloc2 clang libclang-rt-14-dev electric-fence duma)
 }
@@ -91,7 +92,9 @@ build_is_possible() {
 # other_distribution prints how the build's packages are installed where there is no apt-get, and ends the script, which
 # works once they are installed. The names are those of the distributions' package lists; nobody has tried them yet.
 other_distribution() {
-	local how names
+	local how names why
+	why="This script installs packages on Debian and its relatives only. Here, install them yourself, as root,"
+	why+=" and run it again (the names are untried; memsan is developed on Debian):"
 	if command -v dnf >/dev/null; then
 		how="dnf install" names=${packages_dnf[*]}
 	elif command -v zypper >/dev/null; then
@@ -99,14 +102,14 @@ other_distribution() {
 	elif command -v pacman >/dev/null; then
 		how="pacman -S --needed" names=${packages_pacman[*]}
 	elif command -v apk >/dev/null; then
-		fail "memsan needs glibc, and this distribution has musl: it works in a container of Debian, Fedora" \
-			"or Arch Linux"
+		how="apk add" names=${packages_apk[*]}
+		why="memsan needs glibc, and this distribution has musl: run it in a container of Debian, Fedora or"
+		why+=" Arch Linux. Whoever ports it needs these packages (the names are untried):"
 	else
 		fail "there is no package manager here that this script knows. Install these packages, by Debian's" \
 			"names, and run it again: ${packages_build[*]}"
 	fi
-	say "This script installs packages on Debian and its relatives only. Here, install them yourself, as root," \
-		"and run it again (the names are untried; memsan is developed on Debian):"
+	say "$why"
 	printf '\n    %s %s\n\n' "$how" "$names"
 	exit 1
 }
