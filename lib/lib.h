@@ -116,6 +116,7 @@ const void *mem_find_not(const void *p, int byte, size_t n);
 size_t str_length(const char *s);
 bool str_equal(const char *a, const char *b);
 bool str_starts(const char *s, const char *prefix);
+bool str_starts_any(const char *s, const char *const *prefixes, size_t n);
 const char *str_char(const char *s, int c); /* first occurrence or NULL */
 const char *str_last(const char *s, int c); /* last occurrence or NULL */
 const char *path_base(const char *path);    /* what is behind the last slash */

@@ -238,6 +238,14 @@ bool str_starts(const char *s, const char *prefix)
 	return !*prefix;
 }
 
+bool str_starts_any(const char *s, const char *const *prefixes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_starts(s, prefixes[i]))
+			return true;
+	return false;
+}
+
 const char *str_char(const char *s, int c)
 {
 	for (;; s++) {

@@ -25,18 +25,11 @@ struct search {
 };
 
 /* pc + 1 stands for an exact pc, as everywhere in unwind.c. */
-static void begin_at_machine(const struct abort_place *place, struct walk *w, struct frame *f)
+static void begin_at_machine(const struct abort_place *place, struct cfi_regs *regs)
 {
-	arch_dwarf_registers(place->machine, w->regs.r);
-	w->regs.r[ARCH_DWARF_RA]++;
-	w->regs.known = ALL_KNOWN;
-	*f = (struct frame){ w->regs.r[ARCH_DWARF_RA], w->regs.r[ARCH_DWARF_SP], w->regs.r[ARCH_DWARF_FP] };
-}
-
-static void begin_here(const uintptr_t *stored, struct walk *w, struct frame *f)
-{
-	w->regs.known = arch_stored_registers(stored, w->regs.r);
-	*f = (struct frame){ w->regs.r[ARCH_DWARF_RA], w->regs.r[ARCH_DWARF_SP], w->regs.r[ARCH_DWARF_FP] };
+	arch_dwarf_registers(place->machine, regs->r);
+	regs->r[ARCH_DWARF_RA]++;
+	regs->known = ALL_KNOWN;
 }
 
 static void search(void *arg)
@@ -50,9 +43,10 @@ static void search(void *arg)
 	mem_set(&view, 0, sizeof(view));
 	walk_begin(&w, &view, &f);
 	if (s->place->machine)
-		begin_at_machine(s->place, &w, &f);
+		begin_at_machine(s->place, &w.regs);
 	else
-		begin_here(s->stored, &w, &f);
+		w.regs.known = arch_stored_registers(s->stored, w.regs.r);
+	f = (struct frame){ w.regs.r[ARCH_DWARF_RA], w.regs.r[ARCH_DWARF_SP], w.regs.r[ARCH_DWARF_FP] };
 	for (unsigned i = 0; i < STACK_FRAMES_MAX; i++) {
 		if (f.pc == wanted) {
 			s->found = true;

@@ -11,10 +11,7 @@ static bool is_language_library(const char *name)
 {
 	static const char *const names[] = { "libstdc++.so", "libc++.so", "libgcc_s.so", "libc.so", "ld-linux" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (str_starts(name, names[i]))
-			return true;
-	return false;
+	return str_starts_any(name, names, ARRAY_SIZE(names));
 }
 
 /* Code outside of all modules (a JIT's, a wild pointer's) has no call frame information that a debugger could use. */

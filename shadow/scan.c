@@ -133,10 +133,7 @@ static bool name_is_compilers(const char *name)
 		                              "__asan_stack_malloc",
 		                              "__asan_version" };
 
-	for (size_t i = 0; name_is_any(name) && i < ARRAY_SIZE(starts); i++)
-		if (str_starts(name, starts[i]))
-			return true;
-	return false;
+	return name_is_any(name) && str_starts_any(name, starts, ARRAY_SIZE(starts));
 }
 
 static bool asks_for(const struct module_tables *t, const Elf64_Rela *r, size_t n, bool (*wanted)(const char *name))

@@ -291,7 +291,7 @@ bool arena_has_gone(uint32_t page, size_t n)
 
 bool slab_has_gone(uintptr_t addr)
 {
-	return arena_usable(addr) && block_gone(page_of(addr) >> BLOCK_ORDER);
+	return arena_usable(addr) && arena_has_gone(page_of(addr), 1);
 }
 
 void arena_decommit(uint32_t page, size_t n)

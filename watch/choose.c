@@ -39,20 +39,14 @@ static bool is_excluded(const char *path)
 	static const char *const never[] = { "libmemsan",  "ld-linux",   "libc.so.", "libc-",
 		                             "linux-vdso", "libasan.so", "libm.so.", "libmvec.so." };
 
-	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
-		if (str_starts(path_base(path), never[i]))
-			return true;
-	return false;
+	return str_starts_any(path_base(path), never, ARRAY_SIZE(never));
 }
 
 static bool is_system(const char *path)
 {
 	static const char *const folders[] = { "/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "/usr/libexec/" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		if (str_starts(path, folders[i]))
-			return true;
-	return false;
+	return str_starts_any(path, folders, ARRAY_SIZE(folders));
 }
 
 /* The next item of the list, without blanks; false: there is none. */

@@ -165,9 +165,9 @@ static bool is_behind(const struct link_map *m, const struct link_map *later)
 
 bool module_is_cxx_runtime(const struct link_map *m)
 {
-	const char *file = str_last(m->l_name, '/');
-	file = file ? file + 1 : m->l_name;
-	return str_starts(file, "libstdc++.so") || str_starts(file, "libc++.so") || str_starts(file, "libc++abi.so");
+	static const char *const names[] = { "libstdc++.so", "libc++.so", "libc++abi.so" };
+
+	return str_starts_any(path_base(m->l_name), names, ARRAY_SIZE(names));
 }
 
 static void redirect_libc(const struct symbol_table *t, const struct symbol_target *self)

@@ -68,13 +68,11 @@ bool libc_before_memsan(void)
 {
 	struct dl_find_object self;
 	const struct link_map *m;
-	const char *file;
 
 	if (_dl_find_object((void *)&next, &self) != 0)
 		return false;
 	for (m = self.dlfo_link_map->l_prev; m; m = m->l_prev) {
-		file = str_last(m->l_name, '/');
-		if (str_starts(file ? file + 1 : m->l_name, "libc.so.6"))
+		if (str_starts(path_base(m->l_name), "libc.so.6"))
 			return true;
 	}
 	return false;
