@@ -594,7 +594,8 @@ static void *runs_out(void *arg)
 	void *p[2000];
 	size_t n = 0;
 
-	(void)arg;
+	/* Not before the other thread has its stack, for which there would be no room. */
+	pthread_barrier_wait(arg);
 	while (n < NR(p) && (p[n] = malloc(1 << 20)) != NULL)
 		memset(p[n++], 1, 100);
 	must(n < NR(p));
@@ -610,14 +611,15 @@ static void *runs_out(void *arg)
 static void runs_out_of_memory(void)
 {
 	struct rlimit l = { 700 << 20, 700 << 20 };
+	pthread_barrier_t both;
 	pthread_t t[2];
 
 	churn(100, 1);
-	for (unsigned i = 0; i < NR(t); i++)
-		must(i || setrlimit(RLIMIT_AS, &l) == 0);
+	must(pthread_barrier_init(&both, NULL, NR(t)) == 0);
+	must(setrlimit(RLIMIT_AS, &l) == 0);
 	for (int round = 0; round < 2; round++) {
 		for (unsigned i = 0; i < NR(t); i++)
-			must(!pthread_create(&t[i], NULL, runs_out, NULL));
+			must(!pthread_create(&t[i], NULL, runs_out, &both));
 		for (unsigned i = 0; i < NR(t); i++)
 			pthread_join(t[i], NULL);
 	}
