@@ -214,6 +214,14 @@ static uint64_t kernel_pending(void)
 	return pending;
 }
 
+/* Those of SIGNALS_OURS in `mask` that the kernel holds. They stay blocked there: they would only be delivered and held
+ * again. A wait would not end, and a signal that a thread has in its hands is lost when another thread calls exec. */
+static uint64_t held_of(uint64_t mask)
+{
+	mask &= SIGNALS_OURS;
+	return mask && __atomic_load_n(&held_once, __ATOMIC_RELAXED) ? mask & kernel_pending() : 0;
+}
+
 /* memsan's handler blocks all other signals except the stand-in, so the kernel's mask still tells whether the stand-in
  * was blocked when the signal came. */
 bool signals_sent_blocked(int sig)
@@ -525,7 +533,7 @@ static int sigmask_keeping(int how, const sigset_t *set, sigset_t *old, uint64_t
 		if (fault_installed && (how == SIG_BLOCK || how == SIG_UNBLOCK || how == SIG_SETMASK))
 			wish_note(how, mask);
 		if (fault_installed && how != SIG_UNBLOCK)
-			kernel = mask_for_kernel(mask);
+			kernel = mask_for_kernel(mask) | held_of(mask);
 		else if (fault_installed) /* the stand-in stays blocked while one of the two does */
 			kernel = (mask & ~STAND_IN) |
 			         ((mask & (SIGNALS_OURS | STAND_IN)) && !(wish_self & (SIGNALS_OURS | STAND_IN))
@@ -586,13 +594,9 @@ const sigset_t *signals_wait_mask(struct signals_wait *w, const sigset_t *mask)
 	if (!mask || !fault_installed)
 		return mask;
 	wanted = mask_of(mask);
-	kernel = mask_for_kernel(wanted);
-	if (wanted & SIGNALS_OURS) {
+	kernel = mask_for_kernel(wanted) | held_of(wanted);
+	if (wanted & SIGNALS_OURS)
 		wish_self = wanted & (SIGNALS_OURS | STAND_IN);
-		/* A signal that the kernel holds would be delivered and held again without end. */
-		if (__atomic_load_n(&held_once, __ATOMIC_RELAXED))
-			kernel |= wanted & SIGNALS_OURS & kernel_pending();
-	}
 	mask_to(kernel, &w->set);
 	wait_mask = wanted;
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
