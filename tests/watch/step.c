@@ -4,10 +4,10 @@
  *     step --modules=NAME,… [--steps=N] [--rounds=N] [--first=START] [--free=MS] PROGRAM [ARGUMENT…]
  *
  * Runs the program, which the environment makes memsan watch, and stops it again and again (N rounds, each after MS
- * milliseconds of processor time, the first after START) to step N instructions.  It counts accesses that could reach
- * the heap: those that run in copies, and those in the original text of the modules named (part of the file's name).
- * An access by rbp alone counts apart: it may belong to a frame, which is not checked.  The last line has the counts;
- * --verbose prints the places in original text. */
+ * milliseconds of processor time, the first after START) to step N instructions.  A stop that meets no access is no
+ * round.  It counts accesses that could reach the heap: those that run in copies, and those in the original text of the
+ * modules named (part of the file's name).  An access by rbp alone counts apart: it may belong to a frame, which is not
+ * checked.  The last line has the counts; --verbose prints the places in original text. */
 #include "config.h"
 
 #include <errno.h>
@@ -31,6 +31,7 @@
 #define PLACES_MAX 4096
 #define KNOWN_SIZE 65536
 #define IDLE_MAX 2000 /* so many steps elsewhere, and the program runs on freely */
+#define TRIES_MAX 10  /* for each round; those that meet no access do not count: the program still starts, say */
 #define SHADOW_OFFSET 0x7fff8000
 
 enum where { ELSEWHERE, COPY, ORIGINAL };
@@ -326,9 +327,13 @@ int main(int argc, char **argv)
 		fprintf(stderr, "step: cannot start a program under ptrace: %s\n", strerror(errno));
 		return 77;
 	}
-	for (unsigned long k = 0; k < rounds; k++)
-		if (!run_freely(&status, k ? free_ms : first_ms) || !step_round(status))
+	for (unsigned long tries = 0, done = 0; done < rounds && tries < rounds * TRIES_MAX; tries++) {
+		uint64_t before = counts[COPY][ACCESS] + counts[ORIGINAL][ACCESS];
+
+		if (!run_freely(&status, tries ? free_ms : first_ms) || !step_round(status))
 			break;
+		done += counts[COPY][ACCESS] + counts[ORIGINAL][ACCESS] != before;
+	}
 	kill(child, SIGKILL);
 	if (verbose)
 		print_places();
