@@ -51,7 +51,8 @@ EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map $(top_srcdir)
 # The static archive is one object whose hidden symbols are local, so that a program may have a depot_save of its own.
 # The name of its code section is a C identifier, so ld defines symbols for the section's bounds, and stacks leave the
 # section's code out (lib/modules.c).  libstdc++.a keeps the nothrow forms of operator new, because they must catch a
-# new-handler's exceptions, which C cannot do.  They call the other forms, which are memsan's.
+# new-handler's exceptions, which C cannot do.  They call the other forms, which are memsan's.  The sanitizers' common
+# interface is weak: UBSan's runtime has parts of it, and then those count.
 NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
 	_ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)
@@ -60,6 +61,7 @@ libmemsan.a: libruntime.la $(top_srcdir)/preload/static.ld
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -T '$(top_srcdir)/preload/static.ld' -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
 	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) libmemsan-all.o && \
+	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
 
