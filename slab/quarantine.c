@@ -184,7 +184,7 @@ static void queue_compact(void *unused)
 
 /* ---- leaving --------------------------------------------------------------------------------- */
 
-static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
+__inline_hot void verify_leaving(void *object, struct slab *s, const struct unwind_regs *regs)
 {
 	uintptr_t addr = (uintptr_t)object;
 	struct slab_cache *c = s->cache;
@@ -193,6 +193,11 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 	poison_verify(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
 	redzones_verify(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(READ_ONCE(*slab_byte(c, s, i)) & ~OBJECT_HELD));
+}
+
+static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
+{
+	verify_leaving(object, s, regs);
 }
 
 /* Gives the objects back, in one batch for each cache. */
@@ -268,7 +273,7 @@ static void evict(struct quarantine_work *w, bool drain, const struct unwind_reg
 		for (i = 0; i < n; i++) {
 			if (i + 1 < n)
 				victim_prefetch(v->object[i + 1], v->slab[i + 1]);
-			verify_victim(v->object[i], v->slab[i], regs);
+			verify_leaving(v->object[i], v->slab[i], regs);
 		}
 		release_victims(w, v);
 	} while (n == VICTIMS);
