@@ -772,7 +772,7 @@ struct unwind_regs {
 __inline_hot void mem_set_short(void *dst, uint8_t byte, size_t n)
 {
 	typedef uint64_t word8 __attribute__((aligned(1), may_alias));
-	typedef uint16_t word2 __attribute__((aligned(1), may_alias));
+	typedef uint32_t word4 __attribute__((aligned(1), may_alias));
 	uint64_t w = byte * 0x0101010101010101ULL;
 	char *d = (char *)dst;
 
@@ -787,11 +787,11 @@ __inline_hot void mem_set_short(void *dst, uint8_t byte, size_t n)
 	} else if (n >= 8) {
 		*(word8 *)d = w;
 		*(word8 *)(d + n - 8) = w;
-	} else {
-		for (; n >= 2; n -= 2, d += 2)
-			*(word2 *)d = (uint16_t)w;
-		if (n)
-			*d = (char)byte;
+	} else if (n >= 4) {
+		*(word4 *)d = (uint32_t)w;
+		*(word4 *)(d + n - 4) = (uint32_t)w;
+	} else if (n) {
+		d[0] = d[n / 2] = d[n - 1] = (char)byte;
 	}
 }
 

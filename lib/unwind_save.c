@@ -376,8 +376,13 @@ __inline_hot bool trace_step_inwards(struct unwind_thread *t, uint32_t from)
 		struct trace_frame *f = &t->frames[i];
 		if (likely(!(f->flags & FRAME_HIDDEN)))
 			f->handle = depot_step(f[-1].handle, t->links[i].value);
-		if (unlikely(!f->handle) && !trace_add_handle(t, i))
-			return false;
+		if (unlikely(!f->handle)) {
+			/* A function with many calls has more children than the node's list. No lock is needed to find
+			 * one of them. */
+			f->handle = depot_find(f[-1].hash, f->hash);
+			if (!f->handle && !trace_add_handle(t, i))
+				return false;
+		}
 	}
 	return true;
 }

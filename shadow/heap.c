@@ -28,32 +28,72 @@ static const uint8_t mark_value[] = {
 };
 _Static_assert(ARRAY_SIZE(mark_value) == SLAB_MARK_NR, "each mark has a value");
 
+/* [lo, lo + n) is in the arena, and its shadow may be written. */
+__inline_hot bool heap_is_ready(uintptr_t lo, size_t n)
+{
+	size_t at = lo - arena_base, bytes = __atomic_load_n(&map_arena_bytes, __ATOMIC_ACQUIRE);
+
+	return at < bytes && n <= bytes - at;
+}
+
+/* The shadow of an object of two to eight granules, as one word, stored by two stores that overlap. */
+__inline_hot void heap_live_word(uint8_t *s, size_t granules, size_t size)
+{
+	typedef uint64_t word8 __attribute__((aligned(1), may_alias));
+	typedef uint32_t word4 __attribute__((aligned(1), may_alias));
+	typedef uint16_t word2 __attribute__((aligned(1), may_alias));
+	unsigned good = (unsigned)(size & ~(size_t)GRANULE_MASK), rest = size & GRANULE_MASK;
+	uint64_t w = good == 64 ? 0 : (SHADOW_SLAB_REDZONE * 0x0101010101010101ULL) << good;
+
+	if (rest)
+		w ^= (uint64_t)(SHADOW_SLAB_REDZONE ^ rest) << good;
+	if (granules == 8) {
+		*(word8 *)s = w;
+	} else if (granules >= 4) {
+		*(word4 *)s = (uint32_t)w;
+		*(word4 *)(s + granules - 4) = (uint32_t)(w >> 8 * (granules - 4));
+	} else {
+		*(word2 *)s = (uint16_t)w;
+		*(word2 *)(s + granules - 2) = (uint16_t)(w >> 8 * (granules - 2));
+	}
+}
+
 /* Every allocation of a slab object comes here, so all of it is inline. */
 __inline_hot void heap_live_small(uintptr_t lo, uintptr_t hi, size_t size)
 {
 	uint8_t *s = shadow_of(lo), *end = shadow_of(ALIGN_UP(hi, SHADOW_GRANULE)), *after = s + (size >> SHADOW_SCALE);
+
+	if ((size_t)(end - s) - 2 <= 8 - 2) {
+		heap_live_word(s, (size_t)(end - s), size);
+		return;
+	}
 	mem_set_short(s, 0, (size_t)(after - s));
 	if (size & GRANULE_MASK)
 		*after++ = (uint8_t)(size & GRANULE_MASK);
 	mem_set_short(after, SHADOW_SLAB_REDZONE, (size_t)(end - after));
 }
 
-static void heap_live(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large)
+static __attribute__((noinline)) void heap_live_further(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size,
+                                                        bool large)
 {
 	uint8_t around = large ? SHADOW_VMALLOC_INVALID : SHADOW_SLAB_REDZONE;
 	uintptr_t after = ALIGN_UP(user + size, SHADOW_GRANULE);
-	if (!shadow_on)
-		return;
-	if (unlikely(!arena_contains((void *)lo))) {
+
+	if (unlikely(!arena_contains((void *)lo)))
 		report_forget(lo, hi - lo);
-	} else if (likely(user == lo && !large)) {
-		if (likely(shadow_writable(lo, hi - lo)))
-			heap_live_small(lo, hi, size);
-		return;
-	}
 	shadow_poison(lo, user - lo, around);
 	shadow_unpoison(user, size);
 	shadow_poison(after, hi - after, around);
+}
+
+static void heap_live(uintptr_t lo, uintptr_t hi, uintptr_t user, size_t size, bool large)
+{
+	if (!shadow_on)
+		return;
+	if (likely(user == lo && !large && heap_is_ready(lo, hi - lo)))
+		heap_live_small(lo, hi, size);
+	else
+		heap_live_further(lo, hi, user, size, large);
 }
 
 static void heap_bad(uintptr_t addr, size_t n, enum slab_mark why)
@@ -61,7 +101,7 @@ static void heap_bad(uintptr_t addr, size_t n, enum slab_mark why)
 	if (!shadow_on)
 		return;
 	if (likely(why == SLAB_MARK_FREED)) {
-		if (likely(shadow_writable(addr, n)))
+		if (likely(heap_is_ready(addr, n)) || shadow_writable(addr, n))
 			mem_set_short(shadow_of(addr), SHADOW_SLAB_FREED, ALIGN_UP(n, SHADOW_GRANULE) >> SHADOW_SCALE);
 	} else if (why != SLAB_MARK_PAGES && n > RUN_MARK) {
 		shadow_poison(addr, RUN_MARK / 2, mark_value[why]);

@@ -62,6 +62,17 @@ static uintptr_t arena_shadow; /* page-aligned start of the arena's shadow, 0: n
 static size_t arena_shadow_size;
 static size_t arena_ready; /* bytes of it that are usable: grows only; written under map_lock, read without */
 
+size_t map_arena_bytes;
+
+static void arena_ready_set(size_t ready)
+{
+	size_t lead = (uintptr_t)shadow_of(arena_base) - arena_shadow;
+
+	__atomic_store_n(&arena_ready, ready, __ATOMIC_RELEASE);
+	if (ready > lead)
+		__atomic_store_n(&map_arena_bytes, MIN((ready - lead) << SHADOW_SCALE, arena_size), __ATOMIC_RELEASE);
+}
+
 /* Sets the range that shadow_good_ahead may ask about.  Its load reads shadow for up to 64 bytes of memory further. */
 static void quick_span_update(void)
 {
@@ -166,7 +177,7 @@ int map_full(void)
 		steps_open((uintptr_t)shadow_of(0), (uintptr_t)shadow_of(NULL_PAGES));
 		map_writable_stack();
 	} else {
-		arena_ready = arena_shadow_size;
+		arena_ready_set(arena_shadow_size);
 	}
 	reserve_finish();
 	__atomic_store_n(&map_state, MAP_FULL, __ATOMIC_RELEASE);
@@ -189,7 +200,7 @@ static bool map_arena(void)
 	arena_shadow_size = end - start;
 	arena_shadow = start;
 	if (map_state == MAP_FULL)
-		arena_ready = map_strict ? 0 : arena_shadow_size;
+		arena_ready_set(map_strict ? 0 : arena_shadow_size);
 	else
 		map_state = MAP_ARENA;
 	quick_span_update();
@@ -206,7 +217,7 @@ static bool map_arena_grow(size_t want)
 			os_step_does_not_count((void *)arena_shadow, arena_ready, upto);
 		ok = upto >= want && os_open_empty((void *)(arena_shadow + arena_ready), upto - arena_ready);
 		if (ok) {
-			__atomic_store_n(&arena_ready, upto, __ATOMIC_RELEASE);
+			arena_ready_set(upto);
 			quick_span_update();
 		}
 	}

@@ -83,6 +83,8 @@ __inline_hot bool shadow_writable(uintptr_t addr, size_t n)
 {
 	return likely(map_state == MAP_FULL && !map_strict) || shadow_writable_slowly(addr, n);
 }
+/* So many bytes of the arena's beginning have shadow that may be written. */
+extern size_t map_arena_bytes;
 /* One granule's byte. */
 void shadow_set(uintptr_t addr, uint8_t value);
 /* The shadow byte of addr; 0 if map_has_shadow is false. */

@@ -33,19 +33,14 @@
  * which is read again after the exchange, and undoes the exchange. Accepted weakness: a correct free of the new object
  * between the exchange and its undoing is reported as a double free. */
 
-static stack_handle save_stack(const struct slab_cache *c, const struct unwind_regs *regs)
-{
-	return regs && c->flags & SLAB_F_TRACK ? unwind_save(regs) : 0;
-}
-
 static inline void trace(const struct slab_cache *c, bool free, uintptr_t user, size_t size, stack_handle stack)
 {
 	if (unlikely(c->flags & SLAB_F_TRACE))
 		trace_tell(c->name, free, user, size, stack);
 }
 
-static __cold_path void alloc_rare(const struct slab_cache *c, uintptr_t user, size_t size, stack_handle stack,
-                                   bool zero)
+__cold_path void debug_alloc_rare(const struct slab_cache *c, uintptr_t user, size_t size, stack_handle stack,
+                                  bool zero)
 {
 	if (c->flags & SLAB_F_UNWRITTEN && !zero)
 		unwritten_fill(user, size);
@@ -57,33 +52,10 @@ void *debug_alloc(struct slab_cache *c, size_t size, size_t align, enum slab_api
 {
 	/* The stack comes first, also because the walk's frames would keep the object's address on the stack, where
 	 * a scan for leaks finds it. */
-	stack_handle stack = save_stack(c, regs);
+	stack_handle stack = debug_stack(c, regs);
 	void *object = cache_is_custom(c) ? tcache_take_custom(c) : tcache_take_debug(c);
-	uintptr_t user;
-	struct slab *s;
-	uint32_t i;
 
-	if (!object)
-		return NULL;
-	s = slab_of((uintptr_t)object);
-	i = slab_index(c, s, (uintptr_t)object);
-	if (c->flags & SLAB_F_SANITY)
-		poison_verify_again(c, s, i, (uintptr_t)object, regs);
-	user = ALIGN_UP((uintptr_t)object, align);
-	if (!(c->flags & SLAB_F_TRACK) && !cache_is_custom(c))
-		size = (uintptr_t)object + c->object_size - user;
-	redzone_fill_slack(c, (uintptr_t)object, user, size);
-	slab_shadow->live((uintptr_t)object, (uintptr_t)object + c->object_size, user, size, false);
-	if (zero)
-		mem_set((void *)user, 0, size);
-	if (c->flags & SLAB_F_TRACK)
-		track_set_alloc(track_of(c, s, i), size, api, stack);
-	/* Pairs with the loads in verify.c and object.c: a thread that sees the object live sees its zones and
-	 * track. */
-	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(OBJECT_LIVE | ((unsigned)__builtin_ctzl(align) - 4)));
-	if (unlikely(c->flags & (SLAB_F_TRACE | SLAB_F_UNWRITTEN)))
-		alloc_rare(c, user, size, stack, zero);
-	return (void *)user;
+	return likely(object) ? debug_give(c, object, size, align, api, zero, stack, regs) : NULL;
 }
 
 /* The slot and byte of the object at `user`, any pointer into a slab (or into memory that was a slab a moment ago).
@@ -126,13 +98,26 @@ bool debug_is_live(struct slab *s, uintptr_t user)
 	return slot_find(c, s, user, &slot) && live_byte(c, &slot, user) != 0;
 }
 
+/* libc clears it before it starts the first other thread; older libcs do not have it. */
+extern char __libc_single_threaded __attribute__((weak));
+
+__inline_hot bool byte_exchange(uint8_t *byte, uint8_t from, uint8_t to)
+{
+	/* A locked instruction waits for all stores before it: a tenth of the free. A signal handler that frees does so
+	 * later (preload/interrupted.c). */
+	if (&__libc_single_threaded && READ_ONCE(__libc_single_threaded)) {
+		WRITE_ONCE(*byte, to);
+		return true;
+	}
+	return __atomic_compare_exchange_n(byte, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 /* If several threads free the object at `user`, one of them gets the byte of the live object, the others 0. */
 __inline_hot uint8_t claim(const struct slab_cache *c, struct slab *s, const struct slot *slot, uintptr_t user)
 {
 	uint8_t live = live_byte(c, slot, user), freed = live & OBJECT_ALIGN;
 
-	if (unlikely(!live ||
-	             !__atomic_compare_exchange_n(slot->byte, &live, freed, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
+	if (unlikely(!live || !byte_exchange(slot->byte, live, freed)))
 		return 0;
 	if (likely(READ_ONCE(s->base) == slot->base))
 		return live;
@@ -236,7 +221,7 @@ void debug_free(struct slab *s, uintptr_t user, enum slab_api api, size_t size_g
 
 	if (likely(slot_find(c, s, user, &slot))) {
 		slot_prefetch(c, s, &slot, user);
-		stack = save_stack(c, regs);
+		stack = debug_stack(c, regs);
 		mine = claim(c, s, &slot, user);
 	}
 	if (unlikely(!mine)) {
@@ -291,7 +276,7 @@ void *debug_realloc(struct slab *s, uintptr_t user, size_t size, const struct un
 		return NULL;
 	if (!(c->flags & SLAB_F_TRACK))
 		return (void *)user;
-	stack = save_stack(c, regs);
+	stack = debug_stack(c, regs);
 	if (unlikely(READ_ONCE(*slab_byte(c, s, i)) & OBJECT_CHANGED))
 		memory_reopen(c, object);
 	redzones_verify(c, s, i, object, user, old, SLAB_AT_REALLOC, regs);

@@ -50,6 +50,16 @@ __inline_hot struct lookup lookup_pointer(const void *p)
 	}
 	return to;
 }
+/* The slab of malloc's that p leads to, if no memory is in the state map, as in check mode. NULL says nothing. */
+__inline_hot struct slab *lookup_checked(const void *p)
+{
+	struct slab *s;
+
+	if (unlikely(READ_ONCE(arena_state_limit) || !arena_usable((uintptr_t)p)))
+		return NULL;
+	s = slab_of((uintptr_t)p);
+	return likely(s) && likely(!s->cache->fast && !cache_is_custom(s->cache)) ? s : NULL;
+}
 /* The same, but NOTHING unless a live object starts there. */
 static inline struct lookup lookup_live(const void *p)
 {

@@ -45,7 +45,8 @@ static __cold_path void *malloc_odd(size_t size, size_t align, enum slab_api api
 	return p;
 }
 
-__inline_hot void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
+static __attribute__((noinline)) void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero,
+                                                   const struct unwind_regs *regs)
 {
 	unsigned class;
 	void *p;
@@ -80,10 +81,22 @@ static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum sl
 	return malloc_once(size, align, api, zero, regs);
 }
 
+/* A checked cache of malloc's serves nearly all requests of check mode, so all of that is in line. */
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
-	void *p = malloc_once(size, align, api, zero, regs);
+	unsigned class = likely(align <= 16 && size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
+	struct slab_cache *c = &malloc_caches[class];
+	stack_handle stack;
+	void *p;
 
+	if (likely(class && !c->fast)) {
+		stack = debug_stack(c, regs); /* first: see debug_alloc */
+		p = tcache_take_debug(c);
+		if (likely(p))
+			return debug_give(c, p, size, 16, api, zero, stack, regs);
+	} else {
+		p = malloc_once(size, align, api, zero, regs);
+	}
 	return likely(p) ? p : malloc_after_reclaim(size, align, api, zero, regs);
 }
 
@@ -98,7 +111,8 @@ static bool area_claim(struct area *a, const void *p)
 	return __atomic_compare_exchange_n(&a->live, &live, (uintptr_t)0, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+static __attribute__((noinline)) void free_further(void *p, enum slab_api api, size_t size_given,
+                                                   const struct unwind_regs *regs)
 {
 	struct lookup to = lookup_pointer(p);
 
@@ -116,6 +130,16 @@ void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwin
 	} else if (p && !spare_free(p)) {
 		finding_report_bad_pointer((uintptr_t)p, api, SLAB_AT_FREE, regs);
 	}
+}
+
+void slab_free(void *p, enum slab_api api, size_t size_given, const struct unwind_regs *regs)
+{
+	struct slab *s = lookup_checked(p);
+
+	if (likely(s))
+		debug_free(s, (uintptr_t)p, api, size_given, regs);
+	else
+		free_further(p, api, size_given, regs);
 }
 
 /* ---- realloc --------------------------------------------------------------------------------- */

@@ -22,7 +22,6 @@
 
 #define CHUNK_OBJECTS 510
 #define STALE_MIN 4096
-#define BUFFER_BYTES ((size_t)64 << 10)
 
 struct chunk {
 	struct chunk *next;
@@ -185,7 +184,7 @@ static void queue_compact(void *unused)
 
 /* ---- leaving --------------------------------------------------------------------------------- */
 
-static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
+__inline_hot void verify_leaving(void *object, struct slab *s, const struct unwind_regs *regs)
 {
 	uintptr_t addr = (uintptr_t)object;
 	struct slab_cache *c = s->cache;
@@ -194,6 +193,11 @@ static void verify_victim(void *object, struct slab *s, const struct unwind_regs
 	poison_verify(c, s, i, addr, SLAB_AT_QUARANTINE_EXIT, regs);
 	redzones_verify(c, s, i, addr, addr, c->object_size, SLAB_AT_QUARANTINE_EXIT, regs);
 	STORE_RELEASE(*slab_byte(c, s, i), (uint8_t)(READ_ONCE(*slab_byte(c, s, i)) & ~OBJECT_HELD));
+}
+
+static void verify_victim(void *object, struct slab *s, const struct unwind_regs *regs)
+{
+	verify_leaving(object, s, regs);
 }
 
 /* Gives the objects back, in one batch for each cache. */
@@ -269,7 +273,7 @@ static void evict(struct quarantine_work *w, bool drain, const struct unwind_reg
 		for (i = 0; i < n; i++) {
 			if (i + 1 < n)
 				victim_prefetch(v->object[i + 1], v->slab[i + 1]);
-			verify_victim(v->object[i], v->slab[i], regs);
+			verify_leaving(v->object[i], v->slab[i], regs);
 		}
 		release_victims(w, v);
 	} while (n == VICTIMS);
@@ -374,37 +378,23 @@ static void put_deep(void *arg)
 	put_one(&work, put->object, put->regs);
 }
 
-void quarantine_put(struct slab_cache *c, uint8_t *byte, uintptr_t at, const struct unwind_regs *regs)
+__cold_path void quarantine_put_rarely(struct tcache_block *b, struct slab_cache *c, uintptr_t at,
+                                       const struct unwind_regs *regs)
 {
-	struct tcache_block *b = (struct tcache_block *)tcache_own;
 	void *object = (void *)at;
 
-	if (unlikely(!c->held)) {
+	if (!c->held) {
 		cache_return(c, &object, 1);
 		return;
 	}
-	/* Pairs with the acquiring load in verify.c: a thread that sees HELD sees the poison. */
-	STORE_RELEASE(*byte, (uint8_t)(READ_ONCE(*byte) | OBJECT_HELD));
-	/* Objects of the program's caches go to the queue at once, because they could not be taken out of the buffers
-	 * of other threads when a cache is destroyed. */
-	if (unlikely(!b && !(b = tcache_block()))) {
+	if (!b && !(b = tcache_block())) {
 		struct put put = { object, regs };
 
 		deep_run(put_deep, &put);
 		return;
 	}
-	if (unlikely(cache_is_custom(c))) {
-		WRITE_ONCE(b->frees, b->frees + 1);
-		put_one(&b->work.quarantine, object, regs);
-		return;
-	}
 	WRITE_ONCE(b->frees, b->frees + 1);
-	b->held[b->held_count] = object;
-	tcache_barrier();
-	WRITE_ONCE(b->held_count, b->held_count + 1);
-	WRITE_ONCE(b->held_bytes, b->held_bytes + c->slot_size);
-	if (b->held_count == QUARANTINE_BUFFER || b->held_bytes > BUFFER_BYTES)
-		quarantine_flush_block(b, regs);
+	put_one(&b->work.quarantine, object, regs);
 }
 
 /* Takes up to VICTIMS of the cache's objects out of the middle of the queue, and keeps the order of the rest. Entries

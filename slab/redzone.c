@@ -115,7 +115,7 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 		if (c->flags & SLAB_F_POISON)
 			poison_fill(c, object);
 		if (c->flags & SLAB_F_REDZONE)
-			mem_set((void *)(object + c->object_size), SLUB_RED_ACTIVE, c->offset);
+			mem_set_short((void *)(object + c->object_size), SLUB_RED_ACTIVE, c->offset);
 	}
 }
 

@@ -3,14 +3,6 @@
 #include "slab/slab.h"
 #include "slab/track.h"
 
-/* The kernel keeps two struct track of some 32 bytes behind each object. Here one track holds both, out of line:
- *
- *     word 0   alloc stack 28 │ free stack 28 │ api 3 │ when 5 high
- *     word 1   size 16 │ alloc thread 13 │ free thread 13 │ when 22 low
- *
- * `when` is the last change in jiffies: 27 bits are 15 days. A track is built in registers and stored as two words. So
- * a reader without a lock never sees half of a field, but it may see the two words of different moments. */
-
 static void track_write(struct slab_track *to, const union packed_track *from)
 {
 	uint64_t *word = (uint64_t *)to;
@@ -30,28 +22,6 @@ static void track_stamp(struct slab_track *t)
 uint32_t track_when(const struct slab_track *t)
 {
 	return (uint32_t)t->when_high << 22 | (uint32_t)t->when_low;
-}
-
-void track_set_alloc(struct slab_track *t, size_t size, enum slab_api api, stack_handle stack)
-{
-	union packed_track p = { .word = { 0, 0 } };
-
-	p.t.alloc_stack = stack;
-	p.t.api = api & 7;
-	p.t.size = size & 0xffff;
-	p.t.alloc_thread = thread_index() & ((1u << THREAD_INDEX_BITS) - 1);
-	track_stamp(&p.t);
-	track_write(t, &p);
-}
-
-void track_set_free(struct slab_track *t, stack_handle stack)
-{
-	union packed_track p = { .t = track_read(t) };
-
-	p.t.free_stack = stack;
-	p.t.free_thread = thread_index() & ((1u << THREAD_INDEX_BITS) - 1);
-	track_stamp(&p.t);
-	track_write(t, &p);
 }
 
 void track_set_size(struct slab_track *t, size_t size, stack_handle stack)
