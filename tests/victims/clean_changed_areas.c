@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_changed_areas.c - large blocks are freed or resized with pages that their owner protected, advised,
- * locked or mapped something over; the next blocks of that size are ordinary memory
+/* tests/victims/clean_changed_areas.c - large blocks are freed or resized with pages that their owner protected,
+ * advised, locked or mapped something over; the next blocks of that size are ordinary memory
  *
  * expect: none
  * modes: check production

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_mlockall_guarded.c - mlockall() after blocks with guard pages, and beside a mapping that is longer
- * than its file: such pages cannot be brought in, which is no error; all others are
+/* tests/victims/clean_mlockall_guarded.c - mlockall() after blocks with guard pages, and beside a mapping that is
+ * longer than its file: such pages cannot be brought in, which is no error; all others are
  *
  * expect: none
  * modes: check production
@@ -59,8 +59,7 @@ int main(void)
 {
 	FILE *f = tmpfile();
 
-	if (ftruncate(fileno(f), 100) != 0 ||
-	    mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fileno(f), 0) == MAP_FAILED)
+	if (ftruncate(fileno(f), 100) != 0 || mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fileno(f), 0) == MAP_FAILED)
 		return 1;
 	lock(MCL_CURRENT);
 	lock(MCL_CURRENT | MCL_ONFAULT);
