@@ -20,6 +20,7 @@
  *   calls.c       system calls that a scan interrupted go on
  *   snapshot.c    threads are stopped, and the process is copied
  *   roots.c       which memory of this process is a root
+ *   held.c        words that only the kernel holds: epoll's data, timers' values
  *   suspects.c    objects that the last scan found lost
  *   scan.c        one scan of this process: copy, marking, groups, reports
  *   at_exit.c     the scan at the end of the program, and advice where nobody asked for one

@@ -153,7 +153,7 @@ static inline bool scan_may_point(const struct leak_scan *s, uint64_t word)
 	return word - s->base < s->used || word - s->outside_from < s->outside_span;
 }
 /* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies
- * behind it; 0: none. */
+ * behind it; 0: none. A pointer one past the end is the object's, unless the next one starts there. */
 static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
 {
 	uint32_t info = s->pages[off >> PAGE_SHIFT], slot;
@@ -164,7 +164,7 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 		return 0;
 	if (unlikely(info & PAGE_AREA)) {
 		const struct scan_area *a = &s->areas[info & ~PAGE_AREA];
-		if (off - a->start >= MAX(a->size, 1))
+		if (off - a->start > a->size)
 			return 0;
 		if (unlikely(a->cut))
 			return SCAN_TWICE;
@@ -174,8 +174,13 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
 	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
 	start = (uint64_t)slot * c->slot_size + c->offset;
-	if (unlikely(in_slab - start >= c->object_size || slot >= c->nr_objects))
-		return 0;
+	if (unlikely(in_slab - start > c->object_size || slot >= c->nr_objects)) {
+		/* In check mode the slot behind begins with this one's red zone. */
+		if (in_slab + c->offset != start || c->offset + c->object_size != c->slot_size || !c->offset ||
+		    slot - 1 >= c->nr_objects)
+			return 0;
+		start -= c->slot_size;
+	}
 	start += off - in_slab;
 	if (unlikely(info & (PAGE_CUT | PAGE_DISPLACED)))
 		return SCAN_TWICE;
@@ -292,6 +297,12 @@ void leak_roots_end(void); /* in the program, after the scan */
 size_t leak_roots_read_forced(const struct mem_view *v, void *dst, uint64_t addr, size_t n);
 /* Are stacks and registers roots?  (memsan leak stack=off) */
 extern bool roots_scan_stacks;
+
+/* ---- held.c ---------------------------------------------------------------------------------- */
+
+void leak_held_prepare(void);             /* in the program, before a scan */
+void leak_held_scan(struct leak_scan *s); /* in the copy: what the kernel holds are roots */
+void leak_held_end(void);                 /* in the program, after the scan */
 
 /* ---- annotate.c, notes.c --------------------------------------------------------------------- */
 

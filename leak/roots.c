@@ -42,9 +42,9 @@
  * MADV_WIPEONFORK.  The copy finds them beside the program's list of mappings, and reads them as it reads shared
  * memory. All of their words are roots, also in objects.
  *
- * Accepted weakness: pointers that only another process, a device, the kernel or a swapped-out page of shared memory
- * holds are not seen, nor those behind minor faults of a userfaultfd; a scan from outside sees only pages that the
- * program has mapped.  (The program can register such areas.) */
+ * Accepted weakness: pointers that only another process, a device, the kernel (but see held.c) or a swapped-out page of
+ * shared memory holds are not seen, nor those behind minor faults of a userfaultfd; a scan from outside sees only pages
+ * that the program has mapped.  (The program can register such areas.) */
 
 #define PTHREAD_WORDS 320 /* struct pthread has 2304 bytes in glibc 2.36 */
 #define HOLES_MAX 4096
@@ -632,6 +632,7 @@ void leak_roots_end(void)
 	close_one(&program_pagemap);
 	close_one(&program_mem);
 	close_one(&program_maps);
+	leak_held_end();
 	if (kept.words)
 		os_release(kept.words, ALIGN_UP(kept.max * sizeof(uint64_t), PAGE_SIZE));
 	kept.words = NULL;
@@ -736,6 +737,7 @@ static bool each_mapping(void (*fn)(void *ctx, const struct maps_line *m), void 
 bool leak_roots_prepare(void)
 {
 	nr_shared = 0;
+	leak_held_prepare();
 	if (!each_mapping(note_shared, NULL))
 		return false;
 	program_pagemap = os_open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
@@ -774,6 +776,7 @@ const char *leak_roots_scan_self(struct leak_scan *s, const struct leak_thread *
 	if (leak_hook_roots)
 		leak_hook_roots(root_add, s);
 	leak_scan_words(s, kept.words, kept.nr);
+	leak_held_scan(s);
 	ok = each_mapping(scan_mapping, s);
 	return ok ? NULL : "/proc/self/maps cannot be read";
 }

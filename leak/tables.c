@@ -35,6 +35,9 @@ static void add_area(struct leak_scan *s, const struct slab_view_run *r)
 	last = (uint32_t)((off + MAX(r->size, 1) - 1) >> PAGE_SHIFT);
 	for (i = first; i <= last; i++)
 		s->pages[i] = PAGE_AREA | s->nr_areas;
+	/* A pointer one past the end, unless something else lies there. */
+	if (r->size && (off + r->size) % PAGE_SIZE == 0 && off + r->size < s->used && !s->pages[last + 1])
+		s->pages[last + 1] = PAGE_AREA | s->nr_areas;
 	s->nr_areas++;
 	scan_bit_set(s->white, off);
 	s->stats.live++;

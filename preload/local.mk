@@ -33,7 +33,7 @@ libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload
 	preload/unseen/stderr.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
 	preload/unseen/shared.c preload/unseen/start.c preload/intercept/symbols.c \
 	preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/skipped.c preload/unseen/handles.c \
-	preload/unseen/jemalloc.c \
+	preload/unseen/jemalloc.c preload/unseen/tcmalloc.c \
 	preload/intercept/libc_check.c preload/intercept/libc_mem.c preload/intercept/libc_str.c \
 	preload/intercept/libc_scan.c preload/intercept/libc_number.c preload/intercept/libc_wcs.c \
 	preload/intercept/libc_printf.c preload/intercept/libc_stdio.c preload/intercept/libc_io.c \

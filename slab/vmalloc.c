@@ -91,9 +91,10 @@ static uintptr_t canary_end(const struct area *a)
 	return end + MIN(data_end - end, AREA_CANARY);
 }
 
+/* The program may have closed the pages; canaries of such an area are not verified either. */
 static void canary_fill(const struct area *a)
 {
-	if (!area_lead(a))
+	if (!area_lead(a) || READ_ONCE(a->changed))
 		return;
 	harden_fill(area_key_at(a), a->addr);
 	harden_fill(a->addr + a->size, canary_end(a));

@@ -30,11 +30,40 @@ static bool is_our_library(const struct maps_line *m)
 	return module_self_range(&start, &end) && m->start >= start && m->start < end;
 }
 
+static long lock_pages(uintptr_t start, uintptr_t end)
+{
+	return arch_syscall6(SYS_mlock, (long)start, (long)(end - start), 0, 0, 0, 0);
+}
+
+static long lock_on_fault(uintptr_t start, uintptr_t end)
+{
+	return arch_syscall6(SYS_mlock2, (long)start, (long)(end - start), MLOCK_ONFAULT, 0, 0, 0);
+}
+
+/* Brings in every page that there is. */
+static void lock_pieces(uintptr_t start, uintptr_t end)
+{
+	uintptr_t middle = ALIGN_DOWN(start + (end - start) / 2, PAGE_SIZE);
+
+	if (lock_pages(start, end) == 0 || middle == start)
+		return;
+	lock_pieces(start, middle);
+	lock_pieces(middle, end);
+}
+
+/* mlock fails where a page cannot be brought in: in guard pages (MADV_GUARD_INSTALL), behind the end of a file. For the
+ * kernel's mlockall that is no error. */
 static long lock_range(uintptr_t start, uintptr_t end, int flags)
 {
-	if (flags & MCL_ONFAULT)
-		return arch_syscall6(SYS_mlock2, (long)start, (long)(end - start), MLOCK_ONFAULT, 0, 0, 0);
-	return arch_syscall6(SYS_mlock, (long)start, (long)(end - start), 0, 0, 0, 0);
+	long ret = flags & MCL_ONFAULT ? lock_on_fault(start, end) : lock_pages(start, end);
+
+	if (flags & MCL_ONFAULT || (ret != -ENOMEM && ret != -EAGAIN) || lock_on_fault(start, end) != 0)
+		return ret;
+	if (ret == -ENOMEM)
+		lock_pieces(start, end);
+	else
+		lock_pages(start, end);
+	return 0;
 }
 
 /* With `total` nothing is locked: the bytes that would be are added there. */

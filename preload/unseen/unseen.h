@@ -25,6 +25,7 @@
  *   skipped.c       a program that run.only or run.skip leaves out
  *   handles.c       libc's own names lead to memsan's functions
  *   jemalloc.c      jemalloc's own functions, beside memsan's malloc
+ *   tcmalloc.c      tcmalloc's own names, beside memsan's malloc
  */
 #ifndef MEMSAN_UNSEEN_H
 #define MEMSAN_UNSEEN_H

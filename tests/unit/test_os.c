@@ -564,6 +564,91 @@ static void jiffies_never_go_back(void **state)
 	}
 }
 
+/* ---- memory under a filter ------------------------------------------------------------------- */
+
+static struct sock_fprog *filter_without_memory_calls(void)
+{
+	static struct sock_filter kills[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	static struct sock_fprog program = { ARRAY_SIZE(kills), kills };
+
+	return &program;
+}
+
+static void child_without_memory_calls(void *arg)
+{
+	char *p = os_reserve(4 * PAGE_SIZE, PAGE_SIZE);
+
+	(void)arg;
+	REQUIRE(p && os_commit(p, PAGE_SIZE, false));
+	memset(p, 7, PAGE_SIZE);
+	os_note_seccomp(filter_without_memory_calls());
+	REQUIRE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	REQUIRE(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter_without_memory_calls()) == 0);
+	os_decommit(p, PAGE_SIZE);
+	REQUIRE(!mem_find_not(p, 0, PAGE_SIZE));
+	REQUIRE(os_open_empty(p + PAGE_SIZE, PAGE_SIZE));
+	memset(p + PAGE_SIZE, 7, PAGE_SIZE);
+}
+
+/* The kernel has refused it. */
+static void child_forgets_a_filter(void *arg)
+{
+	struct os_filters before = os_filters_now();
+
+	(void)arg;
+	REQUIRE(os_filter_allows(OS_CALL_MPROTECT));
+	os_note_seccomp(filter_without_memory_calls());
+	REQUIRE(os_filter_set() && !os_filter_allows(OS_CALL_MPROTECT) && !os_filter_allows(OS_CALL_DONTNEED));
+	os_filters_back(before);
+	REQUIRE(!os_filter_set() && os_filter_allows(OS_CALL_MPROTECT) && os_filter_allows(OS_CALL_DONTNEED));
+}
+
+static void memory_under_a_filter(void **state)
+{
+	(void)state;
+	child_succeeds(child_without_memory_calls);
+	child_succeeds(child_forgets_a_filter);
+}
+
+/* What Linux counts as data, in KiB. */
+static long data_of_this_process(void)
+{
+	char text[4096];
+	const char *line;
+
+	REQUIRE(os_read_text("/proc/self/status", text, sizeof(text)));
+	line = strstr(text, "VmData:");
+	REQUIRE(line);
+	return atol(line + 7);
+}
+
+static void child_sets_a_limit_later(void *arg)
+{
+	struct stepped_reserve s;
+	long before;
+
+	(void)arg;
+	REQUIRE(stepped_reserve_init(&s, 4096 * PAGE_SIZE, 16 * PAGE_SIZE));
+	REQUIRE(stepped_reserve_reach(&s, 1));
+	os_limit_data();
+	before = data_of_this_process();
+	REQUIRE(stepped_reserve_reach(&s, 4096 * PAGE_SIZE));
+	memset(s.base, 1, 4096 * PAGE_SIZE);
+	REQUIRE(data_of_this_process() - before < 4096);
+}
+
+static void steps_under_a_later_limit_do_not_count(void **state)
+{
+	(void)state;
+	child_succeeds(child_sets_a_limit_later);
+}
+
 /* ---- memsan's own memory --------------------------------------------------------------------- */
 
 static void stepped_reserve_grows(void **state)
@@ -650,6 +735,8 @@ int main(void)
 		cmocka_unit_test(jiffies_follow_the_clock),
 		cmocka_unit_test(every_reserve_is_known),
 		cmocka_unit_test(jiffies_never_go_back),
+		cmocka_unit_test(memory_under_a_filter),
+		cmocka_unit_test(steps_under_a_later_limit_do_not_count),
 		cmocka_unit_test(stepped_reserve_grows),
 		cmocka_unit_test(meta_pieces_are_apart),
 	};

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -374,6 +375,52 @@ static void panic_ends_the_program(void **state)
 	assert_int_equal(count_of(err, TITLE), 1);
 	run(case_panic_abort, SIGABRT);
 	assert_int_equal(count_of(err, TITLE), 1);
+}
+
+static void *panicking_thread(void *arg)
+{
+	report_at(0x1000);
+	return arg;
+}
+
+/* Its end waits for the batch. On a busy machine it may come too late to wait, which changes nothing. */
+static void case_panic_beside_batch(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	start_with("fault=panic:exitcode=7");
+	report_batch_begin();
+	CHECK(pthread_create(&thread, NULL, panicking_thread, NULL) == 0);
+	usleep(100000);
+	report_batch_end();
+	sleep(5);
+	_exit(3);
+}
+
+static void case_batch_alone(void *arg)
+{
+	struct sock_filter kills_futex[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_futex, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { ARRAY_SIZE(kills_futex), kills_futex };
+
+	(void)arg;
+	start_with("");
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	report_batch_begin();
+	report_batch_end();
+}
+
+static void end_of_a_batch_wakes_who_waits(void **state)
+{
+	(void)state;
+	run(case_panic_beside_batch, 7 << 8);
+	run(case_batch_alone, 0);
 }
 
 /* A signal handler that interrupts its thread in fork must not report: its own thread holds the lock. */
@@ -1255,6 +1302,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(report_inside_a_fork_is_dropped),
 		cmocka_unit_test(threads_report_one_at_a_time),
 		cmocka_unit_test(panic_ends_the_program),
+		cmocka_unit_test(end_of_a_batch_wakes_who_waits),
 		cmocka_unit_test(log_path_makes_a_file_per_process),
 		cmocka_unit_test(log_path_follows_and_reuses_nothing),
 		cmocka_unit_test(report_file_is_appended_to),

@@ -366,6 +366,16 @@ static void spare_objects_live_once(void)
 	for (size_t i = 0; i < 50; i++)
 		for (size_t k = 0; k < i; k++)
 			CHECK(p[i] + 100 <= p[k] || p[k] + 100 <= p[i]);
+	for (size_t i = 0; i < 50; i++)
+		spare_free(p[i]);
+	for (size_t i = 0; i < 50; i++) {
+		uint8_t *again = spare_alloc(100, 16, false);
+		size_t k = 0;
+
+		while (k < 50 && p[k] != again)
+			k++;
+		CHECK(k < 50);
+	}
 	CHECK(!spare_alloc(SIZE_MAX / 2, 16, false) && !spare_alloc(16, (size_t)1 << 30, false));
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/clean_changed_areas.c - large blocks are freed with pages that their owner protected, advised, locked
- * or mapped something over; the next blocks of that size are ordinary memory
+/* tests/victims/clean_changed_areas.c - large blocks are freed or resized with pages that their owner protected,
+ * advised, locked or mapped something over; the next blocks of that size are ordinary memory
  *
  * expect: none
  * modes: check production
@@ -252,6 +252,28 @@ static void shrink(size_t n)
 	free(p);
 }
 
+/* A block changes its size, while its end is protected. */
+static void resize(size_t n)
+{
+	const size_t sizes[] = { n - PAGE, n - 1, n + 1, n / 2, 2 * n };
+
+	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *p = malloc(n), *first = (char *)(((unsigned long)p + PAGE) & -PAGE);
+		unsigned long length = ((unsigned long)(p + n) & -PAGE) - (unsigned long)first;
+
+		memset(p, 'y', n);
+		mprotect(first, length, PROT_READ);
+		p = realloc(p, sizes[i]);
+		for (size_t k = 0; k < sizes[i] && k < n; k += 512)
+			if (p[k] != 'y')
+				printf("resized to %zu: lost\n", sizes[i]);
+		free(p);
+		p = malloc(sizes[i]);
+		memset(p, 1, sizes[i]);
+		free(p);
+	}
+}
+
 int main(void)
 {
 	char bytes[LENGTH];
@@ -268,6 +290,8 @@ int main(void)
 		for (size_t n = 256 << 10; n <= 4 << 20; n *= 4)
 			try(how, n);
 	shrink(1 << 20);
+	for (size_t n = 300000; n <= 4 << 20; n *= 3)
+		resize(n);
 	fclose(f);
 	puts("ok");
 	return 0;
