@@ -104,6 +104,15 @@ static size_t redzone_size(size_t object_size)
 	return MIN(MAX(object_size / REDZONE_SHARE, (size_t)REDZONE_SIZE), (size_t)REDZONE_MAX);
 }
 
+/* The bytes between two objects. An object of 0 bytes has a neighbor's worth of closed memory in front of it, and so
+ * has the first of a slab. */
+static size_t zone_size(const struct slab_cache *c, size_t align)
+{
+	if (cache_is_zero(c))
+		return c->object_size;
+	return c->flags & SLAB_F_REDZONE ? ALIGN_UP(redzone_size(c->object_size), MAX(align, REDZONE_SIZE)) : 0;
+}
+
 static void init(struct slab_cache *c, const char *name, size_t size, size_t align, unsigned flags, uint8_t state,
                  size_t canary)
 {
@@ -112,8 +121,7 @@ static void init(struct slab_cache *c, const char *name, size_t size, size_t ali
 	c->flags = flags;
 	c->user_size = (uint32_t)size;
 	c->object_size = (uint32_t)ALIGN_UP(size, align);
-	c->offset = flags & SLAB_F_REDZONE ? (uint32_t)ALIGN_UP(redzone_size(c->object_size), MAX(align, REDZONE_SIZE))
-	                                   : 0;
+	c->offset = (uint32_t)zone_size(c, align);
 	c->slot_size = c->object_size + c->offset;
 	c->object_size -= (uint32_t)canary;
 	c->tail = canary ? (uint16_t)(c->slot_size - sizeof(slab_word32)) : 0;
