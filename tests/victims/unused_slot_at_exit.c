@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/unused_slot_at_exit.c - a store to a slot that never had an object is found when the program ends, a zero
- * too
+/* tests/victims/unused_slot_at_exit.c - a store to a slot that never had an object is found when the program ends,
+ * and so is a zero
  *
  * expect: unallocated-overwritten object=8 offset=200 type=write access=4 alloc=main
  * expect: unallocated-overwritten object=300 offset=1500 type=write access=1 alloc=main
