@@ -39,8 +39,9 @@ static void note_area(struct area *a, uintptr_t start, uintptr_t end, bool mappi
 		WRITE_ONCE(a->torn, true);
 }
 
-/* Marks the live objects of a checked slab that have bytes in [from, to). The slab has a mark, too: its unused slots are
- * no longer verified, and in production its canaries are not when the program ends, because a page may be closed. */
+/* Marks the live objects of a checked slab that have bytes in [from, to). The slab has a mark, too: its unused slots
+ * are no longer verified, and in production its canaries are not when the program ends, because a page may be
+ * closed. */
 static void note_slab(struct slab *s, uintptr_t from, uintptr_t to)
 {
 	const struct slab_cache *c = READ_ONCE(s->cache);

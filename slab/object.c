@@ -14,7 +14,7 @@
 /* byte: of a checked object. */
 static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uint8_t byte)
 {
-	if (i >= READ_ONCE(s->fresh) || (i == 0 && READ_ONCE(s->first_unused)))
+	if (i >= READ_ONCE(s->fresh) || (i == 0 && (READ_ONCE(s->first_unused) || cache_is_zero(c))))
 		return SLAB_OBJ_NONE;
 	if (map_test(s->map, i))
 		return SLAB_OBJ_FREE;
