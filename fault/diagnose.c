@@ -93,6 +93,28 @@ static bool poison_in(const struct fault_state *s, const struct machine_operand 
 	return false;
 }
 
+/* Where code that is compiled with checks in line finds the shadow byte of address a: at (a >> 3) + CHECK_OFFSET. It is
+ * part of the ABI of -fsanitize=address (shadow/shadow.h has the same number). */
+#define CHECK_OFFSET 0x7fff8000ul
+#define CHECK_SCALE 3
+
+/* The check before an access faults, if the program's pointer is made of poison: its shadow byte has no address. */
+static bool poison_checked(const struct machine_operand *o, struct fault_verdict *v)
+{
+	uint64_t addr = (o->addr - CHECK_OFFSET) << CHECK_SCALE;
+	uint8_t byte = machine_canonical(addr) ? 0 : fault_poison_byte(addr);
+
+	if (!byte)
+		return false;
+	v->addr = addr;
+	v->pointer = addr;
+	v->pointer_reg = -1;
+	v->poison = byte;
+	say(v, "The pointer, 0x%llx up to its last 3 bits, is made of 0x%02x, memsan's filling of %s.",
+	    (unsigned long long)addr, byte, poison_meaning(byte));
+	return true;
+}
+
 /* ---- the first and the last pages ------------------------------------------------------------ */
 
 static bool is_null(uint64_t addr)
@@ -310,7 +332,7 @@ static bool diagnose_operands(const struct fault_state *s, const struct machine_
 		v->addr = o->addr;
 		v->have_addr = true;
 		v->kind = REPORT_WILD_MEMORY_ACCESS;
-		if (!poison_in(s, o, v))
+		if (!poison_in(s, o, v) && !poison_checked(o, v))
 			say(v, "The address is non-canonical: its upper bits are not a copy of bit 47.");
 		return true;
 	}

@@ -46,6 +46,21 @@ __cold_path void *allocate_impossible(size_t size, size_t align, const struct un
 	return NULL;
 }
 
+__cold_path void allocate_misaligned(size_t align, const struct unwind_regs *regs)
+{
+	char detail[96];
+	struct fmt_buf b;
+
+	fmt_init(&b, detail, sizeof(detail));
+	if (IS_POW2(align))
+		fmt_printf(&b, "alignment %zu is no multiple of %zu", align, sizeof(void *));
+	else
+		fmt_printf(&b, "alignment %zu (0x%zx) is no power of two", align, align);
+	runtime_ensure();
+	if (!slab_is_inside())
+		report_impossible(detail, regs);
+}
+
 __cold_path void *allocate_overflow(size_t n, size_t size, const struct unwind_regs *regs)
 {
 	char detail[96];

@@ -102,10 +102,13 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	int saved;
 	void *p;
 
-	if (!IS_POW2(align) || align % sizeof(void *) != 0)
-		return EINVAL;
 	UNWIND_HERE(&regs);
 	saved = errno;
+	if (unlikely(!IS_POW2(align) || align % sizeof(void *) != 0)) {
+		allocate_misaligned(align, &regs);
+		errno = saved;
+		return EINVAL;
+	}
 	p = allocate_aligned(size, MAX(align, (size_t)MIN_ALIGN), &regs);
 	errno = saved;
 	if (!p)
@@ -142,11 +145,13 @@ MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
 	size_t rounded = IS_POW2(align) || aligned_alloc_rounds() ? round_alignment(align) : 0;
 	struct unwind_regs regs;
 
+	UNWIND_HERE(&regs);
+	if (unlikely(!IS_POW2(align)))
+		allocate_misaligned(align, &regs);
 	if (!rounded) {
 		errno = EINVAL;
 		return NULL;
 	}
-	UNWIND_HERE(&regs);
 	return allocate_aligned(size, rounded, &regs);
 }
 

@@ -240,6 +240,8 @@ void record_legend(struct report_record *r)
 		fmt_printf(&b, "; cc: red zone");
 	if (row_has(r, POISON_FREE))
 		fmt_printf(&b, "; 6b, at the end a5: freed, or never written");
+	if (r->kind == REPORT_UNALLOCATED && row_has(r, SLUB_POISON_INUSE))
+		fmt_printf(&b, "; 5a: never allocated");
 	if (!b.len && options.mode == MODE_PRODUCTION && r->found_at && str_equal(component, "slab"))
 		fmt_printf(&b, r->kind == REPORT_POISON ? "; a freed object begins with a random mark"
 		                                        : "; the bytes next to the object were a random canary");

@@ -206,6 +206,13 @@ static void orphan_put(const struct slab_cache *c, struct slab *s)
 	lock_release(&orphan_lock);
 }
 
+/* The objects of a slab that may be handed out. What is in front of an object of 0 bytes must be closed memory, too, so
+ * the first of its slab never is. */
+static uint32_t nr_usable(const struct slab_cache *c)
+{
+	return c->nr_objects - cache_is_zero(c);
+}
+
 /* ---- slabs; all under the cache lock --------------------------------------------------------- */
 
 static struct slab **list_head(struct slab_cache *c, unsigned list)
@@ -325,7 +332,7 @@ static struct slab *slab_new(struct slab_cache *c)
 		slab_fence(c, s, page);
 	WRITE_ONCE(s->cache, c);
 	WRITE_ONCE(s->base, page_address(page));
-	s->nr_free = c->nr_objects;
+	s->nr_free = nr_usable(c);
 	WRITE_ONCE(s->fresh, 0);
 	s->hint = 0;
 	WRITE_ONCE(s->guarded, false);
@@ -340,6 +347,8 @@ static struct slab *slab_new(struct slab_cache *c)
 		WRITE_ONCE(s->map[i], ~(uint64_t)0);
 	if (c->nr_objects % 64)
 		WRITE_ONCE(s->map[c->map_words - 1], ((uint64_t)1 << c->nr_objects % 64) - 1);
+	if (cache_is_zero(c))
+		WRITE_ONCE(s->map[0], s->map[0] & ~(uint64_t)1);
 	list_add(c, s, SLAB_LIST_PARTIAL);
 	c->nr_slabs++;
 	/* Fresh slots of checked slabs read as zero (redzone.c). */
@@ -513,7 +522,7 @@ static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
 	c->nr_out--;
 	if (unlikely(s->nr_free == 1))
 		list_add(c, s, SLAB_LIST_PARTIAL);
-	if (unlikely(s->nr_free == c->nr_objects))
+	if (unlikely(s->nr_free == nr_usable(c)))
 		slab_became_empty(c, s);
 	return true;
 }
@@ -705,7 +714,7 @@ static const char *verify_slab(const struct slab_cache *c, const struct slab *s,
 		return "a slab's count is not what its map holds";
 	if (s->hint > first)
 		return "a free object lies before the hint";
-	if (s->list != list || (list == SLAB_LIST_EMPTY) != (nr_free == c->nr_objects) || nr_free == 0)
+	if (s->list != list || (list == SLAB_LIST_EMPTY) != (nr_free == nr_usable(c)) || nr_free == 0)
 		return "a slab is in the wrong list";
 	for (i = s->fresh; i < c->nr_objects; i++)
 		if (!map_test(s->map, i))
@@ -733,7 +742,7 @@ const char *cache_verify(struct slab_cache *c)
 	}
 	if (!wrong && (empty != c->nr_empty || listed > c->nr_slabs))
 		wrong = "a cache's counts are not what its lists hold";
-	if (!wrong && in + c->nr_out != (uint64_t)c->nr_slabs * c->nr_objects)
+	if (!wrong && in + c->nr_out != (uint64_t)c->nr_slabs * nr_usable(c))
 		wrong = "objects out and in are not all objects";
 	lock_release(&c->lock);
 	return wrong;

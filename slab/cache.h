@@ -21,7 +21,7 @@ struct slab {
 	uint8_t list;             /* enum slab_list; under the cache lock */
 	bool fenced;              /* the page behind it is a guard (harden=full) */
 	bool opened;              /* guarded, and one of its pages was opened after a report */
-	bool remapped;            /* production: the program may have changed how its pages are mapped (changed.c) */
+	bool remapped;            /* the program may have changed how its pages are mapped (changed.c) */
 	/* guarded as a whole: its bytes must not be touched. Written under quarantine_lock and the cache lock. */
 	bool guarded;
 	bool first_unused;  /* slot 0 of a cache with canaries was never handed out; under the cache lock */

@@ -39,8 +39,9 @@ static void note_area(struct area *a, uintptr_t start, uintptr_t end, bool mappi
 		WRITE_ONCE(a->torn, true);
 }
 
-/* Marks the live objects of a checked slab that have bytes in [from, to). In production the slab has one mark: its
- * canaries are not verified when the program ends, because a page may be closed. */
+/* Marks the live objects of a checked slab that have bytes in [from, to). The slab has a mark, too: its unused slots
+ * are no longer verified, and in production its canaries are not when the program ends, because a page may be
+ * closed. */
 static void note_slab(struct slab *s, uintptr_t from, uintptr_t to)
 {
 	const struct slab_cache *c = READ_ONCE(s->cache);
@@ -49,10 +50,9 @@ static void note_slab(struct slab *s, uintptr_t from, uintptr_t to)
 
 	if (!c || cache_is_zero(c) || from < base)
 		return;
-	if (c->fast) {
-		WRITE_ONCE(s->remapped, true);
+	WRITE_ONCE(s->remapped, true);
+	if (c->fast)
 		return;
-	}
 	for (i = slab_index(c, s, from); i < MIN(c->nr_objects, READ_ONCE(s->fresh)); i++) {
 		uint8_t byte = LOAD_ACQUIRE(*slab_byte(c, s, i));
 

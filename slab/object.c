@@ -14,7 +14,7 @@
 /* byte: of a checked object. */
 static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uint8_t byte)
 {
-	if (i >= READ_ONCE(s->fresh) || (i == 0 && READ_ONCE(s->first_unused)))
+	if (i >= READ_ONCE(s->fresh) || (i == 0 && (READ_ONCE(s->first_unused) || cache_is_zero(c))))
 		return SLAB_OBJ_NONE;
 	if (map_test(s->map, i))
 		return SLAB_OBJ_FREE;
@@ -132,6 +132,11 @@ static bool is_inside(const struct slab_object *obj, uintptr_t addr)
 	return obj->state != SLAB_OBJ_NONE && distance(obj, addr) == 0;
 }
 
+static bool never_had_object(const struct slab_cache *c, const struct slab_object *obj)
+{
+	return obj->state == SLAB_OBJ_NONE || (obj->state == SLAB_OBJ_FREE && c->flags & SLAB_F_TRACK && !obj->tracked);
+}
+
 /* The object of the slab that is nearest to addr, in the slab. *obj stays without state if no slot was ever used. True:
  * addr is that object's. */
 static bool find_in_slab(struct slab *s, const struct slab_cache *c, uintptr_t addr, struct slab_object *obj)
@@ -146,9 +151,14 @@ static bool find_in_slab(struct slab *s, const struct slab_cache *c, uintptr_t a
 		object_describe(c, s, k, &other);
 		take_nearer(obj, &other, addr);
 	}
-	if (obj->state == SLAB_OBJ_NONE && fresh) {
-		object_describe(c, s, MIN(i, fresh - 1), &other);
-		take_nearer(obj, &other, addr);
+	/* Slots that wait in a thread's bin for their first object would explain nothing. */
+	if (fresh && never_had_object(c, obj)) {
+		k = MIN(i, fresh - 1);
+		do
+			object_describe(c, s, k, &other);
+		while (never_had_object(c, &other) && k-- > 0);
+		if (obj->state == SLAB_OBJ_NONE || !never_had_object(c, &other))
+			mem_copy(obj, &other, sizeof(*obj));
 	}
 	return is_inside(obj, addr);
 }

@@ -58,8 +58,9 @@ bool poison_bytes_intact(const struct slab_cache *c, uintptr_t object, struct da
 	return false;
 }
 
-/* The memory of a slab that is checked reads as zero until its slots are handed out (cache.c). So a byte that is not
- * zero in a fresh slot was written by a stray pointer. */
+/* The memory of a slab that is checked reads as zero until the first slot of its page is handed out (cache.c). Then the
+ * rest of the page is filled. So other bytes in a fresh slot were written by a stray pointer. A zero, which ends a
+ * string too far away, is seen in pages that are used. */
 
 static bool is_watched(const struct slab_cache *c)
 {
@@ -84,29 +85,50 @@ static void find_near(struct damage *d)
 	d->near = slab_find_object(d->addr, &o) && o.state != SLAB_OBJ_NONE ? o.addr : 0;
 }
 
-static bool zero_intact(uintptr_t from, uintptr_t to)
+static bool fresh_intact(uintptr_t from, uintptr_t to, uint8_t byte)
 {
-	arch_vec16 zero = arch_vec16_fill(0);
+	arch_vec16 all = arch_vec16_fill(byte * 0x0101010101010101ULL);
 
 	for (; to - from >= 64; from += 64)
-		if (!arch_equal_64((const void *)from, zero))
+		if (!arch_equal_64((const void *)from, all))
 			return false;
 	for (; from < to; from += 16)
-		if (!arch_equal_16((const void *)from, zero))
+		if (!arch_equal_16((const void *)from, all))
 			return false;
 	return true;
 }
 
+/* The fresh bytes [from, to) of a slab, those below `filled` filled. The first range with damage is described. */
+static void find_fresh_damage(uintptr_t from, uintptr_t to, uintptr_t filled, struct damage *d)
+{
+	uintptr_t mid = MIN(MAX(from, filled), to);
+
+	if (likely(fresh_intact(from, mid, SLUB_POISON_INUSE) && fresh_intact(mid, to, 0)))
+		return;
+	if (bytes_intact(from, mid, SLUB_POISON_INUSE, d))
+		bytes_intact(mid, to, 0, d);
+	find_near(d);
+}
+
+/* The base of a slab is the start of a page. */
+static uintptr_t fresh_start(const struct slab_cache *c, const struct slab *s, uint32_t fresh)
+{
+	return fresh ? slab_object_at(c, s, fresh) : s->base;
+}
+
 void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t from, uint32_t to, struct damage *d)
 {
-	uintptr_t start = from ? slab_object_at(c, s, from) : s->base, end = slab_object_at(c, s, to);
+	uintptr_t start = fresh_start(c, s, from), end = slab_object_at(c, s, to);
+	uintptr_t filled = ALIGN_UP(start, PAGE_SIZE), page_end = ALIGN_UP(end, PAGE_SIZE);
 	uint32_t i;
 
 	if (!is_watched(c))
 		return;
 	touch_pages(start, end);
-	if (unlikely(!zero_intact(start, end)) && !d->size && !bytes_intact(start, end, 0, d))
-		find_near(d);
+	if (!d->size && likely(!READ_ONCE(s->remapped)))
+		find_fresh_damage(start, page_end > filled ? page_end : end, filled, d);
+	if (page_end > filled)
+		mem_set((void *)end, SLUB_POISON_INUSE, page_end - end);
 	if (from == 0 && c->flags & SLAB_F_REDZONE)
 		mem_set((void *)s->base, SLUB_RED_ACTIVE, c->offset);
 	for (i = from; i < to; i++) {
@@ -122,12 +144,12 @@ void redzone_fill_fresh(const struct slab_cache *c, struct slab *s, uint32_t fro
 /* Pages that were never touched take no memory when they are read. */
 bool redzone_find_unused_damage(const struct slab_cache *c, const struct slab *s, struct damage *d)
 {
-	uintptr_t from = s->fresh ? slab_object_at(c, s, s->fresh) : s->base;
+	uintptr_t from = fresh_start(c, s, s->fresh);
 
-	if (!is_watched(c) || bytes_intact(from, s->base + ((uintptr_t)c->nr_pages << PAGE_SHIFT), 0, d))
-		return false;
-	find_near(d);
-	return true;
+	d->size = 0;
+	if (is_watched(c) && !READ_ONCE(s->remapped))
+		find_fresh_damage(from, s->base + ((uintptr_t)c->nr_pages << PAGE_SHIFT), ALIGN_UP(from, PAGE_SIZE), d);
+	return d->size != 0;
 }
 
 void redzone_init_unused(struct slab_finding *f, enum slab_found_at at, const struct damage *d,

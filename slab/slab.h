@@ -80,6 +80,7 @@
 
 /* The kernel's bytes (include/linux/poison.h). */
 #define SLUB_RED_ACTIVE 0xcc
+#define SLUB_POISON_INUSE 0x5a /* slots that were never used, beside used ones */
 #define POISON_FREE 0x6b
 #define POISON_END 0xa5 /* last byte of a poisoned object */
 

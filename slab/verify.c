@@ -114,7 +114,7 @@ static uint32_t scan_slab(struct slab_cache *c, struct slab *s, uint32_t i, stru
 		redzone_init_unused(&x->finding, scan->at, &d, scan->regs);
 		x->index = 0;
 		x->unused = true;
-		mem_set((void *)d.addr, 0, d.size);
+		mem_set((void *)d.addr, d.expected, d.size);
 	}
 	return i;
 }

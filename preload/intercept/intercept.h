@@ -540,7 +540,7 @@ struct formatted {
 	size_t nr;
 	struct formatted_source sources[FORMATTED_SOURCES];
 };
-/* Checks what printf reads: the format and, with a list of its arguments, the strings. to: notes strings near that
+/* Checks what printf reads: the format and, with a list of its arguments, the strings. to: notes those near that
  * buffer; or NULL. */
 void format_check_printf(const void *text, bool wide, va_list args, struct formatted *to, const char *entry);
 /* Reports a string that overlaps what the call wrote, `written` bytes. */

@@ -414,6 +414,8 @@ void format_check_printf(const void *text, bool wide, va_list from, struct forma
 
 	if (!format_readable(text, wide, entry) || format_custom)
 		return;
+	if (to)
+		formatted_note(to, text, SIZE_MAX, wide);
 	va_copy(args, from);
 	if (wide)
 		format_walk((struct format){ text, true, 0, to }, &args, entry);

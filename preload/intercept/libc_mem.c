@@ -105,11 +105,13 @@ INTERCEPT(void *, memccpy, (void *dst, const void *src, int c, size_t n), (dst, 
 
 /* Swaps pairs of bytes. An odd last byte stays as it is, and a negative length swaps nothing.  Source and destination
  * may be the same. */
-INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FOREIGN_MOVE)
+INTERCEPT(void, swab, (const void *src, void *dst, ssize_t n), (src, dst, n), FOREIGN_COPY)
 {
 	size_t pairs = n > 0 ? (size_t)n & ~(size_t)1 : 0;
 	if (check_read(src, pairs, ENTRY))
 		check_write(dst, pairs, ENTRY);
+	if (src != dst && unlikely(ranges_overlap(dst, pairs, src, pairs)))
+		libc_report_overlap(dst, pairs, src, pairs, ENTRY);
 	REAL(swab)(src, dst, n);
 }
 

@@ -155,13 +155,14 @@ BOUNDED_DUPLICATE(__strndup)
 
 /* Returns the length of the whole result. If it does not fit in n, dst's contents are undefined. */
 INTERCEPT(size_t, strxfrm, (char *dst, const char *src, size_t n), (dst, src, n),
-          libc_foreign(dst) && libc_foreign(src))
+          libc_far(dst, src) && libc_foreign(dst) && libc_foreign(src))
 {
 	size_t len, ret;
-
-	check_string(src, SIZE_MAX, &len, ENTRY);
+	bool whole = check_string(src, SIZE_MAX, &len, ENTRY);
 	ret = REAL(strxfrm)(dst, src, n);
 	if (ret < n)
 		check_write(dst, ret + 1, ENTRY);
+	if (whole && n && unlikely(ranges_overlap(dst, MIN(ret + 1, n), src, len + 1)))
+		libc_report_overlap(dst, MIN(ret + 1, n), src, len + 1, ENTRY);
 	return ret;
 }

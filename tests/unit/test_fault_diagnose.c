@@ -216,6 +216,16 @@ static void test_poison(void **state)
 	assert_int_equal(v.addr, 0x6b6b6b6b6b6b6b7b);
 	assert_int_equal(v.poison, 0x6b);
 	assert_int_equal(v.pointer, 0x6b6b6b6b6b6b6b6b);
+	/* A check in line faults before the access: movzbl 0x7fff8000(%rax),%edx */
+	s.regs[MREG_AX] = 0x6b6b6b6b6b6b6b7b >> 3;
+	CODE(&s, "\x0f\xb6\x90\x00\x80\xff\x7f");
+	fault_diagnose(&s, &v);
+	assert_int_equal(v.addr, 0x6b6b6b6b6b6b6b78);
+	assert_int_equal(v.poison, 0x6b);
+	s.regs[MREG_AX] = 0x1234567812345678 >> 3;
+	fault_diagnose(&s, &v);
+	assert_int_equal(v.addr, (0x1234567812345678 >> 3) + 0x7fff8000);
+	assert_int_equal(v.poison, 0);
 	/* An access through rbp raises another trap and another signal. */
 	s.trap = TRAP_STACK;
 	s.signo = SIGBUS;

@@ -134,7 +134,7 @@ static void strange_pointer(void)
 	CHECK(cache_take(&cache, &p, 1) == 0);
 }
 
-/* Slots that were never handed out hold nothing; the first refill fills exactly those that it takes. */
+/* The first refill fills the slots that it takes, and the rest of their page. Pages behind it hold nothing. */
 static void fresh_slots_are_filled(void)
 {
 	struct damage d;
@@ -150,7 +150,14 @@ static void fresh_slots_are_filled(void)
 		CHECK(poison_bytes_intact(&cache, (uintptr_t)p[i], &d));
 		CHECK(bytes_intact((uintptr_t)p[i] + 64, (uintptr_t)p[i] + 80, SLUB_RED_ACTIVE, &d));
 	}
-	CHECK(bytes_intact((uintptr_t)p[2] + 80, (uintptr_t)p[2] + 160, 0, &d));
+	CHECK(bytes_intact((uintptr_t)p[2] + 80, s->base + PAGE_SIZE, SLUB_POISON_INUSE, &d));
+	CHECK(bytes_intact(s->base + PAGE_SIZE, s->base + 2 * PAGE_SIZE, 0, &d));
+	CHECK(!redzone_find_unused_damage(&cache, s, &d));
+	((char *)p[2])[200] = 0;
+	CHECK(redzone_find_unused_damage(&cache, s, &d) && d.addr == (uintptr_t)p[2] + 200 && d.size == 1);
+	((char *)p[2])[200] = SLUB_POISON_INUSE;
+	*(char *)(s->base + PAGE_SIZE + 7) = 1;
+	CHECK(redzone_find_unused_damage(&cache, s, &d) && d.addr == s->base + PAGE_SIZE + 7);
 }
 
 static void test_model(void **state)

@@ -7,7 +7,7 @@
  * modes: check production
  * ways: preload linked
  * flags: -fno-exceptions
- * output: 1 1 1 1 1 1 1 1
+ * output: 1 1 1 1 1 1 1 1 1 1 1 1
  */
 #include <cerrno>
 #include <cstdint>
@@ -29,7 +29,7 @@ static int failed(void *p)
 
 int main()
 {
-	int ok[8];
+	int ok[12];
 
 	ok[0] = failed(malloc(most));            /* expect: impossible-size in=main */
 	ok[1] = failed(calloc(most / 2, 3));     /* expect: impossible-size in=main */
@@ -41,6 +41,12 @@ int main()
 	ok[5] = failed(aligned_alloc(most / 2 + 1, 10));                      /* expect: impossible-size in=main */
 	ok[6] = posix_memalign(&out, most / 4 + 1, 10) == ENOMEM;             /* expect: impossible-size in=main */
 	ok[7] = (errno = ENOMEM, failed(operator new[](most, std::nothrow))); /* expect: impossible-size in=main */
-	printf("%d %d %d %d %d %d %d %d\n", ok[0], ok[1], ok[2], ok[3], ok[4], ok[5], ok[6], ok[7]);
+	ok[8] = posix_memalign(&out, 3, 8) == EINVAL;                         /* expect: impossible-size in=main */
+	ok[9] = posix_memalign(&out, 4, 8) == EINVAL;                         /* expect: impossible-size in=main */
+	aligned_alloc(48, 96);                                                /* expect: impossible-size in=main */
+	ok[10] = posix_memalign(&out, 8, 1) == 0 && aligned_alloc(64, 9) && memalign(48, 96);
+	ok[11] = !operator new(9, std::align_val_t(48), std::nothrow); /* expect: impossible-size in=main */
+	for (int i = 0; i < 12; i++)
+		printf("%d%c", ok[i], i < 11 ? ' ' : '\n');
 	return 0;
 }

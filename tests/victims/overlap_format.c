@@ -59,6 +59,9 @@ int main(void)
 	snprintf(p, 60, "%-5.1f|%*d|%.3s", 1.5, 3, 7, p + 2); /* expect: param-overlap entry=snprintf frame=main */
 	strcpy(p, "text");
 	format(p, "%s%s", "x", p);
+	strcpy(p + 20, "%d%%");
+	sprintf(p, p + 20, 1);
+	snprintf(p + 18, 60, p + 20, 5); /* expect: param-overlap entry=snprintf frame=main */
 	wide(local_wide);
 	return 0;
 }

@@ -7,8 +7,10 @@
  * ways: preload linked
  * expect: below
  */
+#define _XOPEN_SOURCE 700
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wchar.h>
 
 void *mempcpy(void *dst, const void *src, size_t n);
@@ -35,5 +37,11 @@ int main(void)
 	memcpy(g + 1, g, 50); /* expect: param-overlap entry=memcpy access=50 place=overlap_stack */
 	strcpy(g, "a global string");
 	strcpy(g, g + 1); /* expect: param-overlap entry=strcpy access=15 */
+	strcpy(p, "a local string");
+	strxfrm(p, p + 2, 50); /* expect: param-overlap entry=strxfrm access=13 frame=main */
+	strxfrm(p, p + 2, 0);
+	strxfrm(g, p, 50);
+	swab(p, p + 1, 10); /* expect: param-overlap entry=swab access=10 frame=main */
+	swab(p, p, 10);
 	return 0;
 }

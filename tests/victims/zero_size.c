@@ -5,6 +5,7 @@
  * modes: check production
  * ways: preload linked static
  */
+#include <malloc.h>
 #include <stdlib.h>
 
 static volatile char *volatile p;
@@ -25,6 +26,10 @@ int main(void)
 	p = posix_memalign(&aligned, 32768, 0) == 0 ? aligned : NULL;
 	*p = 1; /* expect: vmalloc-out-of-bounds in=main object=0 type=write */
 	free((void *)p);
+	p = valloc(0);
+	p[-1] = 1; /* expect: slab-out-of-bounds in=main object=0 cache=malloc-0-4096 type=write alloc=main */
+	p = aligned_alloc(64, 0);
+	p[-1] = 1; /* expect: slab-out-of-bounds in=main object=0 cache=malloc-0 type=write alloc=main */
 	p = malloc(0);
 	free((void *)p);
 	c += *p; /* expect: use-after-free in=main object=0 cache=malloc-0 type=read alloc=main free=main */
