@@ -5,16 +5,21 @@
  *                behind a push
  *     handlers   200 different handlers of one signal, one after the other
  *     raw        handlers that are set without libc
+ *     limit      the address space is limited while threads are in watched loops, one of which calls nothing
+ *     place      memory is mapped at a fixed address where the shadow lies
  *     names F    module F is loaded into a name space of its own
  *     refused C  the system maps nothing executable any more (PR_SET_MDWE), then the program C is started; 77: this
  *                kernel has no such switch */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -146,6 +151,78 @@ static int raw(void)
 	return 0;
 }
 
+static volatile int over;
+
+static int compare(const void *a, const void *b)
+{
+	return (int)(*(const long *)a - *(const long *)b);
+}
+
+static void calls_once(void)
+{
+	long *words = calloc(10, sizeof(*words));
+
+	qsort(words, 10, sizeof(*words), compare);
+	free(words);
+}
+
+static void *calls(void *unused)
+{
+	long words[100] = { 0 };
+
+	(void)unused;
+	while (!over)
+		qsort(words, 100, sizeof(*words), compare);
+	return NULL;
+}
+
+static void *calls_nothing(void *unused)
+{
+	long words[100] = { 0 };
+
+	(void)unused;
+	for (unsigned i = 0; !over; i++)
+		((volatile long *)words)[i % 100]++;
+	return NULL;
+}
+
+static void *maps(void *at, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0);
+
+	return mmap(at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
+static int limit(void)
+{
+	struct rlimit small = { 900ul << 20, RLIM_INFINITY };
+	pthread_t threads[2];
+	char *p;
+
+	pthread_create(&threads[0], NULL, calls, NULL);
+	pthread_create(&threads[1], NULL, calls_nothing, NULL);
+	usleep(20000);
+	setrlimit(RLIMIT_AS, &small);
+	p = maps(NULL, 300ul << 20);
+	calls_once();
+	over = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	puts(p == MAP_FAILED ? "no memory" : "ok");
+	return 0;
+}
+
+static int place(void)
+{
+	char *p = maps((void *)0x140000000, 1ul << 20);
+
+	puts(p == MAP_FAILED ? "the place is taken" : "ok");
+	if (p != MAP_FAILED)
+		memset(p, 0xff, 1ul << 20);
+	calls_once();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
@@ -156,6 +233,10 @@ int main(int argc, char **argv)
 		return many();
 	if (strcmp(way, "raw") == 0)
 		return raw();
+	if (strcmp(way, "limit") == 0)
+		return limit();
+	if (strcmp(way, "place") == 0)
+		return place();
 	if (strcmp(way, "names") == 0 && argc > 2)
 		return !dlmopen(LM_ID_NEWLM, argv[2], RTLD_NOW);
 	if (strcmp(way, "refused") == 0 && argc > 2 && prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0) != 0)

@@ -393,6 +393,8 @@ GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
 	const struct slow *s = slow_behind_call(frame->back);
 	uint64_t count;
 
+	if (!LOAD_ACQUIRE(bad_access))
+		return false;
 	return is_vector(s) ? any_vector_bad(frame, s) : any_bad(frame, s, &count);
 }
 
