@@ -6,6 +6,7 @@
  *     handlers   200 different handlers of one signal, one after the other
  *     raw        handlers that are set without libc
  *     limit      the address space is limited while threads are in watched loops, one of which calls nothing
+ *     steps      the program steps through itself by the trap flag
  *     place      memory is mapped at a fixed address where the shadow lies
  *     names F    module F is loaded into a name space of its own
  *     refused C  the system maps nothing executable any more (PR_SET_MDWE), then the program C is started; 77: this
@@ -14,6 +15,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define ONE(n)                                 \
@@ -212,6 +215,47 @@ static int limit(void)
 	return 0;
 }
 
+static volatile sig_atomic_t steps, elsewhere;
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	extern char __executable_start, etext;
+
+	(void)sig;
+	(void)info;
+	steps++;
+	elsewhere += pc - (uintptr_t)&__executable_start >= (uintptr_t)(&etext - &__executable_start);
+}
+
+__attribute__((noinline)) static int work(unsigned char *p, int n)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		p[i] = (unsigned char)(i * 3);
+		sum += p[i] ^ i;
+	}
+	return sum;
+}
+
+static int step(void)
+{
+	struct sigaction act = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+	unsigned char *p = calloc(40, 1);
+	int sum = 0;
+
+	sigaction(SIGTRAP, &act, NULL);
+	__asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq" ::: "memory", "cc");
+	for (int i = 1; i < 20; i++)
+		sum += work(p, i);
+	__asm__ volatile("pushfq; andl $~0x100, (%%rsp); popfq" ::: "memory", "cc");
+	printf("%d %d %d\n", sum, steps > 1000 && steps < 10000, elsewhere < 100);
+	free(p);
+	return 0;
+}
+
 static int place(void)
 {
 	char *p = maps((void *)0x140000000, 1ul << 20);
@@ -235,6 +279,8 @@ int main(int argc, char **argv)
 		return raw();
 	if (strcmp(way, "limit") == 0)
 		return limit();
+	if (strcmp(way, "steps") == 0)
+		return step();
 	if (strcmp(way, "place") == 0)
 		return place();
 	if (strcmp(way, "names") == 0 && argc > 2)
