@@ -6,6 +6,8 @@
  *     handlers   200 different handlers of one signal, one after the other
  *     raw        handlers that are set without libc
  *     limit      the address space is limited while threads are in watched loops, one of which calls nothing
+ *     bits       bits at a distance from an object's start that a register tells: two inside, two outside; then a
+ *                write of 108 bytes to an object of 100
  *     steps      the program steps through itself by the trap flag
  *     place      memory is mapped at a fixed address where the shadow lies
  *     names F    module F is loaded into a name space of its own
@@ -215,6 +217,24 @@ static int limit(void)
 	return 0;
 }
 
+static void bit_set(char *p, int bit)
+{
+	__asm__ volatile("lock btsl %1, (%0)" : : "r"(p), "r"(bit) : "memory", "cc");
+}
+
+static int bits(void)
+{
+	char *p = calloc(40, 1), *q = malloc(100);
+
+	bit_set(p, 0);
+	bit_set(p, 319);
+	printf("%d %d\n", p[0], p[39] & 0xff);
+	bit_set(p, 320);
+	bit_set(p, -1);
+	__asm__ volatile("fnsave (%0)\n\tfrstor (%0)" : : "r"(q) : "memory");
+	return 0;
+}
+
 static volatile sig_atomic_t steps, elsewhere;
 
 static void on_step(int sig, siginfo_t *info, void *context)
@@ -279,6 +299,8 @@ int main(int argc, char **argv)
 		return raw();
 	if (strcmp(way, "limit") == 0)
 		return limit();
+	if (strcmp(way, "bits") == 0)
+		return bits();
 	if (strcmp(way, "steps") == 0)
 		return step();
 	if (strcmp(way, "place") == 0)
