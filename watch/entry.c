@@ -29,6 +29,7 @@
 
 struct ranked_lock watch_lock = RANKED_LOCK_INIT(LOCK_RANK_WATCH);
 __large_bss struct watch_module *watch_modules[WATCH_MODULES];
+bool watch_stopped;
 static struct stepped_reserve scratch; /* under watch_lock */
 static TLS_IE bool copying;            /* this thread is in the copier */
 
@@ -311,7 +312,6 @@ void entry_remove(struct watch_module *m)
 	for (uint32_t i = 0; i < m->nr_copies; i++) {
 		const struct watch_function *f = &m->functions[m->copies[i].function];
 
-		origin_restore(m, &m->copies[i]);
 		for (uint32_t k = 0; k < f->nr_entries; k++)
 			stub_lead(m->stubs + (size_t)(f->entry + k) * STUB_SIZE,
 			          m->start + m->entries[f->entry + k].at);

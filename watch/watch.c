@@ -26,7 +26,6 @@ static struct seen_module {
 	bool here;
 } seen[SEEN_MODULES] __large_bss;
 static bool watching;
-bool watch_stopped;
 
 /* ---- a module that came ---------------------------------------------------------------------- */
 
@@ -275,6 +274,13 @@ void watch_start(void)
 
 /* ---- the end before the program's ------------------------------------------------------------ */
 
+static void unwatch(struct watch_module *m)
+{
+	for (uint32_t i = 0; i < m->nr_copies; i++)
+		origin_restore(m, &m->copies[i]);
+	entry_remove(m);
+}
+
 /* Other threads may be in copies, where checks read shadow that goes: origin.c leads them out. */
 static void stop(void *unused)
 {
@@ -285,7 +291,7 @@ static void stop(void *unused)
 		lock_acquire(&watch_lock);
 	for (unsigned i = 0; i < WATCH_MODULES; i++)
 		if (watch_modules[i])
-			entry_remove(watch_modules[i]);
+			unwatch(watch_modules[i]);
 	entry_stop();
 	near_open_gaps();
 	WRITE_ONCE(watch_stopped, true);

@@ -8,10 +8,6 @@
 #include "watch/copy.h"
 #include "watch/watch.h"
 
-/* ---- watch.c --------------------------------------------------------------------------------- */
-
-extern bool watch_stopped; /* by watch_stop; for good */
-
 /* ---- choose.c: which modules ----------------------------------------------------------------- */
 
 enum choice { CHOICE_NO, CHOICE_YES, CHOICE_EXCLUDED /* never watched, whatever the list says */ };
@@ -151,12 +147,13 @@ const char *module_filter(struct watch_module *m, const char *pattern);
 /* ---- entry.c: jumps at entries, copies at the first call ------------------------------------- */
 
 extern struct ranked_lock watch_lock;
+extern bool watch_stopped; /* by watch_stop; for good */
 /* All modules that were ever watched at the same time; NULL: free. Atomic. */
 #define WATCH_MODULES 512u
 extern struct watch_module *watch_modules[WATCH_MODULES];
 /* Places the entries of a module that no thread runs yet. In words: why it cannot be watched; NULL: it is. */
 const char *entry_place(struct watch_module *m);
-/* From now on its functions run unchecked, except in threads that are in a copy. Under watch_lock. */
+/* No stub leads to a copy any more; what was copied has its own bytes already (origin_restore). Under watch_lock. */
 void entry_remove(struct watch_module *m);
 /* When no module has functions that wait. */
 void entry_stop(void);
