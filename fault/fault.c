@@ -367,6 +367,13 @@ static bool was_reported(const struct fault *f)
 	return machine_trap(f->uc) == TRAP_PAGE && answer_repeats(f, ANSWER_GUARD);
 }
 
+/* The thread goes on in the original. */
+static bool left_copy(const struct fault *f)
+{
+	return code_copies && machine_trap(f->uc) == TRAP_PAGE &&
+	       code_copies->leave((uint64_t *)f->uc->uc_mcontext.gregs, (uintptr_t)f->info->si_addr);
+}
+
 static void handle(void *arg)
 {
 	struct fault *f = arg;
@@ -378,7 +385,7 @@ static void handle(void *arg)
 		handle_sent(f);
 		return;
 	}
-	if (answered_by_hook(f))
+	if (left_copy(f) || answered_by_hook(f))
 		return;
 	see_original(f, false);
 	if (answered(f))

@@ -70,10 +70,30 @@ static uint64_t see_original(int sig, siginfo_t *info, ucontext_t *uc)
 	return resumes;
 }
 
+/* A program that steps through itself sees original instructions. Between two of them there are a check's, and a
+ * handler that returns goes to the check's start: so it would never come further. */
+static bool steps_in_check(int sig, const siginfo_t *info, const ucontext_t *uc)
+{
+	uint64_t gregs[NGREG];
+
+	if (sig != SIGTRAP || info->si_code != TRAP_TRACE)
+		return false;
+	mem_copy(gregs, uc->uc_mcontext.gregs, sizeof(gregs));
+	return code_copies->origin(gregs, true) &&
+	       code_copies->resume(gregs[REG_RIP]) != (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
+}
+
+static void step_on(int sig)
+{
+	(void)sig;
+}
+
 void relay_enter(int sig, siginfo_t *info, void *context, unsigned number)
 {
 	ucontext_t *uc = context;
 
+	if (steps_in_check(sig, info, uc))
+		machine_frame_enter(uc, sig, (uintptr_t)step_on);
 	if (see_original(sig, info, uc))
 		machine_frame_to_copy(uc);
 	machine_frame_enter(uc, sig, __atomic_load_n(&handlers[number], __ATOMIC_ACQUIRE));

@@ -831,6 +831,9 @@ struct code_copies {
 	uint64_t (*resume)(uint64_t pc);
 	/* Are these places in one function that has a copy? */
 	bool (*same_function)(uint64_t a, uint64_t b);
+	/* The context of a fault at addr: if only a copy needs what is not there, the registers become the original's.
+	 * False: the fault is another one. */
+	bool (*leave)(uint64_t *gregs, uintptr_t addr);
 	/* Somebody may run the original from this pc on, which a handler has seen: the function gets its own bytes. */
 	void (*run_original)(uint64_t pc);
 	/* Puts the function's own bytes in place of jumps in these bytes, which were read at pc in an original. */

@@ -363,6 +363,41 @@ bool shadow_want_all(void)
 	return true;
 }
 
+/* The arena's part as it would be now if it had grown alone. */
+static void shrink_to_arena(void)
+{
+	uintptr_t end = arena_shadow + arena_shadow_size;
+	size_t want = (uintptr_t)shadow_of(arena_base + arena_usable_size + GRANULE_MASK) - arena_shadow;
+
+	arena_ready = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
+	map_state = MAP_ARENA;
+	quick_span_update();
+	os_protect_none((void *)(arena_shadow + arena_ready), arena_shadow_size - arena_ready);
+	reserve_undo(SHADOW_START, arena_shadow);
+	reserve_undo(end, SHADOW_END);
+}
+
+bool shadow_can_shrink(void)
+{
+	return map_state == MAP_FULL && arena_shadow && !map_instrumented && !map_strict;
+}
+
+void shadow_want_less(void)
+{
+	lock_acquire(&map_lock);
+	if (shadow_can_shrink()) {
+		__atomic_store_n(&shadow_everywhere, false, __ATOMIC_RELEASE);
+		shrink_to_arena();
+	}
+	lock_release(&map_lock);
+	tell_change();
+}
+
+bool shadow_spans(uintptr_t addr)
+{
+	return addr >= SHADOW_START && addr < SHADOW_END;
+}
+
 /* ---- instrumented code that the scan did not see, or that dlopen brings to a program without --- */
 
 void shadow_without_faults(void)

@@ -157,6 +157,12 @@ void shadow_globals_ahead(void);
 /* Plain code is going to be checked, and its pointers may lead anywhere: maps the shadow of all memory.  False: that
  * cannot be done. */
 bool shadow_want_all(void);
+/* The opposite, when no plain code is checked any more: all but the heap's part is unmapped again. */
+void shadow_want_less(void);
+/* Can that be done?  Not if there is instrumented code. */
+bool shadow_can_shrink(void);
+/* Is addr in the place where all of the shadow lies? */
+bool shadow_spans(uintptr_t addr);
 /* Was the module with this load address and dynamic section compiled with the checks of a sanitizer? */
 bool shadow_is_instrumented(uintptr_t bias, const void *dynamic);
 /* The program limits its address space, and slab has shortened the arena: unmaps the shadow of the part that is gone.

@@ -70,8 +70,6 @@ static inline uint32_t page_of(uintptr_t addr)
 {
 	return (uint32_t)((addr - arena_base) >> PAGE_SHIFT);
 }
-extern size_t arena_usable_size; /* bytes from arena_base on; grows only, and covers every pointer ever handed out */
-
 static inline bool arena_usable(uintptr_t addr)
 {
 	return addr - arena_base < LOAD_ACQUIRE(arena_usable_size);

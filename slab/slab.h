@@ -263,6 +263,8 @@ void slab_limit_data(uint64_t limit);
 /* ---- the arena ------------------------------------------------------------------------------- */
 extern uintptr_t arena_base __attribute__((visibility("hidden")));
 extern size_t arena_size __attribute__((visibility("hidden"))); /* 0 before slab_init */
+/* Bytes from arena_base on; grows only, and covers every pointer ever handed out. */
+extern size_t arena_usable_size;
 __inline_hot bool arena_contains(const void *p)
 {
 	return (uintptr_t)p - arena_base < arena_size;

@@ -163,6 +163,7 @@ struct copy_access {
 /* Called for an access to bytes of which the shadow says that some are not addressable; with all of the processor's
  * state saved, on the program's stack.  When it returns the access is made. */
 typedef void copy_bad_access(const struct copy_access *access);
+/* With NULL, slow paths look at no shadow. */
 void copy_set_bad_access(copy_bad_access *handler);
 
 /* Writes the jumps to the slow path's common part: COPY_THUNK_SIZE bytes at `code`. */

@@ -29,6 +29,7 @@
 
 struct ranked_lock watch_lock = RANKED_LOCK_INIT(LOCK_RANK_WATCH);
 __large_bss struct watch_module *watch_modules[WATCH_MODULES];
+bool watch_stopped;
 static struct stepped_reserve scratch; /* under watch_lock */
 static TLS_IE bool copying;            /* this thread is in the copier */
 
@@ -301,6 +302,28 @@ static void leave(struct watch_module *m, struct watch_function *f, enum left_re
 {
 	give_back(m, f);
 	module_leave(m, f, reason, where);
+}
+
+void entry_remove(struct watch_module *m)
+{
+	for (uint32_t i = 0; i < m->nr_functions; i++)
+		if (m->functions[i].state == FUNCTION_WAITS)
+			leave(m, &m->functions[i], LEFT_STOPPED, m->start + m->functions[i].at);
+	for (uint32_t i = 0; i < m->nr_copies; i++) {
+		const struct watch_function *f = &m->functions[m->copies[i].function];
+
+		for (uint32_t k = 0; k < f->nr_entries; k++)
+			stub_lead(m->stubs + (size_t)(f->entry + k) * STUB_SIZE,
+			          m->start + m->entries[f->entry + k].at);
+	}
+	near_release_rest(m);
+}
+
+void entry_stop(void)
+{
+	if (scratch.base)
+		os_release((void *)scratch.base, SCRATCH_SIZE);
+	scratch.base = 0;
 }
 
 static enum left_reason reason_of(enum copy_status status)

@@ -70,7 +70,10 @@ void *near_reserve(const struct watch_module *m, size_t size)
 
 /* ---- gaps without room for copies ------------------------------------------------------------ */
 
-/* Under watch_lock. */
+/* The gaps that were closed. Under watch_lock, as all that follows. */
+static struct copy_range closed[GAPS_MAX] __large_bss;
+static unsigned nr_closed;
+
 static struct gap {
 	uintptr_t start, end;
 	bool grows; /* a stack or brk's heap may grow into it */
@@ -125,6 +128,26 @@ void near_close_gaps(void)
 	if (!gaps_find())
 		return;
 	for (unsigned i = 0; i < nr_gaps; i++)
-		if (!gaps[i].grows && is_remote(i))
-			os_reserve_at(gaps[i].start, gaps[i].end - gaps[i].start);
+		if (!gaps[i].grows && is_remote(i) && nr_closed < GAPS_MAX &&
+		    os_reserve_at(gaps[i].start, gaps[i].end - gaps[i].start))
+			closed[nr_closed++] = (struct copy_range){ gaps[i].start, gaps[i].end };
+}
+
+void near_open_gaps(void)
+{
+	while (nr_closed) {
+		struct copy_range *c = &closed[--nr_closed];
+
+		os_release((void *)c->start, c->end - c->start);
+	}
+}
+
+void near_release_rest(struct watch_module *m)
+{
+	char *unused = (char *)ALIGN_UP((uintptr_t)m->near_next, PAGE_SIZE);
+
+	if (unused >= m->near_end)
+		return;
+	os_release(unused, (size_t)(m->near_end - unused));
+	m->near_end = unused;
 }

@@ -7,6 +7,7 @@
  *
  * A handler of the program's sees the original pc and registers (fault/fault.c, fault/relay.c). When it returns, the
  * interrupted code goes on in the copy: the original bytes at that pc may be under a springboard. */
+#include "shadow/shadow.h"
 #include "watch/watch_internal.h"
 
 #include <ucontext.h>
@@ -126,7 +127,7 @@ static const struct watch_copy *copy_of(const struct watch_module *m, uintptr_t 
 
 static uint64_t resume_at(uint64_t pc)
 {
-	const struct watch_module *m = module_at(pc);
+	const struct watch_module *m = watch_stopped ? NULL : module_at(pc);
 	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
 
 	return c ? copy_copied_pc(&c->copy, pc) : 0;
@@ -192,25 +193,38 @@ static void take_springs_away(const struct watch_module *m, const struct watch_c
 				take_away(m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
 }
 
+void origin_restore(const struct watch_module *m, const struct watch_copy *c)
+{
+	const struct watch_function *f = &m->functions[c->function];
+	const struct watch_entry *e = &m->entries[f->entry];
+
+	for (unsigned k = 0; k < f->nr_entries; k++)
+		if (e[k].placed)
+			take_away(m->start + e[k].at, e[k].bytes, STUB_JUMP);
+	take_springs_away(m, c);
+}
+
 /* From here on the function runs unchecked, except in threads that are in its copy. A jump in its bytes is right only
  * where control comes from elsewhere; who begins in the middle may come to any of them. */
 static void run_original(uint64_t pc)
 {
 	const struct watch_module *m = module_at(pc);
 	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
-	const struct watch_entry *e = c ? &m->entries[m->functions[c->function].entry] : NULL;
 	bool mine = lock_mine(&watch_lock);
 
 	if (!c)
 		return;
 	if (!mine)
 		lock_acquire(&watch_lock);
-	for (unsigned k = 0; k < m->functions[c->function].nr_entries; k++)
-		if (e[k].placed)
-			take_away(m->start + e[k].at, e[k].bytes, STUB_JUMP);
-	take_springs_away(m, c);
+	origin_restore(m, c);
 	if (!mine)
 		lock_release(&watch_lock);
+}
+
+/* Threads that were in copies when watching ended (watch_stop) come out of them at their next check, call or signal. */
+static bool leave(uint64_t *gregs, uintptr_t addr)
+{
+	return watch_stopped && shadow_spans(addr) && context_origin(gregs, false);
 }
 
 /* Another thread may be at these bytes, but the process is about to end. */
@@ -229,6 +243,7 @@ static const struct code_copies copies = {
 	.origin = context_origin,
 	.resume = resume_at,
 	.same_function = same_function,
+	.leave = leave,
 	.run_original = run_original,
 	.original_code = original_code,
 	.show_original = show_original,

@@ -66,3 +66,8 @@ void report_start(void)
 {
 	copy_set_bad_access(bad_access);
 }
+
+void report_stop(void)
+{
+	copy_set_bad_access(NULL);
+}

@@ -208,6 +208,8 @@ static void loader_changed(void)
 {
 	static bool said;
 
+	if (watch_stopped)
+		return;
 	if (has_name_spaces() && !__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
 		report_line("watch: modules of another name space (dlmopen) are not watched");
 	if (_r_debug.r_state == RT_CONSISTENT)
@@ -270,6 +272,50 @@ void watch_start(void)
 		report_line("watch: modules that are loaded later stay unwatched: the loader's code cannot be changed");
 }
 
+/* ---- the end before the program's ------------------------------------------------------------ */
+
+static void unwatch(struct watch_module *m)
+{
+	for (uint32_t i = 0; i < m->nr_copies; i++)
+		origin_restore(m, &m->copies[i]);
+	entry_remove(m);
+}
+
+/* Other threads may be in copies, where checks read shadow that goes: origin.c leads them out. */
+static void stop(void *unused)
+{
+	bool mine = lock_mine(&watch_lock);
+
+	(void)unused;
+	if (!mine)
+		lock_acquire(&watch_lock);
+	for (unsigned i = 0; i < WATCH_MODULES; i++)
+		if (watch_modules[i])
+			unwatch(watch_modules[i]);
+	entry_stop();
+	near_open_gaps();
+	WRITE_ONCE(watch_stopped, true);
+	report_stop();
+	shadow_want_less();
+	if (!mine)
+		lock_release(&watch_lock);
+}
+
+void watch_stop(const char *why)
+{
+	if (!watching || watch_stopped || !shadow_can_shrink())
+		return;
+	deep_run(stop, NULL);
+	report_line("watch off from here on: %s", why);
+}
+
+void watch_stop_for_mapping(uintptr_t addr, size_t size)
+{
+	if (watching && !watch_stopped && process_is_this() && size &&
+	    (shadow_spans(addr) || shadow_spans(addr + size - 1)))
+		watch_stop("the program maps memory where the shadow lies");
+}
+
 /* ---- what was watched ------------------------------------------------------------------------ */
 
 static const char *const reason_words[LEFT_REASONS] = {
@@ -281,6 +327,7 @@ static const char *const reason_words[LEFT_REASONS] = {
 	[LEFT_FAR] = "lead further than 2 GB",
 	[LEFT_ROOM] = "no memory for a copy",
 	[LEFT_FILTER] = "not named by watch.only",
+	[LEFT_STOPPED] = "not called before watching ended",
 	[LEFT_LINKAGE] = "the linker's (PLT)",
 };
 

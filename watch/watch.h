@@ -22,6 +22,11 @@
 /* Once, at start-up, before any code of the program runs: watches what options.watch names, now and whenever the loader
  * loads something. */
 void watch_start(void);
+/* The program wants what only watching takes away: everything runs unchecked from now on, and the shadow goes. `why`
+ * completes one line about that. Nothing happens when nothing is watched. */
+void watch_stop(const char *why);
+/* The same if the program is about to map something at a fixed place where the shadow lies. */
+void watch_stop_for_mapping(uintptr_t addr, size_t size);
 /* At exit: what was watched, if options.watch asks for it. */
 void watch_explain(void);
 

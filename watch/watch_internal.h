@@ -29,6 +29,7 @@ enum left_reason {
 	LEFT_FAR,
 	LEFT_ROOM,    /* no memory */
 	LEFT_FILTER,  /* watch.only */
+	LEFT_STOPPED, /* watch_stop */
 	LEFT_LINKAGE, /* a PLT: no memory of the program's is accessed there */
 	LEFT_REASONS,
 };
@@ -146,11 +147,16 @@ const char *module_filter(struct watch_module *m, const char *pattern);
 /* ---- entry.c: jumps at entries, copies at the first call ------------------------------------- */
 
 extern struct ranked_lock watch_lock;
+extern bool watch_stopped; /* by watch_stop; for good */
 /* All modules that were ever watched at the same time; NULL: free. Atomic. */
 #define WATCH_MODULES 512u
 extern struct watch_module *watch_modules[WATCH_MODULES];
 /* Places the entries of a module that no thread runs yet. In words: why it cannot be watched; NULL: it is. */
 const char *entry_place(struct watch_module *m);
+/* No stub leads to a copy any more; what was copied has its own bytes already (origin_restore). Under watch_lock. */
+void entry_remove(struct watch_module *m);
+/* When no module has functions that wait. */
+void entry_stop(void);
 /* The module whose copies and stubs hold this address; NULL: none. */
 struct watch_module *watch_module_of_copy(uintptr_t pc);
 
@@ -159,13 +165,20 @@ struct watch_module *watch_module_of_copy(uintptr_t pc);
 void *near_reserve(const struct watch_module *m, size_t size);
 /* From now on the kernel puts nothing where no room for copies is within reach. Under watch_lock. */
 void near_close_gaps(void);
+void near_open_gaps(void);
+/* No more copies are made: gives back room that no copy took. Under watch_lock. */
+void near_release_rest(struct watch_module *m);
 
 /* ---- origin.c: from places in copies back to the original ------------------------------------ */
 
 void origin_start(void);
+/* The function gets its own bytes. Under watch_lock. */
+void origin_restore(const struct watch_module *m, const struct watch_copy *c);
 
 /* ---- report.c -------------------------------------------------------------------------------- */
 
 void report_start(void);
+/* No access is bad from now on. */
+void report_stop(void);
 
 #endif

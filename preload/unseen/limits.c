@@ -18,6 +18,7 @@ static void limit_begins(int resource, uint64_t limit)
 	runtime_ensure();
 	if (runtime_is_off())
 		return;
+	watch_stop("the program limits its memory");
 	if (resource == RLIMIT_DATA) {
 		os_limit_data();
 		slab_limit_data(limit);

@@ -167,6 +167,8 @@ static void *map(void *p, size_t n, int prot, int flags, int fd, off64_t offset)
 	long r;
 
 	note_map((uintptr_t)p, n, flags);
+	if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE))
+		watch_stop_for_mapping((uintptr_t)p, n);
 	/* As if a reserve were mapped there: a hint is passed over. */
 	if (p && !(flags & MAP_FIXED) && os_keeps_place((uintptr_t)p, n)) {
 		if (flags & MAP_FIXED_NOREPLACE)

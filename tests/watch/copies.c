@@ -232,8 +232,8 @@ static bool is_masked(const struct insn *x)
 static bool is_checked(const struct insn *x, const struct insn_mem *m)
 {
 	return m->access && !m->fs && !m->gs && m->base != INSN_RIP && m->base != INSN_RSP &&
-	       (m->extent == INSN_EXACT || is_masked(x)) && !m->address32 && m->size && m->size <= 64 &&
-	       (m->base != INSN_NO_REG || m->index != INSN_NO_REG);
+	       (m->extent == INSN_EXACT || (m->extent == INSN_BITS && x->reg != INSN_RSP) || is_masked(x)) &&
+	       !m->address32 && m->size && (m->base != INSN_NO_REG || m->index != INSN_NO_REG);
 }
 
 static const uint8_t *vector_byte(const struct state *start, unsigned reg, size_t at)
@@ -269,6 +269,15 @@ static bool first_chosen(const struct form *form, const struct state *start, siz
 	return false;
 }
 
+/* bt, bts, btr, btc with a register: where the unit of the bit lies. */
+static int64_t bit_distance(const struct insn *x, const struct state *start)
+{
+	unsigned bits = x->mem[0].size * 8u;
+	int64_t bit = (int64_t)(start->gpr[x->reg] << (64 - bits)) >> (64 - bits);
+
+	return (bit >> (bits == 16 ? 4 : bits == 32 ? 5 : 6)) * x->mem[0].size;
+}
+
 static void check_told(const struct form *form, const char *way, const struct state *start)
 {
 	unsigned expected = 0;
@@ -287,6 +296,8 @@ static void check_told(const struct form *form, const char *way, const struct st
 				continue;
 			address += (uint64_t)where;
 		}
+		if (m->extent == INSN_BITS)
+			address += (uint64_t)bit_distance(&form->insn, start);
 		if (m->base < 16)
 			address += start->gpr[m->base];
 		if (m->index < 16 && m->extent != INSN_SPREAD)

@@ -5,17 +5,27 @@
  *                behind a push
  *     handlers   200 different handlers of one signal, one after the other
  *     raw        handlers that are set without libc
+ *     limit      the address space is limited while threads are in watched loops, one of which calls nothing
+ *     bits       bits at a distance from an object's start that a register tells: two inside, two outside; then a
+ *                write of 108 bytes to an object of 100
+ *     steps      the program steps through itself by the trap flag
+ *     place      memory is mapped at a fixed address where the shadow lies
  *     names F    module F is loaded into a name space of its own
  *     refused C  the system maps nothing executable any more (PR_SET_MDWE), then the program C is started; 77: this
  *                kernel has no such switch */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define ONE(n)                                 \
@@ -146,6 +156,137 @@ static int raw(void)
 	return 0;
 }
 
+static volatile int over;
+
+static int compare(const void *a, const void *b)
+{
+	return (int)(*(const long *)a - *(const long *)b);
+}
+
+static void calls_once(void)
+{
+	long *words = calloc(10, sizeof(*words));
+
+	qsort(words, 10, sizeof(*words), compare);
+	free(words);
+}
+
+static void *calls(void *unused)
+{
+	long words[100] = { 0 };
+
+	(void)unused;
+	while (!over)
+		qsort(words, 100, sizeof(*words), compare);
+	return NULL;
+}
+
+static void *calls_nothing(void *unused)
+{
+	long words[100] = { 0 };
+
+	(void)unused;
+	for (unsigned i = 0; !over; i++)
+		((volatile long *)words)[i % 100]++;
+	return NULL;
+}
+
+static void *maps(void *at, size_t size)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (at ? MAP_FIXED_NOREPLACE : 0);
+
+	return mmap(at, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
+static int limit(void)
+{
+	struct rlimit small = { 900ul << 20, RLIM_INFINITY };
+	pthread_t threads[2];
+	char *p;
+
+	pthread_create(&threads[0], NULL, calls, NULL);
+	pthread_create(&threads[1], NULL, calls_nothing, NULL);
+	usleep(20000);
+	setrlimit(RLIMIT_AS, &small);
+	p = maps(NULL, 300ul << 20);
+	calls_once();
+	over = 1;
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	puts(p == MAP_FAILED ? "no memory" : "ok");
+	return 0;
+}
+
+static void bit_set(char *p, int bit)
+{
+	__asm__ volatile("lock btsl %1, (%0)" : : "r"(p), "r"(bit) : "memory", "cc");
+}
+
+static int bits(void)
+{
+	char *p = calloc(40, 1), *q = malloc(100);
+
+	bit_set(p, 0);
+	bit_set(p, 319);
+	printf("%d %d\n", p[0], p[39] & 0xff);
+	bit_set(p, 320);
+	bit_set(p, -1);
+	__asm__ volatile("fnsave (%0)\n\tfrstor (%0)" : : "r"(q) : "memory");
+	return 0;
+}
+
+static volatile sig_atomic_t steps, elsewhere;
+
+static void on_step(int sig, siginfo_t *info, void *context)
+{
+	const ucontext_t *uc = context;
+	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	extern char __executable_start, etext;
+
+	(void)sig;
+	(void)info;
+	steps++;
+	elsewhere += pc - (uintptr_t)&__executable_start >= (uintptr_t)(&etext - &__executable_start);
+}
+
+__attribute__((noinline)) static int work(unsigned char *p, int n)
+{
+	int sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		p[i] = (unsigned char)(i * 3);
+		sum += p[i] ^ i;
+	}
+	return sum;
+}
+
+static int step(void)
+{
+	struct sigaction act = { .sa_sigaction = on_step, .sa_flags = SA_SIGINFO };
+	unsigned char *p = calloc(40, 1);
+	int sum = 0;
+
+	sigaction(SIGTRAP, &act, NULL);
+	__asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq" ::: "memory", "cc");
+	for (int i = 1; i < 20; i++)
+		sum += work(p, i);
+	__asm__ volatile("pushfq; andl $~0x100, (%%rsp); popfq" ::: "memory", "cc");
+	printf("%d %d %d\n", sum, steps > 1000 && steps < 10000, elsewhere < 100);
+	free(p);
+	return 0;
+}
+
+static int place(void)
+{
+	char *p = maps((void *)0x140000000, 1ul << 20);
+
+	puts(p == MAP_FAILED ? "the place is taken" : "ok");
+	if (p != MAP_FAILED)
+		memset(p, 0xff, 1ul << 20);
+	calls_once();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *way = argc > 1 ? argv[1] : "";
@@ -156,6 +297,14 @@ int main(int argc, char **argv)
 		return many();
 	if (strcmp(way, "raw") == 0)
 		return raw();
+	if (strcmp(way, "limit") == 0)
+		return limit();
+	if (strcmp(way, "bits") == 0)
+		return bits();
+	if (strcmp(way, "steps") == 0)
+		return step();
+	if (strcmp(way, "place") == 0)
+		return place();
 	if (strcmp(way, "names") == 0 && argc > 2)
 		return !dlmopen(LM_ID_NEWLM, argv[2], RTLD_NOW);
 	if (strcmp(way, "refused") == 0 && argc > 2 && prctl(65 /* PR_SET_MDWE */, 1, 0, 0, 0) != 0)

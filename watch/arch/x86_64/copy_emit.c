@@ -291,12 +291,17 @@ static void emit_check(struct job *job, struct code *c, struct group *g)
 
 /* ---- slow paths ------------------------------------------------------------------------------ */
 
+static bool has_vector(const struct node *n)
+{
+	return n->masked || n->gathered || n->far;
+}
+
 static uint8_t string_kind(const struct job *job, const struct node *n)
 {
 	struct insn x;
 
-	if (n->masked || n->gathered)
-		return n->masked ? SLOW_MASKED : SLOW_GATHERED;
+	if (has_vector(n))
+		return n->masked ? SLOW_MASKED : n->gathered ? SLOW_GATHERED : SLOW_FAR;
 	if (!n->string || !node_decode(job, n, &x))
 		return SLOW_PLAIN;
 	if (!x.rep && !x.repne)
@@ -322,7 +327,7 @@ static void emit_description(struct job *job, struct code *c, const struct group
 		             .string = string_kind(job, at) };
 	const struct slow_vector vector = { .mask = at->mask,
 		                            .element = at->element,
-		                            .indices = at->indices,
+		                            .indices = at->far ? (uint8_t)slow_reg(at->indices) : at->indices,
 		                            .index_size = at->index_size,
 		                            .nr_elements = at->nr_elements };
 	struct slow_member m;
@@ -330,8 +335,8 @@ static void emit_description(struct job *job, struct code *c, const struct group
 
 	slow.log_scale = at->scale == 8 ? 3 : at->scale == 4 ? 2 : at->scale == 2 ? 1 : 0;
 	slow.function = (int32_t)(job->request->start - code_pc(c));
-	slow.nr_members = at->masked || at->gathered ? 2 : g->nr_members;
-	if (at->string && !at->gathered && node_decode(job, at, &x))
+	slow.nr_members = has_vector(at) ? 2 : g->nr_members;
+	if (at->string && !has_vector(at) && node_decode(job, at, &x))
 		slow.nr_members = x.nr_mem;
 	put_bytes(c, (const uint8_t *)&slow, sizeof(slow));
 	for (unsigned i = 0; i < slow.nr_members; i++) {
@@ -340,14 +345,14 @@ static void emit_description(struct job *job, struct code *c, const struct group
 
 		m = (struct slow_member){ .disp = n->disp,
 			                  .offset = n->offset,
-			                  .size = n->size,
+			                  .size = n->far ? 1 : n->size, /* far: struct slow_vector tells */
 			                  .access = n->access,
 			                  .aligned = n->aligned };
-		if (n->string && !n->gathered) {
+		if (n->string && !has_vector(n)) {
 			m.disp = x.mem[i].base;
 			m.access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
 		}
-		if (i == 1 && (n->masked || n->gathered))
+		if (i == 1 && has_vector(n))
 			put_bytes(c, (const uint8_t *)&vector, sizeof(vector));
 		else
 			put_bytes(c, (const uint8_t *)&m, sizeof(m));

@@ -8,6 +8,8 @@
 #include "watch/arch/x86_64/copy_internal.h"
 
 #define TABLE_MAX 8192
+#define CHECKED_MAX 64 /* bytes of an access that are tested in line */
+#define FAR_UNIT 4     /* all larger ones are a multiple of that */
 #define STACK_POINTER (1u << INSN_RSP)
 
 /* ---- instructions ---------------------------------------------------------------------------- */
@@ -63,6 +65,25 @@ static void choose_gathered(const struct job *job, struct node *n, const struct 
 	n->index = INSN_NO_REG;
 }
 
+/* bt, bts, btr, btc with a register: the bit may be at any distance from the address. fxsave, fnsave: more bytes than
+ * a check tests. */
+static bool is_far(const struct insn *x)
+{
+	if (x->mem[0].extent == INSN_BITS)
+		return x->reg != INSN_RSP; /* nobody keeps the number of a bit there */
+	return x->mem[0].extent == INSN_EXACT && x->mem[0].size > CHECKED_MAX;
+}
+
+static void choose_far(struct node *n, const struct insn *x)
+{
+	bool bits = x->mem[0].extent == INSN_BITS;
+
+	n->far = n->string = true;
+	n->indices = bits ? x->reg : INSN_NO_REG;
+	n->element = (uint8_t)(bits ? x->mem[0].size : FAR_UNIT);
+	n->nr_elements = (uint8_t)(bits ? 1 : x->mem[0].size / FAR_UNIT);
+}
+
 static bool is_gathered(const struct insn *x)
 {
 	return x->mem[0].extent == INSN_SPREAD && x->encoding == INSN_VEX && x->map == INSN_MAP_0F38;
@@ -91,8 +112,8 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 			counts->stack++;
 			continue;
 		}
-		if ((m->extent != INSN_EXACT && !is_masked(x) && !is_gathered(x)) || m->address32 || m->size == 0 ||
-		    m->size > 64 || m->disp > INT32_MAX - 128 || m->disp < INT32_MIN + 128) {
+		if ((m->extent != INSN_EXACT && !is_masked(x) && !is_gathered(x) && !is_far(x)) || m->address32 ||
+		    m->size == 0 || m->disp > INT32_MAX - 128 || m->disp < INT32_MIN + 128) {
 			counts->uncertain++;
 			continue;
 		}
@@ -108,6 +129,8 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 			choose_masked(job, n, x);
 		if (is_gathered(x))
 			choose_gathered(job, n, x);
+		if (is_far(x))
+			choose_far(n, x);
 	}
 }
 

@@ -34,7 +34,8 @@ struct node {
 	uint16_t size; /* of the access to check; 0: none */
 	uint8_t base, index, scale, access;
 	uint8_t length, flow;
-	/* masked, gathered: an element's size, the vector register that chooses elements; gathered: that of the
+	/* far: a unit's size, how many there are, and in `indices` the register with the number of a bit.
+	 * masked, gathered: an element's size, the vector register that chooses elements; gathered: that of the
 	 * indices, the size of one, and how many there are. */
 	uint8_t element, mask, indices, index_size, nr_elements;
 	uint16_t live, flags_live; /* before the instruction */
@@ -50,6 +51,7 @@ struct node {
 	bool string : 1;          /* movs, cmps, stos, lods, scas */
 	bool masked : 1;          /* vmaskmov: some elements of its vector */
 	bool gathered : 1;        /* vgather: elements at several addresses; as `string`, always on the slow path */
+	bool far : 1;             /* bt with a register, fxsave and its like; as `string`, always on the slow path */
 	bool nop : 1;             /* left out of the copy */
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
 	bool covered : 1;         /* by another access's check */
@@ -100,7 +102,8 @@ enum slow_string {
 	SLOW_COMPARE_REPE, /* up to rcx elements: scas, cmps */
 	SLOW_COMPARE_REPNE,
 	SLOW_MASKED, /* no string, but a vector: struct slow_vector stands in a second member's place */
-	SLOW_GATHERED
+	SLOW_GATHERED,
+	SLOW_FAR /* a unit at a distance that a register tells, or many units; struct slow_vector as above */
 };
 #define SLOW_OFFSET_BITS 22
 struct slow_member {

@@ -166,6 +166,12 @@ static bool is_string(const struct slow *s)
 	return s->string >= SLOW_STRING && s->string <= SLOW_COMPARE_REPNE;
 }
 
+/* Members that are accesses. */
+GENERAL_ONLY static unsigned nr_accesses(const struct slow *s)
+{
+	return s->string == SLOW_FAR ? 1 : s->nr_members;
+}
+
 struct bytes {
 	uintptr_t first;
 	size_t size;
@@ -237,6 +243,21 @@ GENERAL_ONLY static uint64_t compared(const struct thunk_frame *f, const struct 
 	return n;
 }
 
+/* From the instruction's address to the unit that holds the bit. */
+GENERAL_ONLY static uintptr_t bit_distance(const struct thunk_frame *f, const struct slow *s,
+                                           const struct slow_vector *x)
+{
+	int64_t bit = (int64_t)register_of(f, s, x->indices);
+
+	switch (x->element) {
+	case 2:
+		return (uintptr_t)(((int64_t)(int16_t)bit >> 4) * 2);
+	case 4:
+		return (uintptr_t)(((int64_t)(int32_t)bit >> 5) * 4);
+	}
+	return (uintptr_t)((bit >> 6) * 8);
+}
+
 /* The bytes of one access; `count` elements of a repeated string instruction. */
 GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const struct slow *s,
                                           const struct slow_member *m, uint64_t count)
@@ -248,6 +269,12 @@ GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const str
 			b.first += register_of(f, s, s->base);
 		if (s->index != SLOW_NO_REG)
 			b.first += register_of(f, s, s->index) << s->log_scale;
+		if (s->string == SLOW_FAR) {
+			const struct slow_vector *x = (const struct slow_vector *)&s->members[1];
+
+			b.size = (size_t)x->element * x->nr_elements;
+			b.first += x->indices == SLOW_NO_REG ? 0 : bit_distance(f, s, x);
+		}
 		return b;
 	}
 	b.first = f->gpr[m->disp];
@@ -283,13 +310,13 @@ GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow 
 	bool bad = false;
 
 	*count = f->gpr[INSN_RCX];
-	for (unsigned i = 0; i < s->nr_members && !bad; i++)
+	for (unsigned i = 0; i < nr_accesses(s) && !bad; i++)
 		bad = is_bad(f, s, &s->members[i], *count);
-	if (bad && s->string >= SLOW_COMPARE_REPE)
+	if (bad && s->string >= SLOW_COMPARE_REPE && s->string <= SLOW_COMPARE_REPNE)
 		*count = compared(f, s);
 	else
 		return bad;
-	for (unsigned i = 0; i < s->nr_members; i++)
+	for (unsigned i = 0; i < nr_accesses(s); i++)
 		if (is_bad(f, s, &s->members[i], *count))
 			return true;
 	return false;
@@ -393,6 +420,8 @@ GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
 	const struct slow *s = slow_behind_call(frame->back);
 	uint64_t count;
 
+	if (!LOAD_ACQUIRE(bad_access))
+		return false;
 	return is_vector(s) ? any_vector_bad(frame, s) : any_bad(frame, s, &count);
 }
 
@@ -415,7 +444,7 @@ static uint32_t registers_lost(const struct slow *s)
 {
 	uint32_t lost = 0;
 
-	if (is_string(s) || s->string == SLOW_GATHERED)
+	if (is_string(s) || s->string == SLOW_GATHERED || s->string == SLOW_FAR)
 		return 0;
 	if (s->scratch != SLOW_NO_REG && !(s->shape & SHAPE_REG_PUSHED))
 		lost |= 1u << s->scratch;
@@ -438,7 +467,7 @@ void slow_report(struct thunk_frame *frame)
 	registers_before(frame, s, &regs);
 	if (!is_vector(s))
 		any_bad(frame, s, &count);
-	for (unsigned i = 0; i < (is_vector(s) ? 1 : s->nr_members); i++) {
+	for (unsigned i = 0; i < (is_vector(s) ? 1 : nr_accesses(s)); i++) {
 		const struct slow_member *m = &s->members[i];
 		struct bytes b = is_vector(s) ? vector_bad(frame, s, &v) : accessed(frame, s, m, count);
 		struct copy_access access = {
