@@ -20,7 +20,7 @@ kernelmoduledir = $(kerneldir)/module
 dist_kernelmodule_DATA = kernel/module/Kbuild kernel/module/bugs.def kernel/module/memsan_bugs.h \
 	kernel/module/main.c kernel/module/kmalloc.c kernel/module/cache.c kernel/module/pages.c \
 	kernel/module/access.c kernel/module/lifetime.c kernel/module/fence.c kernel/module/leaks.c \
-	kernel/module/demos.c
+	kernel/module/switches.c kernel/module/limits.c kernel/module/demos.c
 
 # A memsan command that is not installed finds the files through this link beside it.
 all-local: kernel-data

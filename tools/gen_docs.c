@@ -131,6 +131,23 @@ static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
 	}
 }
 
+static bool needs_an_option(const char *name)
+{
+	static const char *const names[] = {
+#define KBUG(name, setup, kasan, light, arm64, what, why)
+#define DEMO(name, what)
+#define NEEDS(name, option) #name,
+#include "kernel/module/bugs.def"
+#undef KBUG
+#undef DEMO
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
 static void put_kernel_bugs(void)
 {
 	static const struct {
@@ -177,6 +194,8 @@ static void put_kernel_bugs(void)
 	for (size_t i = 0; i < ARRAY_SIZE(bugs); i++) {
 		printf(".It Cm %s\n", bugs[i].name);
 		put_mdoc_sentence(bugs[i].what);
+		if (needs_an_option(bugs[i].name))
+			puts(".br\nOnly under\n.Cm debian ,\nor with\n.Fl -subsystem Ns = Ns Cm memory .");
 		put_bug_cell("kasan", &bugs[i].kasan);
 		put_bug_cell("light", &bugs[i].light);
 		put_bug_cell("arm64", *bugs[i].arm64.expect ? &bugs[i].arm64 : &bugs[i].kasan);

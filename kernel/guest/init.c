@@ -17,6 +17,8 @@
  *     memsan: failing over / failing paused   there was no N-th allocation / the guest goes on no longer
  *     memsan: done STATUS                     the machine ends now
  *
+ * With an argument it is the program that takes memory, which the module of bugs starts (see eat).
+ *
  * A script's output goes to the second serial port.  Each line of /memsan/plan is "WORD ARGUMENTS"; words[] has them.
  *
  * This is a program and not a shell script, because under TCG each process costs 10 ms, and because a guest of another
@@ -35,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/socket.h>
@@ -227,13 +230,16 @@ static bool kill_all(void)
  * that killed it, or -1: it did not come back. */
 static int in_child(int (*act)(char *argument), char *argument)
 {
+	enum { AFTER_A_CRASH = 5 };
+	double limit = failing >= 0 ? failing_limit : taints() & TAINT_DIED ? AFTER_A_CRASH : 0;
 	pid_t pid = fork();
 
 	if (pid == 0)
 		_exit(act(argument));
 	if (pid < 0)
 		return 127;
-	return failing >= 0 ? status_until(pid, failing_limit, false) : status_of(pid);
+	/* an exit function may wait for a task that died */
+	return limit > 0 ? status_until(pid, limit, false) : status_of(pid);
 }
 
 /* ---- modules --------------------------------------------------------------------------------- */
@@ -841,10 +847,36 @@ static void finish(void)
 		pause();
 }
 
-int main(void)
+/* Takes 64 MB, with "eat-locked" as memory that cannot be reclaimed, with "eat-limited" in a control group that may
+ * have 4 MB.  It is meant to be killed. */
+static int eat(const char *how)
+{
+	const size_t size = 64u << 20;
+	char *memory;
+
+	if (strcmp(how, "eat-locked") == 0 && mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+		return 1;
+	if (strcmp(how, "eat-limited") == 0) {
+		mkdir("/tmp/groups", 0755);
+		if (mount("cgroup2", "/tmp/groups", "cgroup2", 0, NULL) != 0 ||
+		    write_file("/tmp/groups/cgroup.subtree_control", "+memory") != 0 ||
+		    mkdir("/tmp/groups/small", 0755) != 0 || write_file("/tmp/groups/small/memory.max", "4M") != 0 ||
+		    write_file("/tmp/groups/small/cgroup.procs", "0") != 0)
+			return 2;
+	}
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; memory != MAP_FAILED && i < size; i += 4096)
+		memory[i] = 1;
+	return 3;
+}
+
+int main(int argc, char **argv)
 {
 	struct utsname u;
 
+	/* the kernel gives its first program the words that it does not know */
+	if (argc > 1 && getpid() != 1)
+		return eat(argv[1]);
 	mount_all();
 	uname(&u);
 	say("guest booted %s", u.release);

@@ -5,6 +5,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/delay.h>
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
@@ -27,6 +28,35 @@ int bug_rcu_uaf(void)
 	call_rcu(&d->rcu, delayed_free);
 	rcu_barrier();
 	hidden(d)->text[20] = 'x';
+	return 0;
+}
+
+/* kfree_rcu collects objects for five seconds, or until a block of pointers is full.  Those that fill the block may be
+ * freed during later bugs, so that they have a cache of their own. */
+int bug_kfree_rcu_uaf(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("memsan_kfree_rcu", sizeof(struct delayed), 0, 0, NULL);
+	struct kmem_cache *fillers = kmem_cache_create("memsan_kfree_fill", sizeof(struct delayed), 0, 0, NULL);
+	/* The neighbour keeps the slab from going back to the page allocator. */
+	struct delayed *neighbour = cache && fillers ? kmem_cache_zalloc(cache, GFP_KERNEL) : NULL;
+	struct delayed *d = neighbour ? hidden((struct delayed *)kmem_cache_zalloc(cache, GFP_KERNEL)) : NULL;
+	int i;
+
+	if (!d)
+		return -ENOMEM;
+	kfree_rcu(d, rcu);
+	for (i = 0; i < 600; i++) {
+		struct delayed *more = kmem_cache_alloc(fillers, GFP_KERNEL);
+
+		if (more)
+			kfree_rcu(more, rcu);
+	}
+	for (i = 0; i < 4; i++) {
+		msleep(20);
+		rcu_barrier();
+	}
+	hidden(d)->text[20] = 'x';
+	kmem_cache_free(cache, neighbour);
 	return 0;
 }
 

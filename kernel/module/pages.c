@@ -3,6 +3,7 @@
 #include "memsan_bugs.h"
 
 #include <linux/dma-mapping.h>
+#include <linux/dmapool.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
@@ -152,6 +153,67 @@ int bug_dma_oob(void)
 	}
 	platform_device_unregister(device);
 	return p ? 0 : -ENOMEM;
+}
+
+int bug_dma_uaf(void)
+{
+	struct platform_device *device = platform_device_register_simple("memsan_dma", -1, NULL, 0);
+	dma_addr_t bus;
+	char *p = NULL;
+
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	if (dma_set_mask_and_coherent(&device->dev, DMA_BIT_MASK(32)) == 0)
+		p = hidden((char *)dma_alloc_coherent(&device->dev, PAGE_SIZE, &bus, GFP_KERNEL));
+	if (p) {
+		dma_free_coherent(&device->dev, PAGE_SIZE, p, bus);
+		look(hidden(p)[100]);
+	}
+	platform_device_unregister(device);
+	return p ? 0 : -ENOMEM;
+}
+
+/* Calls `use` with a block of 64 bytes from a pool of DMA memory. */
+static int with_dma_pool(void (*use)(struct dma_pool *pool, char *block, dma_addr_t bus))
+{
+	struct platform_device *device = platform_device_register_simple("memsan_dma", -1, NULL, 0);
+	struct dma_pool *pool = NULL;
+	dma_addr_t bus;
+	char *p = NULL;
+
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	if (dma_set_mask_and_coherent(&device->dev, DMA_BIT_MASK(32)) == 0)
+		pool = dma_pool_create("memsan_pool", &device->dev, 64, 64, 0);
+	if (pool)
+		p = hidden((char *)dma_pool_alloc(pool, GFP_KERNEL, &bus));
+	if (p)
+		use(pool, p, bus);
+	dma_pool_destroy(pool);
+	platform_device_unregister(device);
+	return p ? 0 : -ENOMEM;
+}
+
+static void dma_pool_read_beyond(struct dma_pool *pool, char *block, dma_addr_t bus)
+{
+	look(block[64]);
+	dma_pool_free(pool, block, bus);
+}
+
+static void dma_pool_write_freed(struct dma_pool *pool, char *block, dma_addr_t bus)
+{
+	dma_pool_free(pool, block, bus);
+	hidden(block)[40] = 'x';
+}
+
+int bug_dma_pool_oob(void)
+{
+	return with_dma_pool(dma_pool_read_beyond);
+}
+
+int bug_dma_pool_uaf(void)
+{
+	return with_dma_pool(dma_pool_write_freed);
 }
 
 int bug_page_frag_oob(void)

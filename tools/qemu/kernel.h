@@ -46,7 +46,20 @@ enum kernel_profile {
 	NR_PROFILES
 };
 /* in the order of a boot */
-enum kernel_setup { SETUP_LEAK, SETUP_PLAIN, SETUP_CHECK, SETUP_FENCE, SETUP_DEMO, SETUP_LAST, SETUP_PANIC };
+enum kernel_setup {
+	SETUP_LEAK,
+	SETUP_PLAIN,
+	SETUP_CHECK,
+	SETUP_FENCE,
+	SETUP_DEMO,
+	SETUP_LAST,
+	SETUP_PANIC,
+	/* each in boots of its own */
+	SETUP_UNMAP,
+	SETUP_POISON,
+	SETUP_INIT,
+	NR_SETUPS
+};
 enum kernel_expect { EXPECT_REPORT, EXPECT_QUIET, EXPECT_SKIP, EXPECT_AS_KASAN };
 
 struct kernel_cell {
@@ -67,8 +80,12 @@ extern const size_t kernel_nr_bugs;
 const char *kernel_profile_name(enum kernel_profile p);
 bool kernel_profile_is_arm64(enum kernel_profile p);
 const char *kernel_setup_name(enum kernel_setup setup);
-/* The configuration of Debian's kernel, once kernel_get has found that kernel; the table frees the text. */
-void kernel_debian_config(char *text);
+/* More words for the kernel's command line; "": none. */
+const char *kernel_setup_words(enum kernel_setup setup);
+/* The option of the kernel's configuration that the bug needs, or NULL. */
+const char *kernel_bug_needs(const struct kernel_bug *bug);
+/* The configuration of a profile's kernel, once kernel_get has found that kernel; the table frees the text. */
+void kernel_table_config(enum kernel_profile p, char *text);
 /* What the kernel of a profile is expected to print; Debian's kernel counts as a light one. */
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p);
 /* '-' and '_' are equal.  NULL: there is no such bug; a line with the nearest name was printed. */
@@ -203,6 +220,7 @@ bool bring_build(const struct kernel_built *k, const char *path, bool cxx, const
 
 /* ---- kernel_guest.c -------------------------------------------------------------------------- */
 
+struct kernel_own;
 enum guest_end {
 	GUEST_RUNNING,
 	GUEST_DONE,
@@ -229,7 +247,10 @@ struct guest {
 	const char *expect; /* a report that ends the guest, or NULL */
 	uint64_t signature; /* the same by its signature, or 0 */
 	struct decode_reader *reader;
-	double seen_at; /* when it came, or 0 */
+	double seen_at;               /* when it came, or 0 */
+	const struct kernel_own *own; /* has the symbols for functions that are inlined */
+	uint64_t others[32];          /* signatures of reports that are not the expected one */
+	size_t nr_others;
 };
 /* Where QEMU listens for gdb, with --gdb; the caller frees the path. */
 char *guest_gdb_socket(void);
@@ -315,7 +336,7 @@ bool kernel_expect_log(const char *title, const char *log);
 /* Are there lines that begin a complaint of the kernel? */
 bool kernel_log_complains(const char *log);
 /* Ends the guest soon after a report that has the title, or, unless it is 0, the signature. */
-void kernel_expect_in(struct guest *g, const char *title, uint64_t signature);
+void kernel_expect_in(struct guest *g, const struct kernel_own *w, const char *title, uint64_t signature);
 
 /* ---- kernel_page.c --------------------------------------------------------------------------- */
 

@@ -145,13 +145,13 @@ static char *read_release(const char *dir)
 	return tool_format("%s", line);
 }
 
-static void read_debian_config(const char *path)
+static void read_config(enum kernel_profile p, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	kernel_debian_config(tool_read_all(fd, NULL));
+	kernel_table_config(p, tool_read_all(fd, NULL));
 	close(fd);
 }
 
@@ -202,7 +202,7 @@ static bool get_debian(const struct kernel_options *o, struct kernel_built *k)
 	if (k->image) {
 		k->dir = tool_format("/usr/src/linux-headers-%s", release);
 		k->release = tool_format("%s", release);
-		read_debian_config(config);
+		read_config(PROFILE_DEBIAN, config);
 	}
 	free(config);
 	free(release);
@@ -213,7 +213,7 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 {
 	const char *argv[8 + 2 * (32 + 16 + 16)], *data = kernel_data_dir();
 	size_t n = 0;
-	char *script, *init;
+	char *script, *init, *config;
 
 	*k = (struct kernel_built){ 0 };
 	if (p == PROFILE_DEBIAN)
@@ -254,6 +254,9 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	k->image = tool_format("%s/image", k->dir);
 	k->vmlinux = tool_format("%s/vmlinux", k->dir);
 	k->release = read_release(k->dir);
+	config = tool_format("%s/.config", k->dir);
+	read_config(p, config);
+	free(config);
 	return true;
 }
 

@@ -221,7 +221,7 @@ static bool try_once(struct kernel_own *w, const struct kernel_options *o, const
 	if (!guest_start(&g, &limits, &w->built, initrd, false))
 		return false;
 	if (o->expect)
-		kernel_expect_in(&g, o->expect, 0);
+		kernel_expect_in(&g, w, o->expect, 0);
 	/* a report that is a document must not be mixed with the script's output */
 	g.script_out = o->format == KERNEL_TEXT ? stdout : stderr;
 	g.silence_limit = 0;

@@ -56,6 +56,8 @@ static void print_result(const struct kernel_session *s, const struct kernel_res
 		printf("          and that is what came%s\n", r->panicked ? "; then the kernel panicked"
 		                                              : r->died   ? "; it killed its task"
 		                                                          : "");
+	if (cell->expect == EXPECT_SKIP && kernel_bug_needs(r->bug))
+		printf("          (it needs %s: --profile=debian)\n", kernel_bug_needs(r->bug));
 	printf("why:      %s\n", r->bug->why);
 	if (*cell->why)
 		printf("%-9s %s\n", kernel_profile_name(r->profile), cell->why);

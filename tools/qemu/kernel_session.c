@@ -34,8 +34,19 @@ static bool anything_left(const struct kernel_session *s)
 	return false;
 }
 
+/* Bugs that need another command line come after all others.  Returns the first setup of the next boot. */
+static enum kernel_setup next_boot(const struct kernel_session *s)
+{
+	enum kernel_setup next = NR_SETUPS;
+
+	for (size_t i = 0; i < s->nr_results; i++)
+		if (is_left(&s->results[i]) && s->results[i].bug->setup < next)
+			next = s->results[i].bug->setup;
+	return next < SETUP_UNMAP ? SETUP_LEAK : next;
+}
+
 /* The plan that the guest follows; the caller frees it. */
-static char *make_plan(const struct kernel_session *s)
+static char *make_plan(const struct kernel_session *s, enum kernel_setup first)
 {
 	size_t size = 0;
 	char *plan = NULL;
@@ -47,7 +58,7 @@ static char *make_plan(const struct kernel_session *s)
 		exit(1);
 	}
 	fputs("insmod /memsan/memsan_bugs.ko\nfence 0\n", out);
-	for (int setup = SETUP_LEAK; setup <= SETUP_PANIC; setup++) {
+	for (int setup = (int)first; setup <= (int)MAX(first, SETUP_PANIC); setup++) {
 		for (size_t i = 0; i < s->nr_results; i++)
 			if (is_left(&s->results[i]) && (int)s->results[i].bug->setup == setup) {
 				fprintf(out, "bug %s %s\n", s->results[i].bug->name,
@@ -57,7 +68,9 @@ static char *make_plan(const struct kernel_session *s)
 		if (setup == SETUP_LEAK && leaks)
 			fputs("scan\n", out);
 	}
-	fputs("rmmod memsan_bugs\n", out);
+	/* the module waits for tasks that died in it */
+	if (first != SETUP_UNMAP)
+		fputs("rmmod memsan_bugs\n", out);
 	fclose(out);
 	return plan;
 }
@@ -66,15 +79,21 @@ static bool boot(struct kernel_session *s, struct guest *g, const struct kernel_
 {
 	const char *dir = kernel_work_dir();
 	char *path = tool_format("%s/%s-%zu.cpio", dir ? dir : "", kernel_profile_name(s->profile), s->nr_boots);
-	char *module = kernel_module_file(s->module_dir), *plan = make_plan(s);
+	enum kernel_setup first = next_boot(s);
+	char *module = kernel_module_file(s->module_dir), *plan = make_plan(s, first), *append;
 	struct initrd *r = dir && module ? initrd_base(path, &s->built, false) : NULL;
+	struct kernel_options how = *o;
 	bool ok = r != NULL;
+
+	append = tool_format("%s%s%s", kernel_setup_words(first), o->append ? " " : "", o->append ? o->append : "");
+	how.append = *append ? append : NULL;
 
 	if (r) {
 		initrd_data(r, "memsan/plan", 0644, plan, strlen(plan));
 		ok = initrd_file(r, "memsan/memsan_bugs.ko", 0644, module);
-		ok = initrd_finish(r) && ok && guest_start(g, o, &s->built, path, false);
+		ok = initrd_finish(r) && ok && guest_start(g, &how, &s->built, path, false);
 	}
+	free(append);
 	free(path);
 	free(module);
 	free(plan);

@@ -70,24 +70,57 @@ bool kernel_profile_is_arm64(enum kernel_profile p)
 
 const char *kernel_setup_name(enum kernel_setup setup)
 {
-	static const char *const names[] = { "LEAK", "PLAIN", "CHECK", "FENCE", "DEMO", "LAST", "PANIC" };
+	static const char *const names[NR_SETUPS] = { "LEAK", "PLAIN", "CHECK", "FENCE",  "DEMO",
+		                                      "LAST", "PANIC", "UNMAP", "POISON", "INIT" };
 
 	return names[setup];
 }
 
-static char *debian_config;
-
-void kernel_debian_config(char *text)
+const char *kernel_setup_words(enum kernel_setup setup)
 {
-	free(debian_config);
-	debian_config = text;
+	switch (setup) {
+	case SETUP_UNMAP:
+		return "debug_pagealloc=on";
+	case SETUP_POISON:
+		return "page_poison=1";
+	case SETUP_INIT:
+		return "slub_debug=- slub_merge init_on_alloc=1 init_on_free=1";
+	default:
+		return "";
+	}
 }
 
-/* Is the line in the configuration of Debian's kernel? */
-static bool debian_has(const char *line)
+static const struct {
+	const char *name, *option;
+} needs[] = {
+#define KBUG(name, setup, kasan, light, arm64, what, why)
+#define DEMO(name, what)
+#define NEEDS(name, option) { #name, option },
+#include "kernel/module/bugs.def"
+#undef KBUG
+#undef DEMO
+};
+
+const char *kernel_bug_needs(const struct kernel_bug *bug)
 {
-	char *with_ends = tool_format("\n%s\n", line);
-	bool has = debian_config && strstr(debian_config, with_ends);
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (strcmp(needs[i].name, bug->name) == 0)
+			return needs[i].option;
+	return NULL;
+}
+
+static char *configs[NR_PROFILES];
+
+void kernel_table_config(enum kernel_profile p, char *text)
+{
+	free(configs[p]);
+	configs[p] = text;
+}
+
+static bool has_option(enum kernel_profile p, const char *option)
+{
+	char *with_ends = tool_format("\n%s=y\n", option);
+	bool has = configs[p] && strstr(configs[p], with_ends);
 
 	free(with_ends);
 	return has;
@@ -98,9 +131,18 @@ const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kern
 	static const struct kernel_cell quiet = { EXPECT_QUIET, "", "", "", "" },
 					skip = { EXPECT_SKIP, "", "", "", "" };
 
-	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !debian_has("CONFIG_DEBUG_KMEMLEAK=y"))
+	const char *needed = kernel_bug_needs(bug);
+
+	/* what a kernel has is not known before it is there */
+	if (needed && configs[p] && !has_option(p, needed))
+		return &skip;
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_UNMAP && !has_option(p, "CONFIG_DEBUG_PAGEALLOC"))
+		return &skip;
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_POISON && !has_option(p, "CONFIG_PAGE_POISONING"))
+		return &skip;
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_LEAK && !has_option(p, "CONFIG_DEBUG_KMEMLEAK"))
 		return &quiet;
-	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !debian_has("CONFIG_KFENCE=y"))
+	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !has_option(p, "CONFIG_KFENCE"))
 		return &skip;
 	if (p == PROFILE_ARM64 && bug->cell[p].expect == EXPECT_AS_KASAN)
 		return &bug->cell[PROFILE_KASAN];

@@ -118,7 +118,7 @@ static bool boot(struct kernel_trial *t, const char *const *paths, size_t nr, st
 	if (!ok)
 		return false;
 	if (t->signature || (t->title && !t->by_line))
-		kernel_expect_in(g, t->title, t->signature);
+		kernel_expect_in(g, t->own, t->title, t->signature);
 	g->silence_limit = 0;
 	guest_watch(g, 1);
 	name = tool_format("console-%u.log", ++t->boots);
