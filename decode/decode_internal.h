@@ -123,6 +123,8 @@ struct decode_strings {
 };
 /* Hands over the texts of a JSON value.  False: it is none, or holds no text. */
 bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx);
+/* Hands over the strings of a list, "['text', 'text']", of which one lies around `at`.  False: there is none. */
+bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn fn, void *ctx);
 /* The beginning of the string around `at` in a line, behind its quote; 0: there is none. */
 size_t decode_strings_quote(const char *line, size_t len, size_t at);
 /* The string that begins at p, behind its quote, without its escapes; malloc.  NULL: out of memory. */

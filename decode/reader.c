@@ -871,6 +871,8 @@ static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, co
 				s->quote = '{';
 			return true;
 		}
+	if (decode_strings_list(raw, len, f->at, take_json_text, l))
+		return true;
 	text = decode_strings_unquote(raw + quote, len - quote, raw[quote - 1], &text_len);
 	if (!text)
 		return true;
