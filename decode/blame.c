@@ -397,13 +397,36 @@ static bool is_deed(const char *word, size_t len)
 	return false;
 }
 
+/* Is the word in front of "_strdup" a library's or a program's short name (g, xml), or says it how the function copies?
+ * Other words say what it copies, as in title_strdup, which may be to blame. */
+static bool is_owner(const char *word, size_t len)
+{
+	static const char *const owners[] = {
+		"bstr",  "check", "checked", "crypto", "curl",    "dbus", "event", "evutil", "heap",   "json",   "kernel",
+		"mem",   "must",  "openssl", "pool",   "project", "pstr", "qemu",  "ruby",   "safe",   "secure", "sqlite3",
+		"sqlite3db", "string", "talloc",  "try",    "util",    "utils", "virt",  "xstr", "yaml",   "zend",   "zone",
+	};
+
+	if (len <= 3)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+		if (strlen(owners[i]) == len && strncasecmp(word, owners[i], len) == 0)
+			return true;
+	return false;
+}
+
 /* Allocators that programs write: the leak is their caller's.  Their names say that they allocate, with at most one
  * word in front: xmalloc, g_malloc0, sk_alloc, XtMalloc.  A function that allocates something in particular has more
- * words (session_table_alloc), one that does something has a word that says so (load_strdup); both may be to blame. */
+ * words (session_table_alloc), one that does something has a word that says so (load_strdup); both may be to blame.
+ * Functions that copy a string are rarely without a word for the string (title_strdup). */
 bool decode_frame_is_allocator(const struct decode_frame *f)
 {
-	static const char *const names[] = { "malloc", "calloc",  "realloc", "_alloc",   "zalloc",
-		                             "strdup", "strndup", "memdup",  "asprintf", "strconcat" };
+	static const struct {
+		const char *name;
+		bool copies;
+	} names[] = { { "malloc", false }, { "calloc", false }, { "realloc", false },  { "_alloc", false },
+		      { "zalloc", false }, { "strdup", true },  { "strndup", true },   { "memdup", true },
+		      { "asprintf", true }, { "strconcat", true } };
 	char core[200];
 	bool weak;
 	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0, front = 0;
@@ -414,11 +437,13 @@ bool decode_frame_is_allocator(const struct decode_frame *f)
 		return false;
 	len = without_variant(core, len);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		size_t n = strlen(names[i]);
+		size_t n = strlen(names[i].name), word;
 		const char *first = memchr(core + front, '_', len - front);
-		if (len - front > n && strncasecmp(core + len - n, names[i], n) == 0)
-			return (!first || first >= core + len - n - 1) &&
-			       !is_deed(core + front, len - front - n - (core[len - n - 1] == '_'));
+		if (len - front <= n || strncasecmp(core + len - n, names[i].name, n) != 0)
+			continue;
+		word = len - front - n - (core[len - n - 1] == '_');
+		return (!first || first >= core + len - n - 1) && !is_deed(core + front, word) &&
+		       (!names[i].copies || is_owner(core + front, word));
 	}
 	return false;
 }

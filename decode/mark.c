@@ -140,8 +140,10 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 {
 	for (uint8_t i = with_pair.first[slot_of(p)]; i; i = with_pair.next[i]) {
 		const struct mark *m = &marks[i - 1];
+		size_t behind = (size_t)(m->len - m->at);
 		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
-		    (size_t)(end - p) >= (size_t)(m->len - m->at) && memcmp(p - m->at, m->text, m->len) == 0)
+		    (size_t)(end - p) >= behind && p[behind - 1] == m->text[m->len - 1] &&
+		    memcmp(p - m->at, m->text, m->len) == 0)
 			return p - m->at;
 	}
 	return NULL;

@@ -76,7 +76,8 @@ struct decode_reader {
 	size_t carry_len, carry_room;
 	bool ending;   /* the log's last line has no newline */
 	bool skipping; /* dropping the rest of a line that is too long */
-	/* UBSan's last reports, if they have no stack; they wait for the next report */
+	/* the last reports of UBSan without a stack and of LeakSanitizer with the allocator's only; they wait for the
+	 * next report */
 	struct decode_record *stackless[STACKLESS_MAX];
 	size_t nr_stackless;
 	uint64_t stackless_until; /* up to this line, their stacks are looked for */
@@ -152,7 +153,8 @@ static void mark_stackless(struct decode_reader *l, const struct decode_record *
 {
 	for (size_t i = 0; i < l->nr_stackless; i++) {
 		struct decode_record *r = l->stackless[i];
-		if (!r->corrupted && (ubsan || (next->corrupted && next->first_line <= r->last_line + 1)))
+		if (strcmp(r->detector, "ubsan") == 0 && !r->corrupted &&
+		    (ubsan || (next->corrupted && next->first_line <= r->last_line + 1)))
 			r->corrupted = "its stack is missing";
 	}
 }
@@ -161,7 +163,9 @@ static void hand_over(struct decode_reader *l, struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r);
 	bool ubsan = strcmp(r->detector, "ubsan") == 0;
-	bool stackless = ubsan && s && s->nr == 1 && s->frames[0].at_line == DECODE_NONE;
+	/* a leak whose stack ends in the allocator: an empty line of another process may have ended it */
+	bool stackless = (ubsan && s && s->nr == 1 && s->frames[0].at_line == DECODE_NONE) ||
+	                 (strcmp(r->detector, "lsan") == 0 && s && s->nr && !decode_record_guilty(r));
 
 	mark_stackless(l, r, ubsan && !stackless);
 	if (!stackless || l->nr_stackless == STACKLESS_MAX)
@@ -543,15 +547,21 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 	return true;
 }
 
-/* UBSan's report without a stack had one: its first frame, which names the report's place, comes among other lines. */
+/* UBSan's report without a stack had one: its first frame, which names the report's place, comes among other lines.
+ * LeakSanitizer's stack goes on: the frame with the next number comes. */
 static void lost_stack(struct decode_reader *l, const char *text)
 {
-	const char *t = l->nr_stackless ? text + strspn(text, " ") : text;
+	const char *t = l->nr_stackless ? text + strspn(text, " ") : text, *p;
+	uint64_t number;
 
-	for (size_t i = 0; i < l->nr_stackless && starts(t, "#0 0x"); i++) {
+	if (*t != '#' || !l->nr_stackless || !(p = number_decimal(t + 1, &number)) || !starts(p, " 0x"))
+		return;
+	for (size_t i = 0; i < l->nr_stackless; i++) {
 		struct decode_record *r = l->stackless[i];
-		if (r->place && strstr(t, r->place))
+		if (number == 0 && r->place && strstr(t, r->place))
 			r->corrupted = "its stack is missing";
+		else if (number && strcmp(r->detector, "lsan") == 0 && number == decode_record_main_stack(r)->nr)
+			r->corrupted = "its stack goes on";
 	}
 }
 
