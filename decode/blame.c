@@ -332,8 +332,8 @@ static bool is_library_source(const char *file)
 	return false;
 }
 
-/* Libraries that belong to a tool, to C or to C++: their functions without names are nobody's bug. */
-static bool is_library_module(const char *module)
+/* Functions of these without names are nobody's bug. */
+bool decode_is_library_module(const char *module)
 {
 	static const char *const names[] = { "libc.so*", "libc-2*",     "ld-linux*",    "libpthread*", "libstdc++*",
 		                             "libc++*",  "libgcc_s*",   "libasan*",     "libhwasan*",  "liblsan*",
@@ -353,7 +353,7 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 	const char *name = f->function;
 
 	if (!name) /* GWP-ASan is a part of the program, and its functions have no names there */
-		return !f->module || is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
+		return !f->module || decode_is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
 		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
 		return true;
@@ -554,6 +554,8 @@ static const char *detector_name(const char *detector)
 		{ "asan", "AddressSanitizer" },
 		{ "hwasan", "HWAddressSanitizer" },
 		{ "lsan", "LeakSanitizer" },
+		{ "msan", "MemorySanitizer" },
+		{ "tsan", "ThreadSanitizer" },
 		{ "valgrind", "Valgrind" },
 		{ "go", "Go" },
 		{ "rust", "Rust" },

@@ -213,6 +213,8 @@ bool decode_in_kernel(const char *detector);
 bool decode_frame_is_allocator(const struct decode_frame *f);
 /* main, or where a thread or the process starts: no frame behind it is the program's. */
 bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f);
+/* Does the library belong to a tool, to C or to C++? */
+bool decode_is_library_module(const char *module);
 /* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
 size_t decode_plain_length(const char *function);
 /* Writes the name as people say it: templates shortened, and without what compilers add. */

@@ -370,11 +370,27 @@ static void warning_says(struct decode_reader *l)
 	l->warned.line = 0;
 }
 
+/* LeakSanitizer's stack went on: a frame with the next number comes, and no report takes it. */
+static void cut_leak(struct decode_reader *l, const char *text)
+{
+	const char *t = l->nr_stackless ? text + strspn(text, " ") : text, *p;
+	uint64_t number;
+
+	if (*t != '#' || !l->nr_stackless || !(p = number_decimal(t + 1, &number)) || !starts(p, " 0x"))
+		return;
+	for (size_t i = 0; i < l->nr_stackless; i++) {
+		struct decode_record *r = l->stackless[i];
+		if (strcmp(r->detector, "lsan") == 0 && number == decode_record_main_stack(r)->nr)
+			r->corrupted = "its stack goes on";
+	}
+}
+
 /* No report has taken the line. */
 static void not_taken(struct decode_reader *l, const struct line *n)
 {
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
 
+	cut_leak(l, n->text);
 	if (starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) {
 		warning_says(l);
 		l->warned.line = l->line;
@@ -547,21 +563,15 @@ static bool lane_take(struct decode_reader *l, struct decode_open *o, const stru
 	return true;
 }
 
-/* UBSan's report without a stack had one: its first frame, which names the report's place, comes among other lines.
- * LeakSanitizer's stack goes on: the frame with the next number comes. */
+/* UBSan's report without a stack had one: its first frame, which names the report's place, comes among other lines. */
 static void lost_stack(struct decode_reader *l, const char *text)
 {
-	const char *t = l->nr_stackless ? text + strspn(text, " ") : text, *p;
-	uint64_t number;
+	const char *t = l->nr_stackless ? text + strspn(text, " ") : text;
 
-	if (*t != '#' || !l->nr_stackless || !(p = number_decimal(t + 1, &number)) || !starts(p, " 0x"))
-		return;
-	for (size_t i = 0; i < l->nr_stackless; i++) {
+	for (size_t i = 0; i < l->nr_stackless && starts(t, "#0 0x"); i++) {
 		struct decode_record *r = l->stackless[i];
-		if (number == 0 && r->place && strstr(t, r->place))
+		if (r->place && strstr(t, r->place))
 			r->corrupted = "its stack is missing";
-		else if (number && strcmp(r->detector, "lsan") == 0 && number == decode_record_main_stack(r)->nr)
-			r->corrupted = "its stack goes on";
 	}
 }
 

@@ -547,7 +547,7 @@ enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
 	const char *t = text + strspn(text, " \t");
-	bool leak = strcmp(r->detector, "lsan") == 0, shadow = strcmp(r->detector, "asan") == 0;
+	bool leak = r->leak.class != NULL, shadow = strcmp(r->detector, "asan") == 0;
 
 	if (o->ends_alone && !*t)
 		return LINE_LAST;
@@ -696,6 +696,9 @@ enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text)
 	}
 	if (strstr(t, ": note: ") || starts(t, "<memory cannot be printed>") ||
 	    (*t && text[0] == ' ' && strspn(text, " 0123456789abcdef?^~") == strlen(text)))
+		return LINE_TAKEN;
+	/* "==12==WARNING: Failed to use and restart external symbolizer!" */
+	if (starts(t, "==") && strstr(t, "==WARNING: ") && strstr(t, "symbolizer"))
 		return LINE_TAKEN;
 	/* "invalid vptr", "vptr for 'B' base class of 'C'" */
 	if (text[0] == ' ' && !ubsan_has_stack(o) && strstr(t, "vptr"))
