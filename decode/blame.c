@@ -123,22 +123,40 @@ static unsigned world_of(const char *detector)
 	return IN_PROGRAM;
 }
 
-bool decode_function_is_plumbing(const char *detector, const char *function)
+bool decode_in_kernel(const struct decode_record *r)
+{
+	static const char *const headlines[] = { "UBSAN: ", "detected buffer overflow", "detected field-spanning" };
+	unsigned world = world_of(r->detector);
+
+	for (size_t i = 0; world == (IN_KERNEL | IN_PROGRAM) && i < ARRAY_SIZE(headlines); i++)
+		if (r->headline && strstr(r->headline, headlines[i]))
+			return true;
+	return world == IN_KERNEL;
+}
+
+static bool in_lists(unsigned world, const char *function)
 {
 	size_t len = decode_plain_length(function);
-	unsigned world = world_of(detector);
 
 	return list_matches(skip_all, function, len) ||
 	       ((world & IN_KERNEL) && list_matches(skip_kernel, function, len)) ||
 	       ((world & IN_PROGRAM) && list_matches(skip_program, function, len));
 }
 
+bool decode_function_is_plumbing(const char *detector, const char *function)
+{
+	return in_lists(world_of(detector), function);
+}
+
 static bool plumbing_of_report(const struct decode_record *r, const char *function)
 {
 	size_t len = decode_plain_length(function);
+	bool kernel = decode_in_kernel(r);
 
-	if (decode_function_is_plumbing(r->detector, function))
+	if (in_lists(kernel ? IN_KERNEL : IN_PROGRAM, function))
 		return true;
+	if (!kernel && world_of(r->detector) != IN_PROGRAM) /* the rows are the kernel's */
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(skip_of); i++)
 		if (strcmp(skip_of[i].detector, r->detector) == 0 &&
 		    pattern_matches(skip_of[i].kind, r->kind, strlen(r->kind)) &&
@@ -171,7 +189,7 @@ static bool acts_for_caller(const char *function)
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	if (f->module && !f->inlined && f->have_function_offset && strcmp(f->module, "vmlinux") != 0 &&
-	    world_of(r->detector) == IN_KERNEL && !acts_for_caller(f->function))
+	    decode_in_kernel(r) && !acts_for_caller(f->function))
 		return r->leak.class && decode_frame_is_allocator(f); /* the caller has lost the memory */
 	return !is_test_of_detector(f->function) && plumbing_of_report(r, f->function);
 }
@@ -239,7 +257,7 @@ static size_t overflow_index(const struct decode_record *r, const struct decode_
 
 	if (i == s->nr)
 		i = recursion_index(r, s, true);
-	return i == s->nr && (world_of(r->detector) & IN_KERNEL) ? anchored_index(r, s) : i;
+	return i == s->nr && decode_in_kernel(r) ? anchored_index(r, s) : i;
 }
 
 /* The function that a kernel report's headline names, unless it is plumbing. */
@@ -247,7 +265,7 @@ static const char *headline_function(const struct decode_record *r)
 {
 	const char *named = r->title_function;
 
-	if (!named || !(world_of(r->detector) & IN_KERNEL))
+	if (!named || !decode_in_kernel(r))
 		return NULL;
 	if (strcmp(r->detector, "stack-protector") == 0) /* that function's frame was damaged */
 		return named;
@@ -267,11 +285,6 @@ static size_t find_function(const struct decode_stack *s, const char *function)
 }
 
 /* ---- frames of programs ---------------------------------------------------------------------- */
-
-bool decode_in_kernel(const char *detector)
-{
-	return (world_of(detector) & IN_KERNEL) != 0;
-}
 
 /* The program's code ends here; what called it is libc, a runtime of threads, or a language's. */
 bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f)
@@ -303,7 +316,7 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 		"testing.tRunner",
 	};
 
-	if (!f->function || decode_in_kernel(r->detector))
+	if (!f->function || decode_in_kernel(r))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(starts_of); i++)
 		if (pattern_matches(starts_of[i], f->function, decode_plain_length(f->function)))
@@ -362,7 +375,7 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 
 bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
-	return decode_in_kernel(r->detector) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
+	return decode_in_kernel(r) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
 }
 
 /* What may stand behind the name of an allocator: g_malloc_n, xmalloc_array, _emalloc_56, g_memdup2. */
@@ -483,7 +496,7 @@ static size_t first_guilty(const struct decode_record *r, const struct decode_st
 size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s)
 {
 	const char *named = headline_function(r);
-	bool kernel = (world_of(r->detector) & IN_KERNEL) != 0;
+	bool kernel = decode_in_kernel(r);
 	size_t i = s->nr;
 
 	if (is_overflow(r) && (i = overflow_index(r, s)) < s->nr)

@@ -207,8 +207,8 @@ const struct decode_stack *decode_blame_stack(const struct decode_record *r);
 size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
-/* Is it a detector of the kernel's reports? */
-bool decode_in_kernel(const char *detector);
+/* Is it a report of the kernel's? */
+bool decode_in_kernel(const struct decode_record *r);
 /* Does the function's name say that it allocates for its callers (xmalloc, g_strdup)? */
 bool decode_frame_is_allocator(const struct decode_frame *f);
 /* main, or where a thread or the process starts: no frame behind it is the program's. */
@@ -389,6 +389,7 @@ bool decode_headline_tombstone(const char *text, struct decode_open *o);
 bool decode_headline_message(const char *text, struct decode_open *o);
 bool decode_headline_crash(const char *text, struct decode_open *o);
 bool decode_headline_checker(const char *text, struct decode_open *o);
+#define DECODE_DMALLOC_MARK " (err " /* the line begins with "ERROR: " */
 #define DECODE_FAULT_MARK ": segfault " /* the line begins with the program's name */
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);

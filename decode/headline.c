@@ -531,7 +531,7 @@ static const struct {
 	MARK("ABR: "), MARK("ABW: "), MARK("BSR: "), MARK("BSW: "), MARK("FFM: "), MARK("FIM: "), MARK("FMM: "),
 	MARK("FMR: "), MARK("FMW: "), MARK("FNH: "), MARK("FUM: "), MARK("IPR: "), MARK("IPW: "), MARK("MLK: "),
 	MARK("NPR: "), MARK("NPW: "), MARK("PLK: "), MARK("SBR: "), MARK("SBW: "), MARK("UMC: "), MARK("UMR: "),
-	MARK("ZPR: "), MARK("ZPW: "), MARK("[Dangling"), MARK("Received signal "), MARK("fdsan: "), MARK("Fatal glibc"),
+	MARK("ZPR: "), MARK("ZPW: "), MARK("[Dangling"), MARK("not freed: '0x"), MARK("Received signal "), MARK("fdsan: "), MARK("Fatal glibc"),
 	MARK("memory clobbered "), MARK("block freed twice"), MARK("bogus mcheck_status"), MARK("ubsan: "),
 	MARK("AddressSanitizer: "), MARK("HWAddressSanitizer: "), MARK("MemorySanitizer: "), MARK("ThreadSanitizer: "),
 	MARK("LeakSanitizer: "), MARK("UndefinedBehaviorSanitizer: "),

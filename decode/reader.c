@@ -359,7 +359,8 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 static bool may_begin(const struct line *n)
 {
 	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V' ||
-	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK);
+	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK) ||
+	       strstr(n->text, DECODE_DMALLOC_MARK);
 }
 
 /* No headline came behind that warning. */

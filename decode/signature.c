@@ -158,7 +158,7 @@ static void set_signature(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
 	const char *kind = decode_kind_of_bug(r);
-	bool kernel = decode_in_kernel(r->detector), weak = false;
+	bool kernel = decode_in_kernel(r), weak = false;
 	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel ? 2 : 1;
 	uint64_t h = decode_hash_word(HASH_START, kernel ? "kernel" : "program", 6);
 

@@ -178,12 +178,6 @@ struct target {
 	bool exact;
 };
 
-/* The kernel and programs both have UBSan and FORTIFY_SOURCE; only programs' frames are places in files. */
-static bool is_kernel(const struct decode_record *r, const struct decode_frame *f)
-{
-	return decode_in_kernel(r->detector) && (f->have_function_offset || !f->have_offset);
-}
-
 static bool kernel_function(struct decode_symbols *s, const struct decode_frame *f, struct target *t)
 {
 	struct sym_file *file = NULL;
@@ -228,7 +222,7 @@ static bool frame_target(struct decode_symbols *s, const struct decode_record *r
 	if (f->file || f->inlined)
 		return false;
 	t->exact = f->exact;
-	if (is_kernel(r, f)) {
+	if (decode_in_kernel(r)) {
 		if (candidate)
 			return false;
 		if (f->function && f->have_function_offset)
