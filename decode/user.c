@@ -176,6 +176,7 @@ static const char *const ubsan_messages[][2] = {
 	{ "out of bounds for type", "out-of-bounds-index" },
 	{ "passed as argument", "invalid-null-argument" },
 	{ "null pointer returned from", "invalid-null-return" },
+	{ "reference binding to null pointer", "null-pointer-use" },
 	{ "offset to null pointer", "nullptr-with-offset" },
 	{ "to null pointer", "nullptr-with-nonzero-offset" },
 	{ "null pointer", "null-pointer-use" },
