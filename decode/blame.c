@@ -324,7 +324,7 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 	return false;
 }
 
-/* Is the file a header of the C++ library, or a source of Rust's? */
+/* Is the file a header of the C++ library, or a source of Rust's or of glibc's heap? */
 static bool is_library_source(const char *file)
 {
 	/* without their folder, as Valgrind prints them */
@@ -335,10 +335,14 @@ static bool is_library_source(const char *file)
 		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
 		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h",
 	};
+	static const char *const paths[] = { "*/malloc/malloc.c", "*/malloc/arena.c", "../sysdeps/*" };
 	const char *base = path_base(file);
 
 	if (report_library_source(file))
 		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (pattern_matches(paths[i], file, strlen(file)))
+			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (pattern_matches(names[i], base, strlen(base)) && (base == file || strstr(file, "/bits/")))
 			return true;

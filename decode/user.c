@@ -357,7 +357,11 @@ static bool asan_heading(struct decode_open *o, const char *t)
 		o->stack = decode_record_stack(r, "stored");
 	} else if (starts(t, "Uninitialized value was created by")) {
 		o->mixed |= strcmp(r->detector, "msan") != 0;
-		o->stack = decode_record_stack(r, strstr(t, "heap allocation") ? "alloc" : "origin");
+		o->stack = decode_record_stack(r, strstr(t, "heap allocation")     ? "alloc"
+		                                  : strstr(t, "heap deallocation") ? "free"
+		                                                                   : "origin");
+		if (strstr(t, "heap deallocation"))
+			r->access = "read";
 		r->place = decode_record_string(r, t, strlen(t));
 	} else if (starts(t, "Thread T") && strstr(t, " created by ")) {
 		o->stack = decode_record_stack(r, "thread");

@@ -523,6 +523,18 @@ add("ubsan-in-library", "/usr/include/c++/12/bits/stl_vector.h:1123:34: runtime 
     "type 'int'\n    #0 0x563e296fd497 in std::vector<int, std::allocator<int> >::operator[](unsigned long) "
     "/usr/include/c++/12/bits/stl_vector.h:1123\n    #1 0x563e296fcde3 in overflow_total /src/a.cc:9:2\n"
     "    #2 0x563e296fce00 in main /src/a.cc:19:2\n\n", "ubsan null-pointer-use overflow_total")
+add("ubsan-segv-in-glibc", """\
+==12==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x000001234558 (pc 0x7f96215c7d45 bp 0x7ffe sp 0x7ffe T12)
+==12==The signal is caused by a READ memory access.
+    #0 0x7f96215c7d45 in arena_for_chunk malloc/./malloc/arena.c:155:8
+    #1 0x7f96215c7d46 in free malloc/./malloc/malloc.c:3390:10
+    #2 0x5584b581eb84 in free_inside /src/bugs.c:54:23
+    #3 0x5584b57f7400 in main /src/bugs.c:60:2
+
+UndefinedBehaviorSanitizer can not provide additional info.
+SUMMARY: UndefinedBehaviorSanitizer: SEGV malloc/./malloc/arena.c:155:8 in arena_for_chunk
+==12==ABORTING
+""", "ubsan segv free_inside")
 add("lsan-segv", """\
 LeakSanitizer:DEADLYSIGNAL
 ==20259==ERROR: LeakSanitizer: SEGV on unknown address 0x000000000010 (pc 0x559938f3d8d7 bp 0x7ffce4 sp 0x7ffce4 T0)
