@@ -580,6 +580,7 @@ static const char *detector_name(const char *detector)
 		{ "java", "Java" },
 		{ "node", "Node" },
 		{ "dotnet", ".NET" },
+		{ "dmalloc", "dmalloc" },
 		{ "drmemory", "Dr. Memory" },
 		{ "purify", "Purify" },
 		{ "miri", "Miri" },

@@ -1007,6 +1007,14 @@ static void continue_entry(struct decode_reader *l, struct line *n)
 	}
 }
 
+/* Is the shape mere blanks, and a report without them is being read since?  Then they are that report's indentation. */
+static bool indents_another(struct decode_reader *l, const struct decode_shape *s, uint64_t caller)
+{
+	const struct decode_open *o = lane(l, caller);
+
+	return o && o->heard_at > s->used && !s->quote && strspn(s->bytes, " \t") >= s->len;
+}
+
 /* Takes one line without its wrapping. `caller` is used when the prefix names none; `whole`: its pieces are joined. */
 static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller, bool whole)
 {
@@ -1047,6 +1055,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	else if (marked && take_quoted(l, raw, len, &f, caller))
 		return;
 	s = l->nr_shapes && taken != SIZE_MAX ? shape_find(l, raw, len, &taken, &like) : NULL;
+	if (s && indents_another(l, s, n.prefix.caller))
+		s = NULL;
 	/* A report's own process does not begin another report inside of it. */
 	if (s && marked && (taken != f.at || (like == SHAPE_SIMILAR && shape_is_open(l, s))))
 		s = NULL;

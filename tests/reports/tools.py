@@ -535,6 +535,8 @@ UndefinedBehaviorSanitizer can not provide additional info.
 SUMMARY: UndefinedBehaviorSanitizer: SEGV malloc/./malloc/arena.c:155:8 in arena_for_chunk
 ==12==ABORTING
 """, "ubsan segv free_inside")
+add("indented-message-in-front", "  free(): double free detected in tcache 2\nAborted (core dumped)\n" + ONE,
+    "glibc double-free -", "asan heap-use-after-free use_freed")
 add("lsan-segv", """\
 LeakSanitizer:DEADLYSIGNAL
 ==20259==ERROR: LeakSanitizer: SEGV on unknown address 0x000000000010 (pc 0x559938f3d8d7 bp 0x7ffce4 sp 0x7ffce4 T0)
