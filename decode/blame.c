@@ -419,9 +419,10 @@ static bool is_deed(const char *word, size_t len)
 static bool is_owner(const char *word, size_t len)
 {
 	static const char *const owners[] = {
-		"bstr",  "check", "checked", "crypto", "curl",    "dbus", "event", "evutil", "heap",   "json",   "kernel",
-		"mem",   "must",  "openssl", "pool",   "project", "pstr", "qemu",  "ruby",   "safe",   "secure", "sqlite3",
-		"sqlite3db", "string", "talloc",  "try",    "util",    "utils", "virt",  "xstr", "yaml",   "zend",   "zone",
+		"bstr",  "check",  "checked", "crypto",  "curl",      "dbus",   "event",   "evutil", "heap",
+		"json",  "kernel", "mem",     "must",    "openssl",   "pool",   "project", "pstr",   "qemu",
+		"ruby",  "safe",   "secure",  "sqlite3", "sqlite3db", "string", "talloc",  "try",    "util",
+		"utils", "virt",   "xstr",    "yaml",    "zend",      "zone",
 	};
 
 	if (len <= 3)
@@ -441,8 +442,8 @@ bool decode_frame_is_allocator(const struct decode_frame *f)
 	static const struct {
 		const char *name;
 		bool copies;
-	} names[] = { { "malloc", false }, { "calloc", false }, { "realloc", false },  { "_alloc", false },
-		      { "zalloc", false }, { "strdup", true },  { "strndup", true },   { "memdup", true },
+	} names[] = { { "malloc", false },  { "calloc", false },  { "realloc", false }, { "_alloc", false },
+		      { "zalloc", false },  { "strdup", true },   { "strndup", true },  { "memdup", true },
 		      { "asprintf", true }, { "strconcat", true } };
 	char core[200];
 	bool weak;

@@ -5,7 +5,7 @@
  *     ABW: Array bounds write:                       Purify
  *     error: Undefined Behavior: …                   Miri
  *     HEAP CORRUPTION DETECTED: after Normal …       Microsoft; "Detected memory leaks!", "Run-Time Check Failure #2"
- *     1795408930: 2: ERROR: free: tried to free …    dmalloc's log; "Error: …" on stderr; "not freed: '0x…|s1' (40 bytes)"
+ *     ERROR: free: tried to free …  (err 61)         dmalloc; "not freed: '0x…|s1' (40 bytes) from 'a.c:12'"
  *     [DanglingPtr](1/3) A raw_ptr/raw_ref is …      Chromium's PartitionAlloc; "Received signal 11 SEGV_MAPERR …"
  */
 #include "config.h"

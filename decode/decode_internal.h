@@ -389,7 +389,7 @@ bool decode_headline_tombstone(const char *text, struct decode_open *o);
 bool decode_headline_message(const char *text, struct decode_open *o);
 bool decode_headline_crash(const char *text, struct decode_open *o);
 bool decode_headline_checker(const char *text, struct decode_open *o);
-#define DECODE_DMALLOC_MARK " (err " /* the line begins with "ERROR: " */
+#define DECODE_DMALLOC_MARK " (err "    /* the line begins with "ERROR: " */
 #define DECODE_FAULT_MARK ": segfault " /* the line begins with the program's name */
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);

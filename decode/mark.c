@@ -421,8 +421,8 @@ static const char *from_panic(const char *line, const char *p)
  * in their order; a mark without a row begins its headline. */
 static const struct around {
 	const char *mark;
-	const char *front;  /* the headline begins with these words, near in front; NULL: with the mark */
-	const char *behind; /* it has these words behind the mark */
+	const char *front;              /* the headline begins with these words, near in front; NULL: with the mark */
+	const char *behind;             /* it has these words behind the mark */
 	enum { ANYWHERE, ALONE } where; /* ALONE: no sentence stands in front */
 	const char *(*from)(const char *line, const char *p); /* or begins there; NULL: see front */
 } arounds[] = {
@@ -517,8 +517,11 @@ static bool headline_around(const char *line, const char *p, const char *end, st
 		if ((a->where == ALONE && in_sentence(line, p)) ||
 		    !memmem(p + len, (size_t)(end - p) - len, a->behind, strlen(a->behind)))
 			continue;
-		if (begins_at(line, a->from ? a->from(line, p) : a->front ? last_of(front, p, a->front) : p, end,
-		              found))
+		if (begins_at(line,
+		              a->from    ? a->from(line, p)
+		              : a->front ? last_of(front, p, a->front)
+		                         : p,
+		              end, found))
 			return true;
 	}
 	return !known && begins_at(line, p, end, found);

@@ -642,6 +642,25 @@ static struct decode_shape *shape_new(struct decode_reader *l, const char *p, si
 	return s;
 }
 
+static bool all_blank(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	return p >= end;
+}
+
+/* Does the shape fit better, of which `n` bytes stand there, not `taken`?  The longer one does; but one that is longer by
+ * blanks only may stand for the other's indentation, so that counts which the last lines had. */
+static bool fits_better(const struct decode_shape *s, size_t n, const struct decode_shape *best, size_t taken,
+                        const char *raw)
+{
+	size_t at = MIN(n, taken), end = MAX(n, taken);
+
+	if (at < end && all_blank(raw + at, raw + end) && s->used != best->used)
+		return s->used > best->used;
+	return n > taken;
+}
+
 /* The shape that the line has.  A line with the same numbers belongs to that shape rather than to a similar one; and a
  * shape that has met its own numbers again belongs to one process, so similar lines are another's. */
 static struct decode_shape *shape_find(struct decode_reader *l, const char *raw, size_t len, size_t *taken,
@@ -663,7 +682,7 @@ static struct decode_shape *shape_find(struct decode_reader *l, const char *raw,
 		this_like = decode_shape_match(s, raw, len, &n);
 		if (this_like == SHAPE_SIMILAR && s->exact)
 			continue;
-		if (this_like > best_like || (best && this_like == best_like && n > *taken)) {
+		if (this_like > best_like || (best && this_like == best_like && fits_better(s, n, best, *taken, raw))) {
 			best = s;
 			best_like = this_like;
 			*taken = n;
@@ -1007,12 +1026,13 @@ static void continue_entry(struct decode_reader *l, struct line *n)
 	}
 }
 
-/* Is the shape mere blanks, and a report without them is being read since?  Then they are that report's indentation. */
-static bool indents_another(struct decode_reader *l, const struct decode_shape *s, uint64_t caller)
+/* Adds the shape mere blanks to the prefix that prefix.c knows, and a report without them is being read since?  Then they
+ * are that report's indentation. */
+static bool indents_another(struct decode_reader *l, const struct decode_shape *s, const struct line *n, size_t taken)
 {
-	const struct decode_open *o = lane(l, caller);
+	const struct decode_open *o = lane(l, n->prefix.caller);
 
-	return o && o->heard_at > s->used && !s->quote && strspn(s->bytes, " \t") >= s->len;
+	return o && o->heard_at > s->used && !s->quote && all_blank(n->raw + MIN(n->prefix.len, taken), n->raw + taken);
 }
 
 /* Takes one line without its wrapping. `caller` is used when the prefix names none; `whole`: its pieces are joined. */
@@ -1055,7 +1075,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	else if (marked && take_quoted(l, raw, len, &f, caller))
 		return;
 	s = l->nr_shapes && taken != SIZE_MAX ? shape_find(l, raw, len, &taken, &like) : NULL;
-	if (s && indents_another(l, s, n.prefix.caller))
+	if (s && indents_another(l, s, &n, taken))
 		s = NULL;
 	/* A report's own process does not begin another report inside of it. */
 	if (s && marked && (taken != f.at || (like == SHAPE_SIMILAR && shape_is_open(l, s))))

@@ -75,7 +75,6 @@ bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len)
 	if (!s->bytes)
 		return false;
 	memcpy(s->bytes, p, len);
-	s->bytes[len] = '\0';
 	s->len = len;
 	s->tagged = len > 5 && strchr("VDIWEF", *p) && p[1] == '(' && p[len - 2] == ')';
 	return true;

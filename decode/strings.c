@@ -304,6 +304,22 @@ static bool path_known(const struct decode_strings *s, uint64_t path)
 	return false;
 }
 
+/* Does a headline stand in the string?  Some libraries write quotes and their like as "\u0027". */
+static bool has_mark(const struct decode_cut *text)
+{
+	size_t len = (size_t)(text->end - text->p), plain_len;
+	char *plain;
+	bool found;
+
+	if (decode_mark_find(text->p, text->end))
+		return true;
+	if (!memmem(text->p, len, "\\u00", 4) || !(plain = decode_strings_unquote(text->p, len, '\0', &plain_len)))
+		return false;
+	found = decode_mark_find(plain, plain + plain_len) != NULL;
+	free(plain);
+	return found;
+}
+
 /* Does this string hold what was logged?  2: surely. */
 static int holds_text(struct walk *w, const struct decode_cut *key, uint64_t path, const struct decode_cut *text)
 {
@@ -311,7 +327,7 @@ static int holds_text(struct walk *w, const struct decode_cut *key, uint64_t pat
 
 	if (path_known(s, path))
 		return only_time(text) ? 0 : 2;
-	if (decode_mark_find(text->p, text->end)) {
+	if (has_mark(text)) {
 		s->paths[s->nr_paths++ % ARRAY_SIZE(s->paths)] = path;
 		return 2;
 	}
@@ -530,7 +546,13 @@ static bool list_element(struct decode_cut *c, struct decode_cut *text)
 	c->p = text->end = MIN(c->p, c->end);
 	c->p += c->p < c->end;
 	decode_cut_blanks(c);
-	return c->p >= c->end || *c->p == ',' || *c->p == ']' || *c->p == ')';
+	return c->p >= c->end || strchr(",])'\"", *c->p);
+}
+
+/* Does another element follow?  Go's %q puts only blanks between them. */
+static bool list_goes_on(struct decode_cut *c)
+{
+	return decode_cut_letter(c, ',') || (c->p < c->end && (*c->p == '"' || *c->p == '\''));
 }
 
 bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn fn, void *ctx)
@@ -545,7 +567,7 @@ bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn
 			continue;
 		c = (struct decode_cut){ open + 1, end };
 		for (nr = 0; list_element(&c, &text); nr++)
-			if (!decode_cut_letter(&c, ','))
+			if (!list_goes_on(&c))
 				break;
 		if (nr && c.p > line + at)
 			break;
@@ -561,7 +583,7 @@ bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn
 		found.text = copy;
 		fn(ctx, &found);
 		free(copy);
-		if (!decode_cut_letter(&c, ','))
+		if (!list_goes_on(&c))
 			break;
 	}
 	return true;

@@ -513,18 +513,19 @@ q.cc:10:66: runtime error: member call on address 0x7fff92626670 which does not 
 
 SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior q.cc:10:66 in
 """, "ubsan dynamic-type-mismatch price(Base*)")
-NO_SYMBOLIZER = "==77==WARNING: invalid path to external symbolizer!\n==77==WARNING: Failed to use and restart external " \
-    "symbolizer!\n"
+NO_SYMBOLIZER = "==77==WARNING: invalid path to external symbolizer!\n" \
+    "==77==WARNING: Failed to use and restart external symbolizer!\n"
 add("ubsan-no-symbolizer", "a.c:5:7: runtime error: member access within null pointer of type 'struct thing'\n" +
     NO_SYMBOLIZER + "    #0 0x563e296fd497  (/src/prog+0x2e497) (BuildId: 0e4b8dbdb2101eedded4c952bf6fbf2c00b44729)\n"
-    "    #1 0x563e296fcde3 in main /src/a.c:9:2\n\nSUMMARY: UndefinedBehaviorSanitizer: undefined-behavior a.c:5:7 in \n",
+    "    #1 0x563e296fcde3 in main /src/a.c:9:2\n\n"
+    "SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior a.c:5:7 in \n",
     "ubsan null-pointer-use -")
-add("ubsan-in-library", "/usr/include/c++/12/bits/stl_vector.h:1123:34: runtime error: reference binding to null pointer of "
-    "type 'int'\n    #0 0x563e296fd497 in std::vector<int, std::allocator<int> >::operator[](unsigned long) "
+add("ubsan-in-library", "/usr/include/c++/12/bits/stl_vector.h:1123:34: runtime error: reference binding to null "
+    "pointer of type 'int'\n    #0 0x563e296fd497 in std::vector<int, std::allocator<int> >::operator[](unsigned long) "
     "/usr/include/c++/12/bits/stl_vector.h:1123\n    #1 0x563e296fcde3 in overflow_total /src/a.cc:9:2\n"
     "    #2 0x563e296fce00 in main /src/a.cc:19:2\n\n", "ubsan null-pointer-use overflow_total")
 add("ubsan-segv-in-glibc", """\
-==12==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x000001234558 (pc 0x7f96215c7d45 bp 0x7ffe sp 0x7ffe T12)
+==12==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x1234558 (pc 0x7f96215c7d45 bp 0x7f sp 0x7f T12)
 ==12==The signal is caused by a READ memory access.
     #0 0x7f96215c7d45 in arena_for_chunk malloc/./malloc/arena.c:155:8
     #1 0x7f96215c7d46 in free malloc/./malloc/malloc.c:3390:10

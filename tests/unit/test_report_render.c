@@ -310,7 +310,8 @@ static void text_next_step(void **state)
 	report_render_text(&record, &symbolized, text, sizeof(text));
 	assert_non_null(strstr(text, "\nThe call trace shows where the damage was found; it was done earlier.\n"));
 	assert_non_null(strstr(text, "(bytes; cc: red zone):\n"));
-	assert_non_null(strstr(text, "\n\nNext: look closer, run it, or make it:\n memsan run -- a\n make \\x7f[2J\n\nSUMMARY: "));
+	assert_non_null(strstr(
+		text, "\n\nNext: look closer, run it, or make it:\n memsan run -- a\n make \\x7f[2J\n\nSUMMARY: "));
 	assert_non_null(strstr(text, "in list_drop\n====="));
 	report_render_json(&record, &symbolized, text, sizeof(text));
 	assert_non_null(strstr(text, "\"next\":{\"text\":\"look closer, run it, or make it\","
