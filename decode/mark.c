@@ -91,7 +91,7 @@ static const struct mark {
 	MARK("Detected memory leaks!", 18, 7),
 	MARK("Run-Time Check Failure #", 15, 1),
 	MARK("[Dangling", 1, 1),
-	MARK(" (err ", 1, 3),
+	MARK(" (err ", 3, 5),
 	MARK("not freed: '0x", 8, 4),
 	MARK("Received signal ", 0, 2),
 	/* the runtimes of languages */
@@ -165,8 +165,7 @@ static inline vector pairs(vector here, vector next)
 	                PAIR('U', 'M') | PAIR('(', 'S') | PAIR('f', 'd') | PAIR('j', 'e') | PAIR('s', 'r') |
 	                PAIR('<', 'f') | PAIR('D', 'D') | PAIR('a', 'k') | PAIR('D', 'a') | PAIR('R', 'e') |
 	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r') |
-	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':') |
-	                PAIR('(', 'e'));
+	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */

@@ -1026,8 +1026,8 @@ static void continue_entry(struct decode_reader *l, struct line *n)
 	}
 }
 
-/* Adds the shape mere blanks to the prefix that prefix.c knows, and a report without them is being read since?  Then they
- * are that report's indentation. */
+/* Adds the shape mere blanks to the prefix that prefix.c knows, and a report without them is being read since?  Then
+ * they are that report's indentation. */
 static bool indents_another(struct decode_reader *l, const struct decode_shape *s, const struct line *n, size_t taken)
 {
 	const struct decode_open *o = lane(l, n->prefix.caller);
