@@ -649,8 +649,8 @@ static bool all_blank(const char *p, const char *end)
 	return p >= end;
 }
 
-/* Does the shape fit better, of which `n` bytes stand there, not `taken`?  The longer one does; but one that is longer by
- * blanks only may stand for the other's indentation, so that counts which the last lines had. */
+/* Does the shape fit better, of which `n` bytes stand there, not `taken`?  The longer one does; but one that is longer
+ * by blanks only may stand for the other's indentation, so that counts which the last lines had. */
 static bool fits_better(const struct decode_shape *s, size_t n, const struct decode_shape *best, size_t taken,
                         const char *raw)
 {
