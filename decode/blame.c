@@ -123,22 +123,40 @@ static unsigned world_of(const char *detector)
 	return IN_PROGRAM;
 }
 
-bool decode_function_is_plumbing(const char *detector, const char *function)
+bool decode_in_kernel(const struct decode_record *r)
+{
+	static const char *const headlines[] = { "UBSAN: ", "detected buffer overflow", "detected field-spanning" };
+	unsigned world = world_of(r->detector);
+
+	for (size_t i = 0; world == (IN_KERNEL | IN_PROGRAM) && i < ARRAY_SIZE(headlines); i++)
+		if (r->headline && strstr(r->headline, headlines[i]))
+			return true;
+	return world == IN_KERNEL;
+}
+
+static bool in_lists(unsigned world, const char *function)
 {
 	size_t len = decode_plain_length(function);
-	unsigned world = world_of(detector);
 
 	return list_matches(skip_all, function, len) ||
 	       ((world & IN_KERNEL) && list_matches(skip_kernel, function, len)) ||
 	       ((world & IN_PROGRAM) && list_matches(skip_program, function, len));
 }
 
+bool decode_function_is_plumbing(const char *detector, const char *function)
+{
+	return in_lists(world_of(detector), function);
+}
+
 static bool plumbing_of_report(const struct decode_record *r, const char *function)
 {
 	size_t len = decode_plain_length(function);
+	bool kernel = decode_in_kernel(r);
 
-	if (decode_function_is_plumbing(r->detector, function))
+	if (in_lists(kernel ? IN_KERNEL : IN_PROGRAM, function))
 		return true;
+	if (!kernel && world_of(r->detector) != IN_PROGRAM) /* the rows are the kernel's */
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(skip_of); i++)
 		if (strcmp(skip_of[i].detector, r->detector) == 0 &&
 		    pattern_matches(skip_of[i].kind, r->kind, strlen(r->kind)) &&
@@ -171,7 +189,7 @@ static bool acts_for_caller(const char *function)
 static bool frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	if (f->module && !f->inlined && f->have_function_offset && strcmp(f->module, "vmlinux") != 0 &&
-	    world_of(r->detector) == IN_KERNEL && !acts_for_caller(f->function))
+	    decode_in_kernel(r) && !acts_for_caller(f->function))
 		return r->leak.class && decode_frame_is_allocator(f); /* the caller has lost the memory */
 	return !is_test_of_detector(f->function) && plumbing_of_report(r, f->function);
 }
@@ -239,7 +257,7 @@ static size_t overflow_index(const struct decode_record *r, const struct decode_
 
 	if (i == s->nr)
 		i = recursion_index(r, s, true);
-	return i == s->nr && (world_of(r->detector) & IN_KERNEL) ? anchored_index(r, s) : i;
+	return i == s->nr && decode_in_kernel(r) ? anchored_index(r, s) : i;
 }
 
 /* The function that a kernel report's headline names, unless it is plumbing. */
@@ -247,7 +265,7 @@ static const char *headline_function(const struct decode_record *r)
 {
 	const char *named = r->title_function;
 
-	if (!named || !(world_of(r->detector) & IN_KERNEL))
+	if (!named || !decode_in_kernel(r))
 		return NULL;
 	if (strcmp(r->detector, "stack-protector") == 0) /* that function's frame was damaged */
 		return named;
@@ -267,11 +285,6 @@ static size_t find_function(const struct decode_stack *s, const char *function)
 }
 
 /* ---- frames of programs ---------------------------------------------------------------------- */
-
-bool decode_in_kernel(const char *detector)
-{
-	return (world_of(detector) & IN_KERNEL) != 0;
-}
 
 /* The program's code ends here; what called it is libc, a runtime of threads, or a language's. */
 bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f)
@@ -303,7 +316,7 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 		"testing.tRunner",
 	};
 
-	if (!f->function || decode_in_kernel(r->detector))
+	if (!f->function || decode_in_kernel(r))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(starts_of); i++)
 		if (pattern_matches(starts_of[i], f->function, decode_plain_length(f->function)))
@@ -311,7 +324,7 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 	return false;
 }
 
-/* Is the file a header of the C++ library, or a source of Rust's? */
+/* Is the file a header of the C++ library, or a source of Rust's or of glibc's heap? */
 static bool is_library_source(const char *file)
 {
 	/* without their folder, as Valgrind prints them */
@@ -322,18 +335,22 @@ static bool is_library_source(const char *file)
 		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
 		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h",
 	};
+	static const char *const paths[] = { "*/malloc/malloc.c", "*/malloc/arena.c", "../sysdeps/*" };
 	const char *base = path_base(file);
 
 	if (report_library_source(file))
 		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (pattern_matches(paths[i], file, strlen(file)))
+			return true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (pattern_matches(names[i], base, strlen(base)) && (base == file || strstr(file, "/bits/")))
 			return true;
 	return false;
 }
 
-/* Libraries that belong to a tool, to C or to C++: their functions without names are nobody's bug. */
-static bool is_library_module(const char *module)
+/* Functions of these without names are nobody's bug. */
+bool decode_is_library_module(const char *module)
 {
 	static const char *const names[] = { "libc.so*", "libc-2*",     "ld-linux*",    "libpthread*", "libstdc++*",
 		                             "libc++*",  "libgcc_s*",   "libasan*",     "libhwasan*",  "liblsan*",
@@ -353,7 +370,7 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 	const char *name = f->function;
 
 	if (!name) /* GWP-ASan is a part of the program, and its functions have no names there */
-		return !f->module || is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
+		return !f->module || decode_is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
 		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
 		return true;
@@ -362,7 +379,7 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 
 bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
-	return decode_in_kernel(r->detector) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
+	return decode_in_kernel(r) ? frame_is_plumbing(r, f) : program_frame_is_plumbing(r, f);
 }
 
 /* What may stand behind the name of an allocator: g_malloc_n, xmalloc_array, _emalloc_56, g_memdup2. */
@@ -397,13 +414,37 @@ static bool is_deed(const char *word, size_t len)
 	return false;
 }
 
+/* Is the word in front of "_strdup" a library's or a program's short name (g, xml), or says it how the function copies?
+ * Other words say what it copies, as in title_strdup, which may be to blame. */
+static bool is_owner(const char *word, size_t len)
+{
+	static const char *const owners[] = {
+		"bstr",  "check",  "checked", "crypto",  "curl",      "dbus",   "event",   "evutil", "heap",
+		"json",  "kernel", "mem",     "must",    "openssl",   "pool",   "project", "pstr",   "qemu",
+		"ruby",  "safe",   "secure",  "sqlite3", "sqlite3db", "string", "talloc",  "try",    "util",
+		"utils", "virt",   "xstr",    "yaml",    "zend",      "zone",
+	};
+
+	if (len <= 3)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+		if (strlen(owners[i]) == len && strncasecmp(word, owners[i], len) == 0)
+			return true;
+	return false;
+}
+
 /* Allocators that programs write: the leak is their caller's.  Their names say that they allocate, with at most one
  * word in front: xmalloc, g_malloc0, sk_alloc, XtMalloc.  A function that allocates something in particular has more
- * words (session_table_alloc), one that does something has a word that says so (load_strdup); both may be to blame. */
+ * words (session_table_alloc), one that does something has a word that says so (load_strdup); both may be to blame.
+ * Functions that copy a string are rarely without a word for the string (title_strdup). */
 bool decode_frame_is_allocator(const struct decode_frame *f)
 {
-	static const char *const names[] = { "malloc", "calloc",  "realloc", "_alloc",   "zalloc",
-		                             "strdup", "strndup", "memdup",  "asprintf", "strconcat" };
+	static const struct {
+		const char *name;
+		bool copies;
+	} names[] = { { "malloc", false },  { "calloc", false },  { "realloc", false }, { "_alloc", false },
+		      { "zalloc", false },  { "strdup", true },   { "strndup", true },  { "memdup", true },
+		      { "asprintf", true }, { "strconcat", true } };
 	char core[200];
 	bool weak;
 	size_t len = f->function ? decode_name_core(f->function, core, sizeof(core), &weak) : 0, front = 0;
@@ -414,11 +455,13 @@ bool decode_frame_is_allocator(const struct decode_frame *f)
 		return false;
 	len = without_variant(core, len);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		size_t n = strlen(names[i]);
+		size_t n = strlen(names[i].name), word;
 		const char *first = memchr(core + front, '_', len - front);
-		if (len - front > n && strncasecmp(core + len - n, names[i], n) == 0)
-			return (!first || first >= core + len - n - 1) &&
-			       !is_deed(core + front, len - front - n - (core[len - n - 1] == '_'));
+		if (len - front <= n || strncasecmp(core + len - n, names[i].name, n) != 0)
+			continue;
+		word = len - front - n - (core[len - n - 1] == '_');
+		return (!first || first >= core + len - n - 1) && !is_deed(core + front, word) &&
+		       (!names[i].copies || is_owner(core + front, word));
 	}
 	return false;
 }
@@ -458,7 +501,7 @@ static size_t first_guilty(const struct decode_record *r, const struct decode_st
 size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s)
 {
 	const char *named = headline_function(r);
-	bool kernel = (world_of(r->detector) & IN_KERNEL) != 0;
+	bool kernel = decode_in_kernel(r);
 	size_t i = s->nr;
 
 	if (is_overflow(r) && (i = overflow_index(r, s)) < s->nr)
@@ -529,6 +572,8 @@ static const char *detector_name(const char *detector)
 		{ "asan", "AddressSanitizer" },
 		{ "hwasan", "HWAddressSanitizer" },
 		{ "lsan", "LeakSanitizer" },
+		{ "msan", "MemorySanitizer" },
+		{ "tsan", "ThreadSanitizer" },
 		{ "valgrind", "Valgrind" },
 		{ "go", "Go" },
 		{ "rust", "Rust" },
@@ -536,6 +581,7 @@ static const char *detector_name(const char *detector)
 		{ "java", "Java" },
 		{ "node", "Node" },
 		{ "dotnet", ".NET" },
+		{ "dmalloc", "dmalloc" },
 		{ "drmemory", "Dr. Memory" },
 		{ "purify", "Purify" },
 		{ "miri", "Miri" },

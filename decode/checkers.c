@@ -5,6 +5,7 @@
  *     ABW: Array bounds write:                       Purify
  *     error: Undefined Behavior: …                   Miri
  *     HEAP CORRUPTION DETECTED: after Normal …       Microsoft; "Detected memory leaks!", "Run-Time Check Failure #2"
+ *     ERROR: free: tried to free …  (err 61)         dmalloc; "not freed: '0x…|s1' (40 bytes) from 'a.c:12'"
  *     [DanglingPtr](1/3) A raw_ptr/raw_ref is …      Chromium's PartitionAlloc; "Received signal 11 SEGV_MAPERR …"
  */
 #include "config.h"
@@ -381,6 +382,60 @@ static enum decode_answer chromium_line(struct decode_open *o, const char *text)
 	return LINE_TAKEN;
 }
 
+/* ---- dmalloc --------------------------------------------------------------------------------- */
+
+/* "ERROR: free: tried to free previously freed pointer (err 61)"; lines about the pointer stand in front. */
+static bool dmalloc_error(struct decode_open *o, const char *text)
+{
+	static const char *const words[][2] = {
+		{ "picket-fence", "heap-buffer-overflow" },
+		{ "was overwritten", "use-after-free" },
+		{ "previously freed", "double-free" },
+		{ "already on free list", "double-free" },
+		{ "cannot locate pointer", "invalid-free" },
+		{ "not to start of memory", "invalid-free" },
+		{ "not on block boundary", "invalid-free" },
+		{ "maximum allocation size", "allocation-size-too-big" },
+		{ "corrupt", "heap-corruption" },
+	};
+	const char *kind = decode_kind_of_words(words, ARRAY_SIZE(words), text);
+
+	if (!kind || !decode_begin(o, "dmalloc", kind, text))
+		return false;
+	o->record->access = strstr(kind, "free") && !strstr(kind, "use") ? "free" : NULL;
+	return true;
+}
+
+/* "not freed: '0x7f90d6b78fc8|s1' (40 bytes) from 'a.c:12'" */
+static bool dmalloc_begins(struct decode_open *o, const char *text)
+{
+	const char *p = after(text, "not freed: '0x"), *from, *end;
+	struct decode_record *r = o->record;
+	struct decode_frame *f;
+
+	if ((starts(text, "ERROR: ") || starts(text, "Error: ")) && strstr(text, " (err "))
+		return dmalloc_error(o, text);
+	if (!p || !decode_decimal_after(p, "' (", &r->leak.bytes))
+		return false;
+	r->have_addr = decode_hex(p, &r->addr) != NULL;
+	r->leak.class = "lost";
+	r->leak.objects = 1;
+	o->stack = decode_record_stack(r, "alloc");
+	from = strstr(p, " from '");
+	end = from ? strchr(from + 7, '\'') : NULL;
+	f = end && o->stack && memchr(from + 7, ':', (size_t)(end - from - 7)) ? decode_stack_frame(r, o->stack) : NULL;
+	if (f)
+		decode_frame_location(r, f, from + 7, end);
+	return decode_begin(o, "dmalloc", "memory-leak", text);
+}
+
+static enum decode_answer dmalloc_line(struct decode_open *o, const char *text)
+{
+	(void)o;
+	(void)text;
+	return LINE_BEHIND;
+}
+
 /* ---- which ----------------------------------------------------------------------------------- */
 
 static const struct decode_teller checkers[] = {
@@ -389,6 +444,7 @@ static const struct decode_teller checkers[] = {
 	{ "miri", miri_begins, miri_line },
 	{ "crt", crt_begins, crt_line },
 	{ "chromium", chromium_begins, chromium_line },
+	{ "dmalloc", dmalloc_begins, dmalloc_line },
 };
 
 bool decode_headline_checker(const char *text, struct decode_open *o)

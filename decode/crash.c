@@ -165,7 +165,9 @@ static enum decode_answer go_line(struct decode_open *o, const char *text)
 	const char *t = text + strspn(text, " \t");
 	size_t rule = decode_rule_length(t);
 
-	if (starts(t, "exit status ") || (rule >= 10 && o->trace_began))
+	if (rule >= 10 && o->trace_began) /* only reports of races have one */
+		return strcmp(r->kind, "data-race") == 0 ? LINE_LAST : LINE_BEHIND;
+	if (starts(t, "exit status "))
 		return LINE_LAST;
 	if (go_heading(o, t) || !*t || rule)
 		return LINE_TAKEN;

@@ -123,6 +123,8 @@ struct decode_strings {
 };
 /* Hands over the texts of a JSON value.  False: it is none, or holds no text. */
 bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx);
+/* Hands over the strings of a list, "['text', 'text']", of which one lies around `at`.  False: there is none. */
+bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn fn, void *ctx);
 /* The beginning of the string around `at` in a line, behind its quote; 0: there is none. */
 size_t decode_strings_quote(const char *line, size_t len, size_t at);
 /* The string that begins at p, behind its quote, without its escapes; malloc.  NULL: out of memory. */
@@ -205,12 +207,14 @@ const struct decode_stack *decode_blame_stack(const struct decode_record *r);
 size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);
-/* Is it a detector of the kernel's reports? */
-bool decode_in_kernel(const char *detector);
+/* Is it a report of the kernel's? */
+bool decode_in_kernel(const struct decode_record *r);
 /* Does the function's name say that it allocates for its callers (xmalloc, g_strdup)? */
 bool decode_frame_is_allocator(const struct decode_frame *f);
 /* main, or where a thread or the process starts: no frame behind it is the program's. */
 bool decode_frame_is_start(const struct decode_record *r, const struct decode_frame *f);
+/* Does the library belong to a tool, to C or to C++? */
+bool decode_is_library_module(const char *module);
 /* Bytes of a name without what compilers add: "foo.constprop.0", "foo.cold" and "foo@plt" are foo. */
 size_t decode_plain_length(const char *function);
 /* Writes the name as people say it: templates shortened, and without what compilers add. */
@@ -385,6 +389,7 @@ bool decode_headline_tombstone(const char *text, struct decode_open *o);
 bool decode_headline_message(const char *text, struct decode_open *o);
 bool decode_headline_crash(const char *text, struct decode_open *o);
 bool decode_headline_checker(const char *text, struct decode_open *o);
+#define DECODE_DMALLOC_MARK " (err "    /* the line begins with "ERROR: " */
 #define DECODE_FAULT_MARK ": segfault " /* the line begins with the program's name */
 /* What an open report still lacks when its log ends now; NULL: it is whole. */
 const char *decode_missing(const struct decode_open *o);

@@ -537,7 +537,7 @@ static const struct {
 	MARK("LeakSanitizer: "), MARK("UndefinedBehaviorSanitizer: "),
 	MARK("Kernel Fault: "), MARK("Bad Address ("), MARK("Kernel page f"),
 	MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
-	MARK("in realloc(): "), MARK("malloc: *** error"),
+	MARK("in realloc(): "), MARK("malloc: *** error"), MARK("not freed: '0x"),
 	/* no headlines, but perhaps parts of reports that nothing here understands; more in unread.c */
 	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
 	MARK("AddressSanitizer:DEADLY"), MARK("MemorySanitizer:DEADLY"), MARK("HWAddressSanitizer:DEADLY"),

@@ -91,6 +91,8 @@ static const struct mark {
 	MARK("Detected memory leaks!", 18, 7),
 	MARK("Run-Time Check Failure #", 15, 1),
 	MARK("[Dangling", 1, 1),
+	MARK(" (err ", 3, 5),
+	MARK("not freed: '0x", 8, 4),
 	MARK("Received signal ", 0, 2),
 	/* the runtimes of languages */
 	MARK("fatal error: ", 7, 5),
@@ -140,8 +142,10 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 {
 	for (uint8_t i = with_pair.first[slot_of(p)]; i; i = with_pair.next[i]) {
 		const struct mark *m = &marks[i - 1];
+		size_t behind = (size_t)(m->len - m->at);
 		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
-		    (size_t)(end - p) >= (size_t)(m->len - m->at) && memcmp(p - m->at, m->text, m->len) == 0)
+		    (size_t)(end - p) >= behind && p[behind - 1] == m->text[m->len - 1] &&
+		    memcmp(p - m->at, m->text, m->len) == 0)
 			return p - m->at;
 	}
 	return NULL;
@@ -349,30 +353,116 @@ static bool headline_json(const char *line, const char *p, const char *end, stru
 	return brace && p - brace < 40 && memmem(brace, (size_t)(end - brace), "schema", 6);
 }
 
-/* Marks whose words ordinary text has as well, or whose headline begins further in front. */
+/* ---- words of the headline in front of its mark ---- */
+
+/* Each of these has the mark's place, and gives the headline's, or NULL. */
+static const char *from_name(const char *line, const char *p)
+{
+	const char *start = p;
+
+	while (start > line && ((start[-1] >= 'a' && start[-1] <= 'z') || start[-1] == '_'))
+		start--;
+	return start;
+}
+
+/* Where the word in front of p begins; none of these letters is part of it.  "<stderr>:" is Open MPI's. */
+static const char *word_in_front(const char *line, const char *p, const char *stops)
+{
+	const char *start = p - (p > line);
+
+	while (start > line && start[-1] > ' ' && !(start[-1] == ']' && *start != ':') && !strchr(stops, start[-1]) &&
+	       (start - line < 2 || memcmp(start - 2, ">:", 2) != 0))
+		start--;
+	return start;
+}
+
+/* "prog[12]: segfault at 0 …", "memcpy: detected …" */
+static const char *from_word(const char *line, const char *p)
+{
+	return word_in_front(line, p, "");
+}
+
+/* "a.c:3:5: runtime error: …" */
+static const char *from_place(const char *line, const char *p)
+{
+	return word_in_front(line, p, "=\"");
+}
+
+/* "AddressSanitizer: CHECK failed: …" */
+static const char *from_sanitizer(const char *line, const char *p)
+{
+	const char *start = p;
+
+	start -= start - line > 12 && start[-1] == ' ';
+	start -= start - line > 12 && start[-1] == ':';
+	while (start > line && isalpha((unsigned char)start[-1]))
+		start--;
+	return start;
+}
+
+/* "CPU 0 Unable to handle kernel paging request …": MIPS and LoongArch name the processor. */
+static const char *from_processor(const char *line, const char *p)
+{
+	const char *start = p - (p > line && p[-1] == ' ');
+
+	while (start > line && start[-1] >= '0' && start[-1] <= '9')
+		start--;
+	return p - start >= 2 && start - line >= 4 && memcmp(start - 4, "CPU ", 4) == 0 ? start - 4 : p;
+}
+
+/* "---[ end Kernel panic - not syncing: … ]---" is no headline */
+static const char *from_panic(const char *line, const char *p)
+{
+	return p - line >= 4 && memcmp(p - 4, "end ", 4) == 0 ? NULL : p;
+}
+
+/* Marks whose headline begins further in front, or whose words ordinary text has as well.  The rows of a mark are tried
+ * in their order; a mark without a row begins its headline. */
 static const struct around {
 	const char *mark;
-	const char *front;  /* the headline begins with these words; NULL: with the mark */
-	const char *behind; /* it has these words behind the mark */
-	bool alone;         /* no sentence stands in front */
+	const char *front;              /* the headline begins with these words, near in front; NULL: with the mark */
+	const char *behind;             /* it has these words behind the mark */
+	enum { ANYWHERE, ALONE } where; /* ALONE: no sentence stands in front */
+	const char *(*from)(const char *line, const char *p); /* or begins there; NULL: see front */
 } arounds[] = {
-	{ "general protection fault", "traps: ", " error", false },
-	{ "general protection fault", "Oops: ", " [#", false },
-	{ "general protection fault", NULL, " [#", false },
-	{ "stack segment: ", NULL, " [#", false },
-	{ " mm/page_alloc.c:", "WARNING: ", "+0x", false },
-	{ "detected buffer overflow in ", NULL, "", true },
-	{ "FORTIFY: ", NULL, ": ", false },
-	{ " (SIG", "signal ", "fault addr ", false },
-	{ "fatal error: ", NULL, "", true },
-	{ "SIGSEGV: segmentation violation", NULL, "", true },
-	{ "SIGBUS: bus error", NULL, "", true },
-	{ "Fatal error. ", NULL, "", true },
-	{ " panicked at ", "thread '", "", false },
-	{ "has overflowed its stack", "thread '", "", false },
-	{ "A fatal error has been detected by ", "# ", "", false },
-	{ " dumped core.", "[\xf0\x9f\xa1\x95] Process ", "", false },
-	{ " dumped core.", "Process ", "", false },
+	{ "general protection fault", "traps: ", " error", ANYWHERE, NULL },
+	{ "general protection fault", "Oops: ", " [#", ANYWHERE, NULL },
+	{ "general protection fault", NULL, " [#", ANYWHERE, NULL },
+	{ "stack segment: ", NULL, " [#", ANYWHERE, NULL },
+	{ " mm/page_alloc.c:", "WARNING: ", "+0x", ANYWHERE, NULL },
+	{ "detected buffer overflow in ", NULL, "", ALONE, NULL },
+	{ "detected ", NULL, "", ANYWHERE, from_word },
+	{ "FORTIFY: ", NULL, ": ", ANYWHERE, NULL },
+	{ " (SIG", "signal ", "fault addr ", ANYWHERE, NULL },
+	{ "fatal error: ", NULL, "", ALONE, NULL },
+	{ "SIGSEGV: segmentation violation", NULL, "", ALONE, NULL },
+	{ "SIGBUS: bus error", NULL, "", ALONE, NULL },
+	{ "Fatal error. ", NULL, "", ALONE, NULL },
+	{ " panicked at ", "thread '", "", ANYWHERE, NULL },
+	{ "has overflowed its stack", "thread '", "", ANYWHERE, NULL },
+	{ "A fatal error has been detected by ", "# ", "", ANYWHERE, NULL },
+	{ " dumped core.", "[\xf0\x9f\xa1\x95] Process ", "", ANYWHERE, NULL },
+	{ " dumped core.", "Process ", "", ANYWHERE, NULL },
+	{ "unreferenced object 0x", "kmemleak: ", "", ANYWHERE, NULL },
+	{ "unreferenced object 0x", NULL, "", ANYWHERE, NULL },
+	{ "BUG: ", NULL, "", ANYWHERE, NULL },
+	{ "BUG: ", "ODE", "", ANYWHERE, NULL },
+	{ "BUG ", NULL, "", ANYWHERE, NULL },
+	{ "BUG ", "kernel ", "", ANYWHERE, NULL },
+	{ "*** ", NULL, "", ANYWHERE, NULL },
+	{ "*** ", "malloc: ", "", ANYWHERE, NULL },
+	{ "(): ", "in free", "", ANYWHERE, NULL },
+	{ "(): ", "in malloc", "", ANYWHERE, NULL },
+	{ "(): ", "in calloc", "", ANYWHERE, NULL },
+	{ "(): ", "in realloc", "", ANYWHERE, NULL },
+	{ "(): ", NULL, "", ANYWHERE, from_name },
+	{ "Kernel panic - not syncing: ", NULL, "", ANYWHERE, from_panic },
+	{ "Unable to handle kernel ", NULL, "", ANYWHERE, from_processor },
+	{ " (err ", "ERROR: ", "", ANYWHERE, NULL },
+	{ " (err ", "Error: ", "", ANYWHERE, NULL },
+	{ "CHECK failed: ", NULL, "", ANYWHERE, from_sanitizer },
+	{ "segfault ", NULL, "", ANYWHERE, from_word },
+	{ "runtime error: ", NULL, "", ANYWHERE, from_place },
 };
 
 #define FRONT_MAX 120
@@ -402,91 +492,38 @@ static bool in_sentence(const char *line, const char *p)
 	return p > line && ((p[-1] >= 'a' && p[-1] <= 'z') || p[-1] == ',');
 }
 
-/* Where a headline around the mark at p may begin; NULL: nowhere.  `begun`: it begins there and nowhere else. */
-static const char *around_mark(const char *line, const char *p, const char *end, bool *begun)
+static bool begins_at(const char *line, const char *start, const char *end, struct decode_found *found)
 {
+	if (!start || inside_word(line, start) || !is_headline(start, end, 0))
+		return false;
+	found->at = found->text = (size_t)(start - line);
+	return true;
+}
+
+/* Where does the headline begin whose mark stands at p? */
+static bool headline_around(const char *line, const char *p, const char *end, struct decode_found *found)
+{
+	const char *front = p - MIN(p - line, FRONT_MAX);
 	bool known = false;
 
+	found->caller = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(arounds); i++) {
 		const struct around *a = &arounds[i];
 		size_t len = strlen(a->mark);
-		const char *start;
 		if ((size_t)(end - p) < len || memcmp(p, a->mark, len) != 0)
 			continue;
 		known = true;
-		start = a->front ? last_of(p - MIN(p - line, FRONT_MAX), p, a->front) : p;
-		if (!start || (a->alone && in_sentence(line, p)) ||
+		if ((a->where == ALONE && in_sentence(line, p)) ||
 		    !memmem(p + len, (size_t)(end - p) - len, a->behind, strlen(a->behind)))
 			continue;
-		*begun = true;
-		return start;
+		if (begins_at(line,
+		              a->from    ? a->from(line, p)
+		              : a->front ? last_of(front, p, a->front)
+		                         : p,
+		              end, found))
+			return true;
 	}
-	return known ? NULL : p;
-}
-
-/* "CPU 0 Unable to handle kernel paging request …": MIPS and LoongArch name the processor. */
-static const char *with_processor(const char *line, const char *p)
-{
-	const char *start = p - (p > line && p[-1] == ' ');
-
-	while (start > line && start[-1] >= '0' && start[-1] <= '9')
-		start--;
-	return p - start >= 2 && start - line >= 4 && memcmp(start - 4, "CPU ", 4) == 0 ? start - 4 : p;
-}
-
-/* Where does the headline begin whose mark stands at p?  In front of the mark there may be words of the headline. */
-static bool headline_around(const char *line, const char *p, const char *end, struct decode_found *found)
-{
-	static const char *const fronts[] = { "kmemleak: ", "",           "kernel ",   "malloc: ",
-		                              "in free",    "in realloc", "in malloc", "in calloc" };
-	const char *place = p, *error;
-	bool begun = false;
-
-	found->caller = 0;
-	if (*p == 'U' && p - line >= 9 &&
-	    (error = memmem(p - MIN(p - line, 14), (size_t)MIN(p - line, 14), "Error #", 7))) {
-		found->at = found->text = (size_t)(error - line);
-		return is_headline(error, end, 0);
-	}
-	if (*p == 'K' && p - line >= 4 && memcmp(p - 4, "end ", 4) == 0)
-		return false; /* "---[ end Kernel panic - not syncing: … ]---" */
-	p = *p == 'U' ? with_processor(line, p) : p;
-	place = around_mark(line, p, end, &begun);
-	if (begun) {
-		found->at = found->text = (size_t)(place - line);
-		return !inside_word(line, place) && is_headline(place, end, 0);
-	}
-	for (size_t i = 0; place && i <= ARRAY_SIZE(fronts); i++) {
-		size_t len = i < ARRAY_SIZE(fronts) ? strlen(fronts[i]) : 0;
-		const char *start = p - len;
-		if ((size_t)(p - line) < len || (len && memcmp(start, fronts[i], len) != 0))
-			continue;
-		if (i == ARRAY_SIZE(fronts) && *p == '(') { /* "free(): …" */
-			while (place > line && ((place[-1] >= 'a' && place[-1] <= 'z') || place[-1] == '_'))
-				place--;
-			start = place;
-		} else if (i == ARRAY_SIZE(fronts) && *p == 'C') { /* "AddressSanitizer: CHECK failed: …" */
-			place -= p - line > 12 && p[-1] == ' ';
-			place -= p - line > 12 && p[-2] == ':';
-			while (place > line && isalpha((unsigned char)place[-1]))
-				place--;
-			start = place;
-		} else if (i == ARRAY_SIZE(fronts)) { /* "a.c:3:5: runtime error: …" */
-			place -= place > line;
-			place -= place > line && *p == 's'; /* "prog[12]: segfault at 0 …" */
-			while (place > line && place[-1] > ' ' &&
-			       !(place[-1] == ']' && *place != ':') && /* "prog[12]:" */
-			       (*p != 'r' || (place[-1] != '=' && place[-1] != '"')) &&
-			       (place - line < 2 || memcmp(place - 2, ">:", 2) != 0))
-				place--; /* "<stderr>:" is Open MPI's */
-			start = place;
-		}
-		if (inside_word(line, start) || !is_headline(start, end, 0))
-			continue;
-		found->at = found->text = (size_t)(start - line);
-		return true;
-	}
-	return false;
+	return !known && begins_at(line, p, end, found);
 }
 
 /* A tombstone quotes the report of another tool, and has its stack. */

@@ -88,11 +88,11 @@ static void delta(struct cursor *c)
 static bool is_month(const char *p, size_t len)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	bool month = false;
 
 	for (size_t i = 0; len >= 3 && i < 36; i += 3)
-		month |= months[i] == p[0] && months[i + 1] == p[1] && months[i + 2] == p[2];
-	return month;
+		if (months[i + 2] == p[2] && months[i + 1] == p[1] && months[i] == p[0])
+			return true;
+	return false;
 }
 
 /* "[  +0.000012]", "[Nov21 03:02]", "[2026-11-21 03:02:16.123]", "[Sat Nov 21 03:02:16 2026]" */
@@ -264,8 +264,8 @@ static bool own_words(const struct cursor *c)
 	const char *blank = c->p < c->end ? memchr(c->p, ' ', (size_t)(c->end - c->p)) : NULL;
 	struct cursor at = *c;
 
-	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
-		if (optional_word(&at, marks[i]))
+	for (size_t i = 0; blank && i < ARRAY_SIZE(marks); i++)
+		if (marks[i][0] == *c->p && optional_word(&at, marks[i]))
 			return true;
 	return !blank || (blank > c->p && blank[-1] == ':');
 }
@@ -583,13 +583,22 @@ static bool take_number(struct cursor *c, const char *line, struct decode_prefix
 	return false;
 }
 
+/* May a token begin with this letter? */
+static bool begins_token(char c)
+{
+	return digit(c) || c == '<' || c == '[' || c == '=' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'W');
+}
+
 static bool take_token(struct cursor *c, const char *line, struct decode_prefix *out)
 {
 	struct cursor began = *c;
-	struct decode_prefix kept = *out;
+	struct decode_prefix kept;
 	bool taken;
 
-	switch (c->p < c->end ? *c->p : '\0') {
+	if (c->p >= c->end || !begins_token(*c->p))
+		return false;
+	kept = *out;
+	switch (*c->p) {
 	case '<':
 		taken = take_level(c, line, out);
 		break;

@@ -76,7 +76,8 @@ struct decode_reader {
 	size_t carry_len, carry_room;
 	bool ending;   /* the log's last line has no newline */
 	bool skipping; /* dropping the rest of a line that is too long */
-	/* UBSan's last reports, if they have no stack; they wait for the next report */
+	/* the last reports of UBSan without a stack and of LeakSanitizer with the allocator's only; they wait for the
+	 * next report */
 	struct decode_record *stackless[STACKLESS_MAX];
 	size_t nr_stackless;
 	uint64_t stackless_until; /* up to this line, their stacks are looked for */
@@ -152,7 +153,8 @@ static void mark_stackless(struct decode_reader *l, const struct decode_record *
 {
 	for (size_t i = 0; i < l->nr_stackless; i++) {
 		struct decode_record *r = l->stackless[i];
-		if (!r->corrupted && (ubsan || (next->corrupted && next->first_line <= r->last_line + 1)))
+		if (strcmp(r->detector, "ubsan") == 0 && !r->corrupted &&
+		    (ubsan || (next->corrupted && next->first_line <= r->last_line + 1)))
 			r->corrupted = "its stack is missing";
 	}
 }
@@ -161,7 +163,9 @@ static void hand_over(struct decode_reader *l, struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r);
 	bool ubsan = strcmp(r->detector, "ubsan") == 0;
-	bool stackless = ubsan && s && s->nr == 1 && s->frames[0].at_line == DECODE_NONE;
+	/* a leak whose stack ends in the allocator: an empty line of another process may have ended it */
+	bool stackless = (ubsan && s && s->nr == 1 && s->frames[0].at_line == DECODE_NONE) ||
+	                 (strcmp(r->detector, "lsan") == 0 && s && s->nr && !decode_record_guilty(r));
 
 	mark_stackless(l, r, ubsan && !stackless);
 	if (!stackless || l->nr_stackless == STACKLESS_MAX)
@@ -355,7 +359,8 @@ static uint64_t rule_before(struct decode_reader *l, const struct decode_open *o
 static bool may_begin(const struct line *n)
 {
 	return decode_may_be_headline(n->text, strlen(n->text)) || n->prefix.caller >> 48 == 'V' ||
-	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK);
+	       strstr(n->text, UBSAN_MARK) || strstr(n->text, DECODE_FAULT_MARK) ||
+	       strstr(n->text, DECODE_DMALLOC_MARK);
 }
 
 /* No headline came behind that warning. */
@@ -366,11 +371,27 @@ static void warning_says(struct decode_reader *l)
 	l->warned.line = 0;
 }
 
+/* LeakSanitizer's stack went on: a frame with the next number comes, and no report takes it. */
+static void cut_leak(struct decode_reader *l, const char *text)
+{
+	const char *t = l->nr_stackless ? text + strspn(text, " ") : text, *p;
+	uint64_t number;
+
+	if (*t != '#' || !l->nr_stackless || !(p = number_decimal(t + 1, &number)) || !starts(p, " 0x"))
+		return;
+	for (size_t i = 0; i < l->nr_stackless; i++) {
+		struct decode_record *r = l->stackless[i];
+		if (strcmp(r->detector, "lsan") == 0 && number == decode_record_main_stack(r)->nr)
+			r->corrupted = "its stack goes on";
+	}
+}
+
 /* No report has taken the line. */
 static void not_taken(struct decode_reader *l, const struct line *n)
 {
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
 
+	cut_leak(l, n->text);
 	if (starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) {
 		warning_says(l);
 		l->warned.line = l->line;
@@ -621,6 +642,25 @@ static struct decode_shape *shape_new(struct decode_reader *l, const char *p, si
 	return s;
 }
 
+static bool all_blank(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t'))
+		p++;
+	return p >= end;
+}
+
+/* Does the shape fit better, of which `n` bytes stand there, not `taken`?  The longer one does; but one that is longer
+ * by blanks only may stand for the other's indentation, so that counts which the last lines had. */
+static bool fits_better(const struct decode_shape *s, size_t n, const struct decode_shape *best, size_t taken,
+                        const char *raw)
+{
+	size_t at = MIN(n, taken), end = MAX(n, taken);
+
+	if (at < end && all_blank(raw + at, raw + end) && s->used != best->used)
+		return s->used > best->used;
+	return n > taken;
+}
+
 /* The shape that the line has.  A line with the same numbers belongs to that shape rather than to a similar one; and a
  * shape that has met its own numbers again belongs to one process, so similar lines are another's. */
 static struct decode_shape *shape_find(struct decode_reader *l, const char *raw, size_t len, size_t *taken,
@@ -642,7 +682,7 @@ static struct decode_shape *shape_find(struct decode_reader *l, const char *raw,
 		this_like = decode_shape_match(s, raw, len, &n);
 		if (this_like == SHAPE_SIMILAR && s->exact)
 			continue;
-		if (this_like > best_like || (best && this_like == best_like && n > *taken)) {
+		if (this_like > best_like || (best && this_like == best_like && fits_better(s, n, best, *taken, raw))) {
 			best = s;
 			best_like = this_like;
 			*taken = n;
@@ -871,6 +911,8 @@ static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, co
 				s->quote = '{';
 			return true;
 		}
+	if (decode_strings_list(raw, len, f->at, take_json_text, l))
+		return true;
 	text = decode_strings_unquote(raw + quote, len - quote, raw[quote - 1], &text_len);
 	if (!text)
 		return true;
@@ -984,6 +1026,15 @@ static void continue_entry(struct decode_reader *l, struct line *n)
 	}
 }
 
+/* Adds the shape mere blanks to the prefix that prefix.c knows, and a report without them is being read since?  Then
+ * they are that report's indentation. */
+static bool indents_another(struct decode_reader *l, const struct decode_shape *s, const struct line *n, size_t taken)
+{
+	const struct decode_open *o = lane(l, n->prefix.caller);
+
+	return o && o->heard_at > s->used && !s->quote && all_blank(n->raw + MIN(n->prefix.len, taken), n->raw + taken);
+}
+
 /* Takes one line without its wrapping. `caller` is used when the prefix names none; `whole`: its pieces are joined. */
 static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller, bool whole)
 {
@@ -1024,6 +1075,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	else if (marked && take_quoted(l, raw, len, &f, caller))
 		return;
 	s = l->nr_shapes && taken != SIZE_MAX ? shape_find(l, raw, len, &taken, &like) : NULL;
+	if (s && indents_another(l, s, &n, taken))
+		s = NULL;
 	/* A report's own process does not begin another report inside of it. */
 	if (s && marked && (taken != f.at || (like == SHAPE_SIMILAR && shape_is_open(l, s))))
 		s = NULL;

@@ -101,6 +101,16 @@ static const char *kind_of_access(const struct decode_record *r)
 	return r->have_addr && r->addr < NULL_MAX ? "null" : "wild";
 }
 
+/* HWASan's tags tell no kind, but its words about the object do. */
+static const char *kind_of_tags(const struct decode_record *r, const char *otherwise)
+{
+	const char *cause = r->detail ? after(r->detail, "Cause: ") : NULL;
+
+	if (cause && (starts(cause, "stack") || starts(cause, "global")))
+		return starts(cause, "stack") ? "stack" : "global";
+	return r->object.present ? kind_of_access(r) : otherwise;
+}
+
 const char *decode_kind_of_bug(const struct decode_record *r)
 {
 	const char *kind = r->kind;
@@ -114,9 +124,13 @@ const char *decode_kind_of_bug(const struct decode_record *r)
 	}
 	if (strcmp(kind, "access") == 0 || strcmp(kind, "wild") == 0)
 		kind = kind_of_access(r);
-	if (strcmp(kind, "invalid-free") == 0 && strcmp(r->detector, "valgrind") == 0 && r->object.state &&
-	    starts(r->object.state, "freed"))
+	if (strcmp(kind, "tag-mismatch") == 0)
+		kind = kind_of_tags(r, kind);
+	if (strcmp(kind, "invalid-free") == 0 && r->object.state && starts(r->object.state, "freed") &&
+	    (strcmp(r->detector, "valgrind") == 0 || strcmp(r->detector, "hwasan") == 0))
 		kind = "double-free";
+	if (strcmp(r->detector, "msan") == 0 && r->place && strstr(r->place, "heap deallocation"))
+		kind = "use-after-free";
 	return kind;
 }
 
@@ -158,7 +172,7 @@ static void set_signature(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
 	const char *kind = decode_kind_of_bug(r);
-	bool kernel = decode_in_kernel(r->detector), weak = false;
+	bool kernel = decode_in_kernel(r), weak = false;
 	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel ? 2 : 1;
 	uint64_t h = decode_hash_word(HASH_START, kernel ? "kernel" : "program", 6);
 

@@ -3,6 +3,7 @@
  *
  *     {"log":"text\n","stream":"stderr"}                  Docker; any other shape of JSON too
  *     msg="text\ntext" pid=7, b'text\n'                   logfmt, Go, Python, Rust
+ *     ['text', 'text']                                  Python, Ruby
  *     ##teamcity[testStdErr name='a' out='text|ntext']    TeamCity
  *     ::error file=a.c::text%0Atext                       GitHub
  *     <failure message="text&#10;text"/>                  JUnit
@@ -62,13 +63,57 @@ static int32_t hex_digits(const char *p, const char *end, int count)
 	return value;
 }
 
-/* The escape behind a backslash; what it stands for is never longer. */
-static size_t put_escape(char *to, struct decode_cut *c)
+/* How a notation writes letters: the escape at c->p, which begins with `lead`, becomes the bytes for which it stands,
+ * and these are never more.  Returns their number; c->p stays where there is no escape. */
+struct notation {
+	char lead;
+	size_t (*escape)(char *to, struct decode_cut *c);
+};
+
+/* Writes the text without its escapes; returns its length.  The text ends at `quote`, or at the end for 0. */
+static size_t unescape(char *to, struct decode_cut c, const struct notation *n, char quote)
+{
+	char *start = to;
+
+	while (c.p < c.end && (!quote || *c.p != quote)) {
+		const char *lead = memchr(c.p, n->lead, (size_t)(c.end - c.p)), *stop = lead ? lead : c.end;
+		const char *close = quote ? memchr(c.p, quote, (size_t)(stop - c.p)) : NULL, *before = c.p;
+		if (lead == c.p && !close) {
+			to += n->escape(to, &c);
+			if (c.p != before)
+				continue;
+			stop = c.p + 1;
+		}
+		stop = close ? close : stop;
+		memmove(to, c.p, (size_t)(stop - c.p));
+		to += stop - c.p;
+		c.p = stop;
+	}
+	return (size_t)(to - start);
+}
+
+/* malloc; NULL: out of memory */
+static char *unescaped(struct decode_cut c, const struct notation *n, char quote, size_t *text_len)
+{
+	char *text = malloc((size_t)(c.end - c.p) + 1);
+
+	*text_len = 0;
+	if (!text)
+		return NULL;
+	*text_len = unescape(text, c, n, quote);
+	text[*text_len] = '\0';
+	return text;
+}
+
+static size_t escape_backslash(char *to, struct decode_cut *c)
 {
 	static const char names[] = "nrtbfv0a", values[] = "\n\r\t\b\f\v\0\a";
 	const char *name;
 	int32_t code, low;
 
+	if (c->end - c->p < 2) /* a backslash at the end */
+		return 0;
+	c->p++;
 	if (*c->p == 'u' && (code = hex_digits(c->p + 1, c->end, 4)) >= 0) {
 		c->p += 5;
 		if (code >> 10 == 0x36 && c->end - c->p >= 6 && c->p[0] == '\\' && c->p[1] == 'u' &&
@@ -89,33 +134,76 @@ static size_t put_escape(char *to, struct decode_cut *c)
 	return 1;
 }
 
-/* Without the escapes.  The text ends at `quote`, or at the end for 0. */
+/* "|n" is a new line in TeamCity's service messages. */
+static size_t escape_teamcity(char *to, struct decode_cut *c)
+{
+	int32_t code;
+
+	if (c->end - c->p < 2)
+		return 0;
+	if (c->p[1] == '0' && c->end - c->p > 6 && c->p[2] == 'x' && (code = hex_digits(c->p + 3, c->end, 4)) >= 0) {
+		c->p += 7;
+		return put_utf8(to, (uint32_t)code);
+	}
+	*to = c->p[1] == 'n' ? '\n' : c->p[1] == 'r' ? '\r' : c->p[1];
+	c->p += 2;
+	return 1;
+}
+
+/* "%0A" is a new line in GitHub's commands. */
+static size_t escape_percent(char *to, struct decode_cut *c)
+{
+	int32_t code = hex_digits(c->p + 1, c->end, 2);
+
+	if (code < 0)
+		return 0;
+	*to = (char)code;
+	c->p += 3;
+	return 1;
+}
+
+/* "#012" is a new line in rsyslog's files. */
+static size_t escape_rsyslog(char *to, struct decode_cut *c)
+{
+	if (c->end - c->p < 4 || c->p[1] != '0' || c->p[2] != '1' || (c->p[3] != '1' && c->p[3] != '2'))
+		return 0;
+	*to = c->p[3] == '2' ? '\n' : '\t';
+	c->p += 4;
+	return 1;
+}
+
+/* "&#10;" is a new line in XML. */
+static size_t escape_entity(char *to, struct decode_cut *c)
+{
+	static const char *const names[][2] = { { "&lt;", "<" },    { "&gt;", ">" },    { "&amp;", "&" },
+		                                { "&quot;", "\"" }, { "&apos;", "'" },  { "&#10;", "\n" },
+		                                { "&#xa;", "\n" },  { "&#xA;", "\n" },  { "&#39;", "'" },
+		                                { "&#34;", "\"" },  { "&#9;", "\t" },   { "&#x9;", "\t" },
+		                                { "&#13;", "\r" },  { "&#x0A;", "\n" }, { "&#x27;", "'" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		size_t len = strlen(names[i][0]);
+		if ((size_t)(c->end - c->p) < len || memcmp(c->p, names[i][0], len) != 0)
+			continue;
+		*to = names[i][1][0];
+		c->p += len;
+		return 1;
+	}
+	return 0;
+}
+
+static const struct notation backslash = { '\\', escape_backslash }, teamcity = { '|', escape_teamcity },
+			     percent = { '%', escape_percent }, rsyslog = { '#', escape_rsyslog },
+			     entities = { '&', escape_entity };
+
 char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len)
 {
-	struct decode_cut c = { p, p + len };
-	char *text = malloc(len + 1), *to = text;
+	return unescaped((struct decode_cut){ p, p + len }, &backslash, quote, text_len);
+}
 
-	if (!text)
-		return NULL;
-	while (c.p < c.end && (!quote || *c.p != quote)) {
-		const char *slash = memchr(c.p, '\\', (size_t)(c.end - c.p)), *stop = slash ? slash : c.end;
-		const char *close = quote ? memchr(c.p, quote, (size_t)(stop - c.p)) : NULL;
-		if (!close && slash == c.p && c.p + 1 < c.end) {
-			c.p++;
-			to += put_escape(to, &c);
-			continue;
-		}
-		if (close)
-			stop = close;
-		else if (slash == c.p)
-			stop = c.end; /* a backslash at the end */
-		memcpy(to, c.p, (size_t)(stop - c.p));
-		to += stop - c.p;
-		c.p = stop;
-	}
-	*to = '\0';
-	*text_len = (size_t)(to - text);
-	return text;
+size_t decode_strings_entities(char *text, size_t len)
+{
+	return unescape(text, (struct decode_cut){ text, text + len }, &entities, '\0');
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
@@ -216,6 +304,22 @@ static bool path_known(const struct decode_strings *s, uint64_t path)
 	return false;
 }
 
+/* Does a headline stand in the string?  Some libraries write quotes and their like as "\u0027". */
+static bool has_mark(const struct decode_cut *text)
+{
+	size_t len = (size_t)(text->end - text->p), plain_len;
+	char *plain;
+	bool found;
+
+	if (decode_mark_find(text->p, text->end))
+		return true;
+	if (!memmem(text->p, len, "\\u00", 4) || !(plain = decode_strings_unquote(text->p, len, '\0', &plain_len)))
+		return false;
+	found = decode_mark_find(plain, plain + plain_len) != NULL;
+	free(plain);
+	return found;
+}
+
 /* Does this string hold what was logged?  2: surely. */
 static int holds_text(struct walk *w, const struct decode_cut *key, uint64_t path, const struct decode_cut *text)
 {
@@ -223,7 +327,7 @@ static int holds_text(struct walk *w, const struct decode_cut *key, uint64_t pat
 
 	if (path_known(s, path))
 		return only_time(text) ? 0 : 2;
-	if (decode_mark_find(text->p, text->end)) {
+	if (has_mark(text)) {
 		s->paths[s->nr_paths++ % ARRAY_SIZE(s->paths)] = path;
 		return 2;
 	}
@@ -387,11 +491,9 @@ static char *text_of_bytes(const struct decode_cut *array, size_t *len)
 bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx)
 {
 	struct walk w = { .strings = s, .at = { p, p + len } };
-	bool taken;
+	bool whole = take_value(&w, 0) || w.at.p >= w.at.end, taken = w.nr && (whole || *p != '[');
 
-	take_value(&w, 0);
-	taken = w.nr != 0;
-	for (size_t i = 0; i < w.nr; i++) {
+	for (size_t i = 0; taken && i < w.nr; i++) { /* a list that breaks off is Python's */
 		struct decode_text_found found = { .caller = w.caller ? (uint64_t)'J' << 48 | w.caller >> 16 : 0,
 			                           .partial = w.texts[i].partial };
 		const struct decode_cut *c = &w.texts[i].cut;
@@ -427,108 +529,86 @@ size_t decode_strings_quote(const char *line, size_t len, size_t at)
 	return 0;
 }
 
-/* "|n" is a new line in TeamCity's service messages. */
-static char *unescape_teamcity(const char *p, const char *end, size_t *text_len)
+/* "'text'", "b'text'"; text may be cut off. */
+static bool list_element(struct decode_cut *c, struct decode_cut *text)
 {
-	char *text = malloc((size_t)(end - p) + 1), *to = text;
-	int32_t code;
+	char quote;
 
-	while (text && p < end && *p != '\'') {
-		if (*p != '|' || end - p < 2) {
-			*to++ = *p++;
-		} else if (p[1] == '0' && end - p > 6 && p[2] == 'x' && (code = hex_digits(p + 3, end, 4)) >= 0) {
-			to += put_utf8(to, (uint32_t)code);
-			p += 7;
-		} else {
-			*to++ = p[1] == 'n' ? '\n' : p[1] == 'r' ? '\r' : p[1];
-			p += 2;
-		}
-	}
-	*text_len = text ? (size_t)(to - text) : 0;
-	return text;
+	decode_cut_blanks(c);
+	if (c->p < c->end && (*c->p == 'b' || *c->p == 'u'))
+		c->p++;
+	if (c->p >= c->end || (*c->p != '\'' && *c->p != '"'))
+		return false;
+	quote = *c->p++;
+	text->p = c->p;
+	while (c->p < c->end && *c->p != quote)
+		c->p += *c->p == '\\' ? 2 : 1;
+	c->p = text->end = MIN(c->p, c->end);
+	c->p += c->p < c->end;
+	decode_cut_blanks(c);
+	return c->p >= c->end || strchr(",])'\"", *c->p);
 }
 
-/* "%0A" is a new line in GitHub's commands. */
-static char *unescape_percent(const char *p, const char *end, size_t *text_len)
+/* Does another element follow?  Go's %q puts only blanks between them. */
+static bool list_goes_on(struct decode_cut *c)
 {
-	char *text = malloc((size_t)(end - p) + 1), *to = text;
-	int32_t code;
-
-	while (text && p < end)
-		if (*p == '%' && (code = hex_digits(p + 1, end, 2)) >= 0) {
-			*to++ = (char)code;
-			p += 3;
-		} else {
-			*to++ = *p++;
-		}
-	*text_len = text ? (size_t)(to - text) : 0;
-	return text;
+	return decode_cut_letter(c, ',') || (c->p < c->end && (*c->p == '"' || *c->p == '\''));
 }
 
-/* "#012" is a new line in rsyslog's files. */
-static char *unescape_rsyslog(const char *line, const char *end, const char *at, size_t *text_len)
+bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn fn, void *ctx)
 {
-	const char *start = at, *p;
-	char *text, *to;
+	const char *end = line + len, *open;
+	struct decode_cut c, text;
+	struct decode_text_found found = { .caller = 0 };
+	size_t nr = 0;
 
-	*text_len = 0;
-	for (p = line; (p = memmem(p, (size_t)(at - p), "#012", 4)) != NULL; p++)
-		start = p + 4;
-	text = malloc((size_t)(end - start) + 1);
-	if (!text)
-		return NULL;
-	for (p = start, to = text; p < end;)
-		if (end - p >= 4 && p[0] == '#' && p[1] == '0' && p[2] == '1' && (p[3] == '1' || p[3] == '2')) {
-			*to++ = p[3] == '2' ? '\n' : '\t';
-			p += 4;
-		} else {
-			*to++ = *p++;
-		}
-	*text_len = (size_t)(to - text);
-	return text;
-}
-
-size_t decode_strings_entities(char *text, size_t len)
-{
-	static const char *const names[][2] = { { "&lt;", "<" },    { "&gt;", ">" },    { "&amp;", "&" },
-		                                { "&quot;", "\"" }, { "&apos;", "'" },  { "&#10;", "\n" },
-		                                { "&#xa;", "\n" },  { "&#xA;", "\n" },  { "&#39;", "'" },
-		                                { "&#34;", "\"" },  { "&#9;", "\t" },   { "&#x9;", "\t" },
-		                                { "&#13;", "\r" },  { "&#x0A;", "\n" }, { "&#x27;", "'" } };
-	size_t to = 0;
-
-	for (size_t i = 0, n; i < len; i += n) {
-		n = 1;
-		text[to] = text[i];
-		for (size_t k = 0; text[i] == '&' && k < ARRAY_SIZE(names); k++) {
-			size_t name = strlen(names[k][0]);
-			if (len - i >= name && memcmp(text + i, names[k][0], name) == 0) {
-				text[to] = names[k][1][0];
-				n = name;
+	for (open = line; open < line + at; open++) {
+		if (*open != '[' && *open != '(')
+			continue;
+		c = (struct decode_cut){ open + 1, end };
+		for (nr = 0; list_element(&c, &text); nr++)
+			if (!list_goes_on(&c))
 				break;
-			}
-		}
-		to++;
+		if (nr && c.p > line + at)
+			break;
 	}
-	return to;
+	if (open == line + at)
+		return false;
+	c.p = open + 1;
+	while (list_element(&c, &text)) {
+		char *copy = decode_strings_unquote(text.p, (size_t)(text.end - text.p), '\0', &found.len);
+		if (!copy)
+			break;
+		found.len -= found.len && copy[found.len - 1] == '\n';
+		found.text = copy;
+		fn(ctx, &found);
+		free(copy);
+		if (!list_goes_on(&c))
+			break;
+	}
+	return true;
+}
+
+/* The line's text behind the last new line in front of the headline at `at`. */
+static char *rsyslog_text(const char *line, const char *end, const char *at, size_t *text_len)
+{
+	const char *start = at;
+
+	for (const char *p = line; (p = memmem(p, (size_t)(at - p), "#012", 4)) != NULL; p++)
+		start = p + 4;
+	return unescaped((struct decode_cut){ start, end }, &rsyslog, '\0', text_len);
 }
 
 /* An attribute of XML, or text between tags, with new lines in it. */
-static char *unescape_xml(const char *line, const char *end, const char *at, size_t *text_len)
+static char *xml_text(const char *line, const char *end, const char *at, size_t *text_len)
 {
 	const char *start = at, *stop = at;
-	char *text;
 
 	while (start > line && start[-1] != '"' && start[-1] != '>')
 		start--;
 	while (stop < end && *stop != '"' && *stop != '<')
 		stop++;
-	text = malloc((size_t)(stop - start) + 1);
-	if (text) {
-		memcpy(text, start, (size_t)(stop - start));
-		*text_len = decode_strings_entities(text, (size_t)(stop - start));
-	}
-	return text;
+	return unescaped((struct decode_cut){ start, stop }, &entities, '\0', text_len);
 }
 
 char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len)
@@ -538,15 +618,15 @@ char *decode_strings_command(const char *line, size_t len, size_t at, size_t *te
 	if ((p = memmem(line, at, "##teamcity[", 11)) != NULL) {
 		for (start = line + at; start > p && (start[-1] != '\'' || start[-2] != '='); start--)
 			;
-		return start > p ? unescape_teamcity(start, end, text_len) : NULL;
+		return start > p ? unescaped((struct decode_cut){ start, end }, &teamcity, '\'', text_len) : NULL;
 	}
 	if ((p = memmem(line, at, "::", 2)) != NULL &&
 	    (start = memmem(p + 2, len - (size_t)(p + 2 - line), "::", 2)) != NULL && start + 2 <= line + at &&
 	    memmem(start, (size_t)(end - start), "%0A", 3))
-		return unescape_percent(start + 2, end, text_len);
+		return unescaped((struct decode_cut){ start + 2, end }, &percent, '\0', text_len);
 	if (memmem(line, len, "&#10;", 5) || memmem(line, len, "&#xA;", 5) || memmem(line, len, "&#xa;", 5))
-		return unescape_xml(line, end, line + at, text_len);
+		return xml_text(line, end, line + at, text_len);
 	if (memmem(line + at, len - at, "#012", 4))
-		return unescape_rsyslog(line, end, line + at, text_len);
+		return rsyslog_text(line, end, line + at, text_len);
 	return NULL;
 }

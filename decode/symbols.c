@@ -153,8 +153,8 @@ static struct sym_file *sym_file(struct decode_symbols *s, const char *name, con
 	for (size_t i = 0; (path = decode_files_find(s->files, path_base(f->name), i)) != NULL; i++)
 		add_candidate(s, f, path, id, id_len);
 	/* A file at the path that another machine's report names is the right one only by chance, unless the build
-	 * id says so. */
-	if (told_path || strchr(name, '/') || id_len)
+	 * id says so.  libc is another one on each machine. */
+	if (id_len || ((told_path || strchr(name, '/')) && !decode_is_library_module(name)))
 		add_candidate(s, f, f->name, id, id_len);
 	return f;
 }
@@ -177,16 +177,6 @@ struct target {
 	uint64_t addr;
 	bool exact;
 };
-
-static bool is_kernel(const struct decode_record *r)
-{
-	static const char *const users[] = { "memsan", "asan", "lsan", "hwasan", "valgrind", "sanitizer" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(users); i++)
-		if (strcmp(r->detector, users[i]) == 0)
-			return false;
-	return true;
-}
 
 static bool kernel_function(struct decode_symbols *s, const struct decode_frame *f, struct target *t)
 {
@@ -232,7 +222,7 @@ static bool frame_target(struct decode_symbols *s, const struct decode_record *r
 	if (f->file || f->inlined)
 		return false;
 	t->exact = f->exact;
-	if (is_kernel(r)) {
+	if (decode_in_kernel(r)) {
 		if (candidate)
 			return false;
 		if (f->function && f->have_function_offset)

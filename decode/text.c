@@ -224,13 +224,13 @@ static void put_logged(const struct text *t)
 		}
 		frames = line_frames(r, i, &nr);
 		for (size_t k = 0; k < nr && frames; k++) {
-			bool exact_line = k + 1 == nr &&
-			                  (!starts(line + strspn(line, " "), "RIP") && frames[k].exact == false);
-			if (exact_line || k + 1 < nr) {
+			/* "RIP: …" says more than the frame would */
+			bool whole = k + 1 == nr && frames[k].exact && line[indent] != '#';
+			if (!whole && !(k + 1 == nr && starts(line + indent, "RIP"))) {
 				put_frame(t, &frames[k], line, indent);
 				continue;
 			}
-			put_text(t, line); /* "RIP: …" says more than the frame would */
+			put_text(t, line);
 			put_location(t, &frames[k]);
 			putc('\n', t->out);
 			put_source(t, &frames[k]);

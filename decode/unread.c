@@ -114,6 +114,7 @@ static const struct {
 	{ "HEAP CORRUPTION DETECTED", NULL },
 	{ "Detected memory leaks!", NULL },
 	{ "malloc: *** error for object", NULL },
+	{ "Memory not freed:", NULL }, /* mtrace */
 	{ "malloc: Incorrect checksum for freed object", NULL },
 };
 

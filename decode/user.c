@@ -176,6 +176,7 @@ static const char *const ubsan_messages[][2] = {
 	{ "out of bounds for type", "out-of-bounds-index" },
 	{ "passed as argument", "invalid-null-argument" },
 	{ "null pointer returned from", "invalid-null-return" },
+	{ "reference binding to null pointer", "null-pointer-use" },
 	{ "offset to null pointer", "nullptr-with-offset" },
 	{ "to null pointer", "nullptr-with-nonzero-offset" },
 	{ "null pointer", "null-pointer-use" },
@@ -356,7 +357,11 @@ static bool asan_heading(struct decode_open *o, const char *t)
 		o->stack = decode_record_stack(r, "stored");
 	} else if (starts(t, "Uninitialized value was created by")) {
 		o->mixed |= strcmp(r->detector, "msan") != 0;
-		o->stack = decode_record_stack(r, strstr(t, "heap allocation") ? "alloc" : "origin");
+		o->stack = decode_record_stack(r, strstr(t, "heap allocation")     ? "alloc"
+		                                  : strstr(t, "heap deallocation") ? "free"
+		                                                                   : "origin");
+		if (strstr(t, "heap deallocation"))
+			r->access = "read";
 		r->place = decode_record_string(r, t, strlen(t));
 	} else if (starts(t, "Thread T") && strstr(t, " created by ")) {
 		o->stack = decode_record_stack(r, "thread");
@@ -547,7 +552,7 @@ enum decode_answer decode_line_asan(struct decode_open *o, const char *text)
 {
 	struct decode_record *r = o->record;
 	const char *t = text + strspn(text, " \t");
-	bool leak = strcmp(r->detector, "lsan") == 0, shadow = strcmp(r->detector, "asan") == 0;
+	bool leak = r->leak.class != NULL, shadow = strcmp(r->detector, "asan") == 0;
 
 	if (o->ends_alone && !*t)
 		return LINE_LAST;
@@ -696,6 +701,9 @@ enum decode_answer decode_line_ubsan(struct decode_open *o, const char *text)
 	}
 	if (strstr(t, ": note: ") || starts(t, "<memory cannot be printed>") ||
 	    (*t && text[0] == ' ' && strspn(text, " 0123456789abcdef?^~") == strlen(text)))
+		return LINE_TAKEN;
+	/* "==12==WARNING: Failed to use and restart external symbolizer!" */
+	if (starts(t, "==") && strstr(t, "==WARNING: ") && strstr(t, "symbolizer"))
 		return LINE_TAKEN;
 	/* "invalid vptr", "vptr for 'B' base class of 'C'" */
 	if (text[0] == ' ' && !ubsan_has_stack(o) && strstr(t, "vptr"))

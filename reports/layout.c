@@ -173,23 +173,33 @@ static bool is_rust(const struct report_record *r, const struct report_symbols *
 	return n > 3 && str_equal(file + n - 3, ".rs");
 }
 
-/* memsan-cc compiles C and C++.  The other ways to the write itself are for Rust as well (next_step.c). */
+/* Takes the last line off, unless it is the only one. */
+static void drop_last_line(struct report_record *r, uint32_t lines)
+{
+	char *text = r->strings + lines, *last = text, *newline;
+
+	while ((newline = (char *)str_char(last, '\n')) != NULL && newline[1])
+		last = newline + 1;
+	if (last > text)
+		*last = '\0';
+}
+
+/* memsan-cc, the last way, compiles C and C++.  The other ways are for Rust as well. */
 void report_next_for_language(struct report_record *r, const struct report_symbols *symbols)
 {
-	char *text = r->strings + r->next, *line = r->strings + r->next_commands, *newline;
-	const char *way = NULL;
+	if (MAX(r->next_ways, r->next_commands) >= REPORT_STRINGS || !r->next_ways || !is_rust(r, symbols))
+		return;
+	drop_last_line(r, r->next_ways);
+	drop_last_line(r, r->next_commands);
+}
 
-	if (!r->next_commands || !is_rust(r, symbols))
-		return;
-	for (char *p = text; (p = (char *)str_char(p, ',')) != NULL; p++)
-		if (str_starts(p, ", or compile "))
-			way = p;
-	if (!way)
-		return;
-	text[way - text] = '\0';
-	while ((newline = (char *)str_char(line, '\n')) != NULL && newline[1])
-		line = newline + 1;
-	*line = '\0';
+void report_put_next(struct fmt_buf *b, const struct report_record *r)
+{
+	const char *way = report_str(r, r->next_ways), *newline;
+
+	fmt_printf(b, "%.400s", report_str(r, r->next));
+	for (; *way && (newline = str_char(way, '\n')) != NULL; way = newline + 1)
+		fmt_printf(b, "%s%.*s", way == report_str(r, r->next_ways) ? ", " : ", or ", (int)(newline - way), way);
 }
 
 uint32_t report_title_frame(const struct report_record *r, const struct report_symbols *symbols)

@@ -3,7 +3,7 @@
  *
  * Damage that is found afterwards has no stack of the write that did it. Three ways lead to that write: every store
  * checked (memsan run --watch), guard pages on the side where the damage is (fence=all), or a program compiled with
- * checks (memsan-cc). All of this runs only for reports that are printed. */
+ * checks (memsan-cc), which is the last one of the list. All of this runs only for reports that are printed. */
 #include "config.h"
 
 #include <fcntl.h>
@@ -170,15 +170,13 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 	fmt_printf(b, "make clean all CC='memsan-cc cc' CXX='memsan-c++ c++'\n");
 }
 
-/* The ways that the commands go. report_next_for_language cuts the last one off. */
+/* The way of each command. */
 static void put_ways(struct fmt_buf *b, const struct report_record *r)
 {
 	bool is_static = program_is_static(r), fence = fence_can_find(r);
 
-	fmt_printf(b,
-	           "to see the write itself, with its call trace, %s%s%scompile the program with checks of every store",
-	           is_static ? "" : "watch the program, or ", fence ? "run it with guard pages, or " : "",
-	           fence && !is_static ? "let memsan try both, or " : "");
+	fmt_printf(b, "%s%s%scompile the program with checks of every store\n", is_static ? "" : "watch the program\n",
+	           fence ? "run it with guard pages\n" : "", fence && !is_static ? "let memsan try both\n" : "");
 }
 
 static const char *hint; /* written once, at start */
@@ -210,7 +208,8 @@ void record_next_step(struct report_record *r)
 	r->next_commands = report_string(r, text);
 	fmt_init(&b, text, sizeof(text));
 	put_ways(&b, r);
-	r->next = report_string(r, text);
+	r->next_ways = report_string(r, text);
+	r->next = report_string(r, "to see the write itself, with its call trace");
 }
 
 /* ---- what the bytes of the memory rows mean -------------------------------------------------- */

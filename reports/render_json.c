@@ -239,6 +239,8 @@ static void put_leak(struct fmt_buf *b, const struct report_record *r)
 static void put_next(struct fmt_buf *b, const struct report_record *r)
 {
 	const char *text = report_str(r, r->next_commands), *newline;
+	char sentence[800];
+	struct fmt_buf next;
 
 	put_key(b, "next");
 	if (!r->next) {
@@ -246,7 +248,9 @@ static void put_next(struct fmt_buf *b, const struct report_record *r)
 		return;
 	}
 	fmt_printf(b, "{");
-	put_field(b, "text", r, r->next);
+	fmt_init(&next, sentence, sizeof(sentence));
+	report_put_next(&next, r);
+	put_string(b, "text", sentence);
 	put_key(b, "commands");
 	fmt_printf(b, "[");
 	for (; *text && (newline = str_char(text, '\n')) != NULL; text = newline + 1) {

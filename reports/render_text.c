@@ -494,7 +494,9 @@ static void put_end(struct fmt_buf *b, const struct report_record *r, const stru
 	size_t start;
 
 	if (r->next) {
-		fmt_printf(b, "\nNext: %.400s%s\n", report_str(r, r->next), r->next_commands ? ":" : "");
+		fmt_printf(b, "\nNext: ");
+		report_put_next(b, r);
+		fmt_printf(b, r->next_commands ? ":\n" : "\n");
 		put_lines(b, report_str(r, r->next_commands), " ");
 	}
 	fmt_printf(b, "\n");

@@ -149,7 +149,8 @@ struct report_record {
 	uint32_t obj_api;             /* strings: "malloc", "operator new", … or 0 */
 	uint32_t place;               /* strings: lines about a variable, each with its newline, or 0 */
 	uint32_t next, next_commands; /* strings: what to do now; commands for that, each with its newline; or 0 */
-	uint32_t legend, legend_pad;  /* strings: what the bytes of the memory rows mean, or 0 */
+	uint32_t legend;              /* strings: what the bytes of the memory rows mean, or 0 */
+	uint32_t next_ways;           /* strings: the way that each command goes, with its newline; or 0 */
 	/* memory rows: the bytes when the report was made; or shadow bytes, each for memory_scale bytes of memory */
 	uint32_t memory_scale; /* 0: the bytes themselves */
 	uint32_t memory_len;

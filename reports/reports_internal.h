@@ -28,6 +28,8 @@ void report_summary_line(struct fmt_buf *b, const struct report_record *r, const
 void report_put_place(struct fmt_buf *b, const struct report_record *r, const struct report_frame *f,
                       const struct report_symbol *physical);
 void report_put_build_id(struct fmt_buf *b, const struct report_module *m);
+/* The next step as a sentence. */
+void report_put_next(struct fmt_buf *b, const struct report_record *r);
 /* Where the bad address lies: "inside of", "to the left of" or "to the right of" the object, and by how many bytes. */
 const char *report_relation(const struct report_record *r, uint64_t *distance);
 /* render_fault.c: registers and instruction, if the record is about a fault. */

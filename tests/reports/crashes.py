@@ -358,6 +358,9 @@ for number, (line, wanted) in enumerate((
          "fdsan file-descriptor-ownership -"),
         ("Fatal glibc error: malloc assertion failure in sysmalloc: (old_top == initial_top (av) && old_size == 0)",
          "glibc heap-corruption -"),
+        ("1795408930: 2: ERROR: free: tried to free previously freed pointer (err 61)", "dmalloc double-free -"),
+        ("   Error: failed OVER picket-fence magic-number check (err 27)", "dmalloc heap-buffer-overflow -"),
+        ("1795408931: 1:  not freed: '0x7f90d6b78fc8|s1' (40 bytes) from 'a.c:12'", "dmalloc memory-leak -"),
         ("terminating: *** buffer overflow detected ***: terminated", "fortify fortify-buffer-overflow -"))):
     add(f"allocator-{number}", line + "\n", wanted)
 add("parisc", """\

@@ -560,6 +560,12 @@ add("usercopy", stamped("usercopy: Kernel memory exposure attempt detected from 
                         "size 128)!\n------------[ cut here ]------------\nkernel BUG at mm/usercopy.c:102!\n" +
                         oops("invalid opcode: 0000 [#1] PREEMPT SMP KASAN", "usercopy_abort", "__check_heap_object "
                              "__check_object_size thing_read vfs_read", die="")), "usercopy usercopy thing_read")
+add("usercopy-simple-read", stamped("usercopy: Kernel memory exposure attempt detected from SLUB object 'kmalloc-64' "
+                                    "(offset 0, size 128)!\n------------[ cut here ]------------\nkernel BUG at "
+                                    "mm/usercopy.c:102!\n" +
+                                    oops("invalid opcode: 0000 [#1] PREEMPT SMP KASAN", "usercopy_abort",
+                                         "__check_heap_object __check_object_size simple_read_from_buffer thing_read "
+                                         "vfs_read", die="")), "usercopy usercopy thing_read")
 add("usercopy-whitelist", stamped("usercopy: Bad or missing usercopy whitelist? Kernel memory overwrite attempt "
     "detected "
                                   "to SLUB object 'thing_cache' (offset 16, size 8)!\n------------[ cut here "

@@ -513,6 +513,42 @@ q.cc:10:66: runtime error: member call on address 0x7fff92626670 which does not 
 
 SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior q.cc:10:66 in
 """, "ubsan dynamic-type-mismatch price(Base*)")
+NO_SYMBOLIZER = "==77==WARNING: invalid path to external symbolizer!\n" \
+    "==77==WARNING: Failed to use and restart external symbolizer!\n"
+add("ubsan-no-symbolizer", "a.c:5:7: runtime error: member access within null pointer of type 'struct thing'\n" +
+    NO_SYMBOLIZER + "    #0 0x563e296fd497  (/src/prog+0x2e497) (BuildId: 0e4b8dbdb2101eedded4c952bf6fbf2c00b44729)\n"
+    "    #1 0x563e296fcde3 in main /src/a.c:9:2\n\n"
+    "SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior a.c:5:7 in \n",
+    "ubsan null-pointer-use -")
+add("ubsan-in-library", "/usr/include/c++/12/bits/stl_vector.h:1123:34: runtime error: reference binding to null "
+    "pointer of type 'int'\n    #0 0x563e296fd497 in std::vector<int, std::allocator<int> >::operator[](unsigned long) "
+    "/usr/include/c++/12/bits/stl_vector.h:1123\n    #1 0x563e296fcde3 in overflow_total /src/a.cc:9:2\n"
+    "    #2 0x563e296fce00 in main /src/a.cc:19:2\n\n", "ubsan null-pointer-use overflow_total")
+add("ubsan-segv-in-glibc", """\
+==12==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x1234558 (pc 0x7f96215c7d45 bp 0x7f sp 0x7f T12)
+==12==The signal is caused by a READ memory access.
+    #0 0x7f96215c7d45 in arena_for_chunk malloc/./malloc/arena.c:155:8
+    #1 0x7f96215c7d46 in free malloc/./malloc/malloc.c:3390:10
+    #2 0x5584b581eb84 in free_inside /src/bugs.c:54:23
+    #3 0x5584b57f7400 in main /src/bugs.c:60:2
+
+UndefinedBehaviorSanitizer can not provide additional info.
+SUMMARY: UndefinedBehaviorSanitizer: SEGV malloc/./malloc/arena.c:155:8 in arena_for_chunk
+==12==ABORTING
+""", "ubsan segv free_inside")
+add("indented-message-in-front", "  free(): double free detected in tcache 2\nAborted (core dumped)\n" + ONE,
+    "glibc double-free -", "asan heap-use-after-free use_freed")
+add("lsan-segv", """\
+LeakSanitizer:DEADLYSIGNAL
+==20259==ERROR: LeakSanitizer: SEGV on unknown address 0x000000000010 (pc 0x559938f3d8d7 bp 0x7ffce4 sp 0x7ffce4 T0)
+==20259==The signal is caused by a READ memory access.
+    #0 0x559938f3d8d7 in read_null /src/bugs.c:10:66
+    #1 0x559938f3d718 in main /src/bugs.c:20:58
+
+LeakSanitizer can not provide additional info.
+SUMMARY: LeakSanitizer: SEGV /src/bugs.c:10:66 in read_null
+==20259==ABORTING
+""", "lsan segv read_null")
 add("tsan-no-symbols", TSAN_RACE.replace("NUMBER", "77").replace("NAME /src/NAME.c:12:3", "<null> <null>"),
     "tsan data-race *")
 add("duma", "DUMA Aborting: free(7f8673d16fe7): address not from DUMA or already freed. Address may be corrupted from "
@@ -543,6 +579,22 @@ for count in (1, 2):
         "asan heap-use-after-free use_freed")
     add(f"drmemory-and-asan-{count}", alternating(NOTED, LINES, count), "drmemory use-after-free * !",
         "asan heap-use-after-free use_freed")
+LEAK = """\
+==4711==ERROR: LeakSanitizer: detected memory leaks
+
+Direct leak of 40 byte(s) in 1 object(s) allocated from:
+    #0 0x7f12 in strdup (/lib/libasan.so.8+0x1)
+    #1 0x4011f5 in title_strdup /src/take.c:12
+    #2 0x401235 in main /src/take.c:40
+
+SUMMARY: LeakSanitizer: 40 byte(s) leaked in 1 allocation(s).
+"""
+add("lsan-own-strdup", LEAK, "lsan direct-leak title_strdup")
+add("lsan-library-strdup", LEAK.replace("title_", "xml"), "lsan direct-leak main")
+add("ubsan-and-lsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), LEAK.splitlines(True), 4),
+    "ubsan out-of-bounds-index take !", "lsan direct-leak - !")
+add("go-and-memsan", alternating(GO_PANIC, FREE, 5), "go nil-pointer-dereference main.take !",
+    "memsan double-free draw")
 add("ubsan-and-memsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), FREE, 1),
     "ubsan out-of-bounds-index - !", "memsan double-free draw")
 add("gwp-and-ubsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), GWP.splitlines(True), 1),

@@ -304,15 +304,18 @@ static void text_next_step(void **state)
 	fill_record();
 	record.found_at = add_string(&record, "at exit");
 	record.next = add_string(&record, "look closer");
+	record.next_ways = add_string(&record, "run it\nmake it\n");
 	record.next_commands = add_string(&record, "memsan run -- a\nmake \177[2J\n");
 	record.legend = add_string(&record, "cc: red zone");
 	report_render_text(&record, &symbolized, text, sizeof(text));
 	assert_non_null(strstr(text, "\nThe call trace shows where the damage was found; it was done earlier.\n"));
 	assert_non_null(strstr(text, "(bytes; cc: red zone):\n"));
-	assert_non_null(strstr(text, "\n\nNext: look closer:\n memsan run -- a\n make \\x7f[2J\n\nSUMMARY: MEMSAN: "));
+	assert_non_null(strstr(
+		text, "\n\nNext: look closer, run it, or make it:\n memsan run -- a\n make \\x7f[2J\n\nSUMMARY: "));
 	assert_non_null(strstr(text, "in list_drop\n====="));
 	report_render_json(&record, &symbolized, text, sizeof(text));
-	assert_non_null(strstr(text, "\"next\":{\"text\":\"look closer\",\"commands\":[\"memsan run -- a\",\"make "));
+	assert_non_null(strstr(text, "\"next\":{\"text\":\"look closer, run it, or make it\","
+	                             "\"commands\":[\"memsan run -- a\",\"make "));
 	assert_non_null(strstr(text, "\"legend\":\"cc: red zone\""));
 	record.stacks[0].role = STACK_FRAME;
 	record.memory_scale = 8;
