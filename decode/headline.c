@@ -358,7 +358,8 @@ static enum decode_form headline_fortify(const char *text, struct decode_open *o
 	if (!p || (size_t)(p - text) != strspn(text, "abcdefghijklmnopqrstuvwxyz_"))
 		return FORM_NONE;
 	p += 11;
-	if (!starts(p, "buffer overflow") && !(starts(p, "field-spanning ") && strstr(p, "(size ")))
+	if (!(starts(p, "buffer overflow") && !starts(p, "buffer overflow in ")) && /* "… kernel: detected … in f" */
+	    !(starts(p, "field-spanning ") && strstr(p, "(size ")))
 		return FORM_NONE;
 	set_headline(o, "fortify", text);
 	r->kind = starts(p, "buffer") ? "fortify-buffer-overflow" : decode_kind(r, p, strcspn(p, "("));

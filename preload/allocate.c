@@ -18,7 +18,7 @@
 
 /* The call fails afterwards, with ENOMEM or bad_alloc, as it would without memsan. In production nothing is said: there
  * a program that asks for too much and handles the failure is left alone. */
-static __cold_path void report_impossible(const char *detail, const struct unwind_regs *regs)
+static __cold_path void report_request(const char *detail, const struct unwind_regs *regs)
 {
 	const struct finding f = {
 		.kind = REPORT_IMPOSSIBLE_SIZE,
@@ -28,8 +28,13 @@ static __cold_path void report_impossible(const char *detail, const struct unwin
 		.regs = regs,
 	};
 
+	report_finding(&f);
+}
+
+static __cold_path void report_impossible(const char *detail, const struct unwind_regs *regs)
+{
 	if (options.impossible_size && options.mode == MODE_CHECK)
-		report_finding(&f);
+		report_request(detail, regs);
 }
 
 __cold_path void *allocate_impossible(size_t size, size_t align, const struct unwind_regs *regs)
@@ -46,7 +51,7 @@ __cold_path void *allocate_impossible(size_t size, size_t align, const struct un
 	return NULL;
 }
 
-__cold_path void allocate_misaligned(size_t align, const struct unwind_regs *regs)
+__cold_path void allocate_misaligned(size_t align, bool undefined, const struct unwind_regs *regs)
 {
 	char detail[96];
 	struct fmt_buf b;
@@ -57,8 +62,9 @@ __cold_path void allocate_misaligned(size_t align, const struct unwind_regs *reg
 	else
 		fmt_printf(&b, "alignment %zu (0x%zx) is no power of two", align, align);
 	runtime_ensure();
-	if (!slab_is_inside())
-		report_impossible(detail, regs);
+	if ((undefined ? options.impossible_size : options.bad_alignment) && options.mode == MODE_CHECK &&
+	    !slab_is_inside())
+		report_request(detail, regs);
 }
 
 __cold_path void *allocate_overflow(size_t n, size_t size, const struct unwind_regs *regs)

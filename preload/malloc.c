@@ -105,7 +105,7 @@ MEMSAN_EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	UNWIND_HERE(&regs);
 	saved = errno;
 	if (unlikely(!IS_POW2(align) || align % sizeof(void *) != 0)) {
-		allocate_misaligned(align, &regs);
+		allocate_misaligned(align, false, &regs);
 		errno = saved;
 		return EINVAL;
 	}
@@ -147,7 +147,7 @@ MEMSAN_EXPORT void *aligned_alloc(size_t align, size_t size)
 
 	UNWIND_HERE(&regs);
 	if (unlikely(!IS_POW2(align)))
-		allocate_misaligned(align, &regs);
+		allocate_misaligned(align, false, &regs);
 	if (!rounded) {
 		errno = EINVAL;
 		return NULL;

@@ -118,7 +118,7 @@ static __attribute__((noinline)) void *new_object(const struct new_request *r, e
 	if (likely(IS_POW2(r->align)))
 		p = allocate_object(r->size, MAX(r->align, (size_t)MIN_ALIGN), api, false, &r->regs);
 	else
-		allocate_misaligned(r->align, &r->regs);
+		allocate_misaligned(r->align, true, &r->regs);
 	return likely(p) ? p : new_failed(r, api, nothrow);
 }
 

@@ -125,7 +125,7 @@ static void xored_list(void)
 
 static void errors_of_requests(void)
 {
-	volatile size_t huge = (size_t)1 << 47; /* more is reported, as is a bad alignment: it looks like a mistake */
+	volatile size_t huge = (size_t)1 << 47; /* more is reported: it looks like a mistake */
 	void *p = malloc(100), *q = (void *)1;
 
 	errno = 0;
@@ -144,6 +144,7 @@ static void errors_of_requests(void)
 	must(!pvalloc(huge) && errno == ENOMEM);
 	errno = 0;
 	must(posix_memalign(&q, 64, huge) == ENOMEM && q == (void *)1 && errno == 0);
+	must(posix_memalign(&q, 3, 8) == EINVAL && posix_memalign(&q, 4, 8) == EINVAL && q == (void *)1);
 	errno = 77;
 	free(p);
 	must(errno == 77);

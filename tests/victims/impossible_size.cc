@@ -5,6 +5,7 @@
  * expect: below
  * expect-production: none
  * modes: check production
+ * options: bad_alignment=on
  * ways: preload linked
  * flags: -fno-exceptions
  * output: 1 1 1 1 1 1 1 1 1 1 1 1
