@@ -58,8 +58,8 @@ extern const char runtime_is_shared __attribute__((weak));
  * MIN_ALIGN. */
 /* Report a request that nothing can serve, if the options say so; the result is NULL. The second sets errno. */
 void *allocate_impossible(size_t size, size_t align, const struct unwind_regs *regs);
-/* Reports an alignment that the function does not accept, by the option bad_alignment: a correct program may ask for one
- * to see EINVAL. `undefined`: it may not, and impossible_size reports it. */
+/* Reports an alignment that the function does not accept, by the option bad_alignment: a correct program may ask for
+ * one to see EINVAL. `undefined`: it may not, and impossible_size reports it. */
 void allocate_misaligned(size_t align, bool undefined, const struct unwind_regs *regs);
 void *allocate_overflow(size_t n, size_t size, const struct unwind_regs *regs);
 void *allocate_object(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs);
