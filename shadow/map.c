@@ -60,7 +60,7 @@ static bool map_gave_up; /* grows only */
 static struct ranked_lock map_lock = RANKED_LOCK_INIT(LOCK_RANK_LEAF);
 static uintptr_t arena_shadow; /* page-aligned start of the arena's shadow, 0: not set up; written once */
 static size_t arena_shadow_size;
-static size_t arena_ready; /* bytes of it that are usable: grows only; written under map_lock, read without */
+static size_t arena_ready; /* bytes of it that are usable; written under map_lock, read without */
 
 size_t map_arena_bytes;
 
@@ -369,7 +369,7 @@ static void shrink_to_arena(void)
 	uintptr_t end = arena_shadow + arena_shadow_size;
 	size_t want = (uintptr_t)shadow_of(arena_base + arena_usable_size + GRANULE_MASK) - arena_shadow;
 
-	arena_ready = MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size);
+	arena_ready_set(MIN(ALIGN_UP(want, ARENA_STEP), arena_shadow_size));
 	map_state = MAP_ARENA;
 	quick_span_update();
 	os_protect_none((void *)(arena_shadow + arena_ready), arena_shadow_size - arena_ready);
