@@ -45,15 +45,13 @@ static __cold_path void *malloc_odd(size_t size, size_t align, enum slab_api api
 	return p;
 }
 
-static __attribute__((noinline)) void *malloc_once(size_t size, size_t align, enum slab_api api, bool zero,
-                                                   const struct unwind_regs *regs)
+/* class: the cache that serves such a size with malloc's alignment; 0: another alignment, or no cache does. */
+__inline_hot void *malloc_of_class(unsigned class, size_t size, size_t align, enum slab_api api, bool zero,
+                                   const struct unwind_regs *regs)
 {
-	unsigned class;
 	void *p;
 
-	if (likely(align <= 16))
-		class = likely(size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
-	else
+	if (unlikely(align > 16))
 		class = cache_class_aligned(size, align);
 	if (unlikely(!class))
 		return malloc_odd(size, align, api, zero, regs);
@@ -71,6 +69,11 @@ static __attribute__((noinline)) void *malloc_once(size_t size, size_t align, en
 	return p;
 }
 
+__inline_hot unsigned malloc_class(size_t size, size_t align)
+{
+	return likely(align <= 16 && size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
+}
+
 /* There was no memory: gives held memory back and tries once more. */
 static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum slab_api api, bool zero,
                                               const struct unwind_regs *regs)
@@ -78,26 +81,38 @@ static __cold_path void *malloc_after_reclaim(size_t size, size_t align, enum sl
 	if (size > arena_size || align > arena_size)
 		return NULL;
 	reclaim_all(regs);
-	return malloc_once(size, align, api, zero, regs);
+	return malloc_of_class(malloc_class(size, align), size, align, api, zero, regs);
+}
+
+/* Not in line: production needs less stack than check mode. */
+static __attribute__((noinline)) void *malloc_further(size_t size, size_t align, enum slab_api api, bool zero,
+                                                      const struct unwind_regs *regs, unsigned class)
+{
+	void *p = malloc_of_class(class, size, align, api, zero, regs);
+
+	return likely(p) ? p : malloc_after_reclaim(size, align, api, zero, regs);
 }
 
 /* A checked cache of malloc's serves nearly all requests of check mode, so all of that is in line. */
+static __attribute__((noinline)) void *malloc_checked(size_t size, size_t align, enum slab_api api, bool zero,
+                                                      const struct unwind_regs *regs, struct slab_cache *c)
+{
+	stack_handle stack = debug_stack(c, regs); /* first: see debug_alloc */
+	void *p = tcache_take_debug(c);
+
+	if (unlikely(!p))
+		return malloc_after_reclaim(size, align, api, zero, regs);
+	return debug_give(c, p, size, 16, api, zero, stack, regs);
+}
+
 void *slab_malloc(size_t size, size_t align, enum slab_api api, bool zero, const struct unwind_regs *regs)
 {
-	unsigned class = likely(align <= 16 && size <= SLAB_CLASS_MAX) ? class_of(size) : 0;
+	unsigned class = malloc_class(size, align);
 	struct slab_cache *c = &malloc_caches[class];
-	stack_handle stack;
-	void *p;
 
-	if (likely(class && !c->fast)) {
-		stack = debug_stack(c, regs); /* first: see debug_alloc */
-		p = tcache_take_debug(c);
-		if (likely(p))
-			return debug_give(c, p, size, 16, api, zero, stack, regs);
-	} else {
-		p = malloc_once(size, align, api, zero, regs);
-	}
-	return likely(p) ? p : malloc_after_reclaim(size, align, api, zero, regs);
+	if (class && !c->fast)
+		return malloc_checked(size, align, api, zero, regs, c);
+	return malloc_further(size, align, api, zero, regs, class);
 }
 
 /* ---- free ------------------------------------------------------------------------------------ */
