@@ -447,6 +447,9 @@ enum cost_centre {
 };
 /* Never freed; zeroed; 16-byte aligned; NULL when the system has no more. */
 void *meta_alloc(size_t size, enum cost_centre centre);
+/* For allocations that the system has no memory for. The memory is zeroed and 16-byte aligned, and never given back.
+ * What was left of an earlier loan is lost. */
+void meta_lend(void *p, size_t size);
 void meta_account(enum cost_centre centre, int64_t bytes); /* for stepped reserves */
 uint64_t meta_bytes(enum cost_centre centre);
 const char *meta_name(enum cost_centre centre);

@@ -6,7 +6,7 @@
  *
  * Nothing is ever given back, so no block has a header that a corrupted heap could damage. A request that does not fit
  * the current chunk opens a new one. The rest of the old chunk is lost, but that is only address space and less than
- * one step of memory.
+ * one step of memory. When the kernel gives no more, there is what was lent (meta_lend).
  */
 #include "lib/lib.h"
 
@@ -26,10 +26,13 @@ void live_counters_start(void)
 #define META_AHEAD ((size_t)64 << 10)
 #define META_ALIGN ((size_t)16)
 
-/* Guards meta_chunk and meta_used. Only the kernel is called under this lock. */
+/* Guards meta_chunk, meta_used and meta_lent. Only the kernel is called under this lock. */
 static struct ranked_lock meta_lock = RANKED_LOCK_INIT(LOCK_RANK_META);
 static struct stepped_reserve meta_chunk;
 static size_t meta_used;
+static struct {
+	char *next, *end;
+} meta_lent;                       /* under meta_lock */
 static bool meta_lock_registered;  /* atomic */
 static int64_t meta_cost[COST_NR]; /* atomic */
 
@@ -53,9 +56,27 @@ static bool meta_open_chunk(size_t need)
 	return true;
 }
 
+void meta_lend(void *p, size_t size)
+{
+	lock_acquire(&meta_lock);
+	meta_lent.next = p;
+	meta_lent.end = (char *)p + size;
+	lock_release(&meta_lock);
+}
+
+static char *meta_from_lent(size_t size)
+{
+	char *p = meta_lent.next;
+
+	if (size > (size_t)(meta_lent.end - p))
+		return NULL;
+	meta_lent.next += size;
+	return p;
+}
+
 void *meta_alloc(size_t size, enum cost_centre centre)
 {
-	char *p = NULL;
+	char *p;
 
 	if (!size || size > SIZE_MAX / 4)
 		return NULL;
@@ -71,6 +92,8 @@ void *meta_alloc(size_t size, enum cost_centre centre)
 		meta_used += size;
 		/* Should the next allocations not be allowed to ask the kernel (seccomp), some room is there. */
 		stepped_reserve_reach(&meta_chunk, MIN(meta_used + META_AHEAD, meta_chunk.reserved));
+	} else {
+		p = meta_from_lent(size);
 	}
 	lock_release(&meta_lock);
 	if (p)

@@ -5,6 +5,7 @@
 #include "slab/buddy.h"
 #include "slab/budget.h"
 #include "slab/harden.h"
+#include "slab/lend.h"
 #include "slab/slab.h"
 
 /* Production. Giving pages back and asking for them again would cost a system call and page faults for each malloc. So
@@ -107,7 +108,7 @@ struct area *area_descriptor_get(void)
 	if (a)
 		spare = a->next;
 	lock_release(&area_lock);
-	return a ? a : meta_alloc(sizeof(struct area), COST_SLAB);
+	return a ? a : slab_meta_alloc(sizeof(struct area), COST_SLAB);
 }
 
 void area_descriptor_put(struct area *a)

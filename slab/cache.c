@@ -10,6 +10,7 @@
 #include "slab/flags.h"
 #include "slab/harden.h"
 #include "slab/key.h"
+#include "slab/lend.h"
 #include "slab/redzone.h"
 #include "slab/slab.h"
 #include "slab/track.h"
@@ -193,7 +194,7 @@ static struct slab *orphan_get(const struct slab_cache *c)
 	if (s)
 		orphans[k] = s->next;
 	lock_release(&orphan_lock);
-	return s ? s : meta_alloc((size_t)1 << k, COST_SLAB);
+	return s ? s : slab_meta_alloc((size_t)1 << k, COST_SLAB);
 }
 
 static void orphan_put(const struct slab_cache *c, struct slab *s)
@@ -257,7 +258,7 @@ static struct slab *descriptor_get(struct slab_cache *c)
 	}
 	if (cache_is_custom(c))
 		return orphan_get(c);
-	s = meta_alloc(cache_descriptor_size(c), COST_SLAB);
+	s = slab_meta_alloc(cache_descriptor_size(c), COST_SLAB);
 	if (s && tracks) {
 		meta_account(COST_SLAB, -(int64_t)tracks);
 		meta_account(COST_TRACKS, (int64_t)tracks);

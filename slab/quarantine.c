@@ -36,6 +36,7 @@ static struct ranked_lock quarantine_lock = RANKED_LOCK_INIT(LOCK_RANK_QUARANTIN
 static struct chunk *head, *tail, *spare;
 static uint64_t queue_objects; /* objects that count, as budget_queued_bytes does */
 static uint64_t nr_stale;      /* entries of guarded slabs */
+static uint32_t refused;       /* objects that pass the queue by */
 
 void quarantine_init(void)
 {
@@ -44,14 +45,21 @@ void quarantine_init(void)
 
 /* ---- the queue; under quarantine_lock -------------------------------------------------------- */
 
+/* There was no memory for a chunk: so many objects pass the queue by before the kernel is asked again. */
+#define REFUSED_PUSHES 1024u
+
 static bool chunk_add(void)
 {
 	struct chunk *k = spare;
 
-	if (k)
+	if (k) {
 		spare = k->next;
-	else
+	} else if (refused) {
+		refused--;
+	} else {
 		k = meta_alloc(sizeof(*k), COST_QUARANTINE);
+		refused = k ? 0 : REFUSED_PUSHES;
+	}
 	if (!k)
 		return false;
 	k->next = NULL;

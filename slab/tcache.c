@@ -3,6 +3,7 @@
 #include "slab/budget.h"
 #include "slab/cache.h"
 #include "slab/harden.h"
+#include "slab/lend.h"
 #include "slab/slab.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
@@ -116,7 +117,7 @@ static __cold_path struct tcache_block *block_attach(void)
 		return NULL;
 	b = block_find_unused();
 	if (!b) {
-		b = meta_alloc(sizeof(*b), COST_THREADS);
+		b = slab_meta_alloc(sizeof(*b), COST_THREADS);
 		if (!b)
 			return NULL;
 		b->in_use = 1;
@@ -179,7 +180,7 @@ static void bin_grow(struct tcache_block *b, struct tcache_bin *bin, const struc
 		*room = (uint16_t)max;
 		return;
 	}
-	items = meta_alloc(max * sizeof(void *), COST_THREADS);
+	items = slab_meta_alloc(max * sizeof(void *), COST_THREADS);
 	if (!items)
 		return;
 	if (bin->count)
@@ -388,7 +389,7 @@ static bool full_bin_ready(struct tcache_bin *bin, const struct slab_cache *c)
 {
 	if (likely(bin->items))
 		return true;
-	bin->items = meta_alloc(FULL_PICK * sizeof(void *), COST_THREADS);
+	bin->items = slab_meta_alloc(FULL_PICK * sizeof(void *), COST_THREADS);
 	bin->tail = c->tail;
 	return bin->items != NULL;
 }
@@ -526,7 +527,7 @@ void tcache_free(unsigned class, void *p)
 static void *bin_take_debug(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
 {
 	if (!bin->items) {
-		bin->items = meta_alloc(READY_MAX * sizeof(void *), COST_THREADS);
+		bin->items = slab_meta_alloc(READY_MAX * sizeof(void *), COST_THREADS);
 		if (!bin->items)
 			return take_without_block(c);
 	}
@@ -555,7 +556,7 @@ void *tcache_take_debug_slowly(struct slab_cache *c)
 
 static __cold_path bool custom_bins_new(struct tcache_block *b)
 {
-	struct custom_bin *bins = meta_alloc(sizeof(custom_none), COST_THREADS);
+	struct custom_bin *bins = slab_meta_alloc(sizeof(custom_none), COST_THREADS);
 
 	if (bins)
 		STORE_RELEASE(b->fast.custom, bins); /* pairs with tcache_count_custom */
