@@ -7,6 +7,7 @@
  *   arena.c, arena.h               the reserve, the state map, the memmap
  *   state.h                        the state map and the coarse map by address
  *   buddy.c, buddy.h               runs of 2^order pages
+ *   lend.c, lend.h                 free pages become metadata when the kernel gives no more memory
  *   budget.c, budget.h             how much memory may be held back, and by whom
  *   area.c, area.h                 lists of large areas: live, retained, quarantined
  *   class.c, class.h               size classes: malloc-16 … four a doubling, eight beyond 1 KiB
