@@ -197,13 +197,14 @@ struct cache_entry {
 	uint64_t check, row;
 };
 extern struct cache_entry unwind_cache[1u << CACHE_BITS]; /* racy by design (unwind.c) */
+extern uint32_t unwind_cache_mask;                        /* of the entries in use */
 extern uint64_t unwind_salt;                              /* atomic; changes when a module goes away */
 
 /* Neighbouring code shares pages of the cache, so a small program touches few pages. The index needs no multiplication,
  * since the next frame waits for the result. */
 __inline_hot struct cache_entry *cache_at(uintptr_t pc)
 {
-	return &unwind_cache[(pc >> 2 ^ pc >> 17) & ((1u << CACHE_BITS) - 1)];
+	return &unwind_cache[(pc >> 2 ^ pc >> 17) & READ_ONCE(unwind_cache_mask)];
 }
 
 __inline_hot uint64_t cache_check(uintptr_t pc, uint64_t row, uint64_t salt)

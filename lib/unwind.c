@@ -26,7 +26,10 @@
 
 /* ---- packed rows ----------------------------------------------------------------------------- */
 
-__large_bss struct cache_entry unwind_cache[1u << CACHE_BITS];
+/* A process that walks few stacks, as most do in production, uses one page of the cache. */
+#define CACHE_SMALL (PAGE_SIZE / sizeof(struct cache_entry))
+__large_bss struct cache_entry unwind_cache[1u << CACHE_BITS] __attribute__((aligned(PAGE_SIZE)));
+uint32_t unwind_cache_mask = CACHE_SMALL - 1;
 uint64_t unwind_salt = CACHE_SALT;
 const uintptr_t unwind_never;
 
@@ -115,10 +118,23 @@ static void row_compute(void *arg)
 }
 
 /* Programs for tables and expressions of DWARF need much stack, so they run on memsan's own. */
+/* Threads may count at once; the cache then grows a little later. */
+static void cache_count(void)
+{
+	static uint32_t rows;
+
+	if (READ_ONCE(unwind_cache_mask) == ARRAY_SIZE(unwind_cache) - 1)
+		return;
+	WRITE_ONCE(rows, rows + 1);
+	if (rows >= CACHE_SMALL / 2)
+		WRITE_ONCE(unwind_cache_mask, (uint32_t)ARRAY_SIZE(unwind_cache) - 1);
+}
+
 __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt)
 {
 	struct row_wanted r = { pc, salt, 0 };
 
+	cache_count();
 	deep_run(row_compute, &r);
 	return r.row;
 }

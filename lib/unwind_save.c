@@ -23,6 +23,9 @@
  * node. A recursion over a tree thus finds its stacks in the order in which it first made them, which is the order of
  * the nodes in memory. The depot's table would be read at a different place for each of them.
  *
+ * The thread also remembers the handles of a few thousand paths by their hashes. So a recursion over a small tree needs
+ * no node, and one whose functions have many calls does not search the table again and again.
+ *
  * 4. A loop comes back to the same few states: each caller of malloc or free has one. For such a state memsan remembers
  * the handle and every word that the walk read. While all words have the same values, the handle is the same (struct
  * memo).
@@ -92,6 +95,9 @@ struct memo {
 _Static_assert(sizeof(struct memo) == 64, "one line of the cache");
 #define MEMO_WORDS (2 * MEMO_FRAMES + 2)
 
+#define KNOWN_BITS 12
+#define KNOWN_HANDLE (((uint64_t)1 << STACK_HANDLE_BITS) - 1)
+
 /* Used only by its thread; unwind_busy keeps that thread's signal handlers out. Too big for a thread's own stack. */
 struct unwind_thread {
 	struct memo memos[1 << MEMO_BITS]; /* valid for `salt`; each fills one cache line */
@@ -109,6 +115,8 @@ struct unwind_thread {
 	struct trace_frame frames[TRACE_MAX + 1];
 	struct other_word others[2 * TRACE_MAX];
 	struct walked fresh[TRACE_FRESH]; /* the present walk's frames, innermost first */
+	/* Paths that were looked up: the upper bits of the hash, and the handle, as in the depot's table. */
+	uint64_t known[1 << KNOWN_BITS];
 };
 
 static TLS_IE struct unwind_thread *unwind_self;
@@ -369,20 +377,43 @@ static bool trace_add_handle(struct unwind_thread *t, uint32_t i)
 	return false;
 }
 
+/* The path with that hash; 0: this thread does not remember it. */
+__inline_hot stack_handle known_find(const struct unwind_thread *t, uint64_t hash)
+{
+	uint64_t i = t->known[hash % ARRAY_SIZE(t->known)] ^ (hash & ~KNOWN_HANDLE);
+
+	return i <= KNOWN_HANDLE ? (stack_handle)i : 0;
+}
+
+__inline_hot void known_keep(struct unwind_thread *t, uint64_t hash, stack_handle handle)
+{
+	t->known[hash % ARRAY_SIZE(t->known)] = (hash & ~KNOWN_HANDLE) | handle;
+}
+
+/* Gives frame i, which the thread does not remember, its handle. False: the depot is full. */
+static __attribute__((noinline)) bool trace_step(struct unwind_thread *t, uint32_t i)
+{
+	struct trace_frame *f = &t->frames[i];
+
+	f->handle = depot_step(f[-1].handle, t->links[i].value);
+	/* A function with many calls has more children than the node's list. No lock is needed to find one of them. */
+	if (!f->handle)
+		f->handle = depot_find(f[-1].hash, f->hash);
+	if (!f->handle && !trace_add_handle(t, i))
+		return false;
+	known_keep(t, f->hash, f->handle);
+	return true;
+}
+
 /* Looks for each frame inside frame `from` among the children of the frame outside it. */
 __inline_hot bool trace_step_inwards(struct unwind_thread *t, uint32_t from)
 {
 	for (uint32_t i = from + 1; i <= t->nr; i++) {
 		struct trace_frame *f = &t->frames[i];
-		if (likely(!(f->flags & FRAME_HIDDEN)))
-			f->handle = depot_step(f[-1].handle, t->links[i].value);
-		if (unlikely(!f->handle)) {
-			/* A function with many calls has more children than the node's list. No lock is needed to find
-			 * one of them. */
-			f->handle = depot_find(f[-1].hash, f->hash);
-			if (!f->handle && !trace_add_handle(t, i))
-				return false;
-		}
+
+		f->handle = f->flags & FRAME_HIDDEN ? f[-1].handle : known_find(t, f->hash);
+		if (unlikely(!f->handle) && f->depth && !trace_step(t, i))
+			return false;
 	}
 	return true;
 }

@@ -15,34 +15,44 @@
  * code that is not instrumented faults. Poison and red zones are verified first, because the bytes are gone afterwards.
  * The descriptor keeps the held bits and the tracks, so that slab_find_object still knows every object.
  *
- * Guarding a slab and building it anew later costs about 3 us, and half a microsecond for each page (the guard, and
- * a fault for each page that comes back). A program that fills and empties slabs in a loop would do little else. So
- * no more than GUARDED_A_JIFFY pages are guarded in one jiffy (a percent or two of the time). The objects of other
- * slabs leave the quarantine one by one.
+ * Guarding a slab and building it anew later costs about 3 us, and up to 2 us for each page (the guard, a fault, and
+ * the page filled anew). A program that fills and empties slabs in a loop would do little else. So a jiffy adds
+ * GUARDED_A_JIFFY pages (a percent of the time) to those that may be guarded, up to GUARDED_AT_ONCE. The objects of
+ * other slabs leave the quarantine one by one.
  *
  * Without guard regions in the kernel no slab is guarded: each would be a mapping of its own, and the number of
  * mappings is limited. */
 
-#define GUARDED_A_JIFFY 160 /* pages */
+/* Pages. */
+#define GUARDED_A_JIFFY 40
+#define GUARDED_AT_ONCE 160
 
 /* All under quarantine_lock. */
 static struct slab *oldest, *newest; /* guarded slabs, linked by next */
 static uint64_t metadata_bytes, guarded_bytes;
-static uint32_t guard_jiffy, guarded_in_jiffy;
+static uint32_t guard_jiffy, guard_allowed = GUARDED_AT_ONCE;
+
+/* A thread's jiffies may be older than another's. */
+static void guard_allow(uint32_t now)
+{
+	uint32_t passed = (int32_t)(now - guard_jiffy) > 0 ? now - guard_jiffy : 0;
+
+	if (!passed)
+		return;
+	guard_jiffy = now;
+	guard_allowed += MIN(passed, (uint32_t)GUARDED_AT_ONCE) * GUARDED_A_JIFFY;
+	guard_allowed = MIN(guard_allowed, (uint32_t)GUARDED_AT_ONCE);
+}
 
 bool guard_slab_admit(const struct slab_cache *c)
 {
-	uint32_t now;
-
 	if (!c->held || cache_is_zero(c) || !os_guard_supported())
 		return false;
-	now = jiffies_now();
-	if (now != guard_jiffy) {
-		guard_jiffy = now;
-		guarded_in_jiffy = 0;
-	}
-	guarded_in_jiffy += c->nr_pages;
-	return guarded_in_jiffy <= GUARDED_A_JIFFY;
+	guard_allow(jiffies_now());
+	if (c->nr_pages > guard_allowed)
+		return false;
+	guard_allowed -= c->nr_pages;
+	return true;
 }
 
 uint64_t guard_slab_metadata(void)

@@ -111,11 +111,11 @@ static void guarding_goes_on(void)
 
 	if (!os_guard_supported())
 		_exit(CHILD_SKIPPED);
-	for (unsigned round = 0; round < 80; round++) {
+	for (unsigned round = 0; round < 60; round++) {
 		uint32_t start = jiffies_now();
 
-		/* In each jiffy a limited number of pages is guarded. */
-		while (jiffies_now() == start)
+		/* In each jiffy a limited number of pages is guarded: these need two. */
+		while (jiffies_now() - start < 3)
 			usleep(100);
 		for (size_t i = 0; i < MANY; i++)
 			many[i] = heap_malloc(100);
