@@ -165,11 +165,15 @@ static bool emit_insn(struct job *job, struct code *c, const struct node *n)
 
 	if (n->nop)
 		return true;
+	if (n->movable) {
+		put_bytes(c, job->request->text + n->offset, n->length);
+		return true;
+	}
 	if (!node_decode(job, n, &x))
 		return unmovable(job, n->offset);
 	if (flow_is_call(n->flow))
 		return emit_call(job, c, n, &x);
-	if (x.movable || flow_is_indirect(&x)) {
+	if (flow_is_indirect(&x)) {
 		put_bytes(c, job->request->text + n->offset, n->length);
 		return true;
 	}

@@ -119,6 +119,9 @@ static void describe(struct job *job, struct node *n, const struct insn *x, uint
 	n->flags_dead = x->flags_killed | x->flags_undefined;
 	n->nop = is_nop(x);
 	n->synchronizes = is_atomic(x);
+	n->movable = x->movable;
+	n->names_address = (x->nr_mem && (x->mem[0].base == INSN_RIP || x->mem[0].base == INSN_NO_REG)) ||
+	                   (x->imm_size >= 4 && x->flow == INSN_PLAIN);
 	/* cmp, test, bt, stc, clc, cmc, sahf, popf: made for their flags alone. */
 	n->flags_kept = x->flow == INSN_PLAIN && (x->flags_written & INSN_CF) && !x->writes &&
 	                !(x->nr_mem && (x->mem[0].access & INSN_WRITE));
@@ -142,11 +145,14 @@ static bool decode_all(struct job *job)
 {
 	const struct copy_request *request = job->request;
 	uint32_t nr = 0;
+	unsigned length;
 	struct insn x;
 
-	for (uint32_t at = 0; at < job->size; at += x.length, nr++)
-		if (!x86_decode(&x, request->text + at, job->size - at, request->start + at))
+	for (uint32_t at = 0; at < job->size; at += length, nr++) {
+		length = x86_length(request->text + at, job->size - at, request->start + at);
+		if (!length)
 			return refuse(job, COPY_UNKNOWN, at);
+	}
 	job->nodes = job_alloc(job, nr * sizeof(*job->nodes));
 	job->node_at = job_alloc(job, (size_t)job->size * sizeof(*job->node_at));
 	if (!job->nodes || !job->node_at)
@@ -260,7 +266,7 @@ static void find_tables(struct job *job, unsigned *found)
 	for (uint32_t i = 0; i < job->nr_nodes; i++) {
 		const struct node *n = &job->nodes[i];
 
-		if (!node_decode(job, n, &x))
+		if (!n->names_address || !node_decode(job, n, &x))
 			continue;
 		if (x.nr_mem && x.mem[0].base == INSN_RIP) {
 			uintptr_t addr = job->request->start + n->offset + n->length + (uintptr_t)x.mem[0].disp;

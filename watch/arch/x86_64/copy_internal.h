@@ -49,6 +49,8 @@ struct node {
 	bool gathered : 1;        /* gather, scatter: elements at several addresses; `string` as well: always slow */
 	bool far : 1;             /* bt with a register, xlat, fxsave and its like; `string` as well */
 	bool nop : 1;             /* left out of the copy */
+	bool movable : 1;         /* copied as it is */
+	bool names_address : 1;   /* it may make the address of a table: rip-relative, absolute, a large immediate */
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
 	bool covered : 1;         /* by another access's check */
 	bool undefined_after : 1; /* cannot be reached by falling through */

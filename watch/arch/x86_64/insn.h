@@ -172,5 +172,7 @@ bool x86_decode(struct insn *x, const uint8_t *code, size_t size, uintptr_t pc);
 /* Its length alone, at a tenth of the price; 0: unknown.  Knows more instructions than x86_decode, and says the same of
  * those that x86_decode knows. */
 unsigned x86_length(const uint8_t *code, size_t size, uintptr_t pc);
+/* The same of an ordinary instruction behind which control goes on, or that jumps on a condition; 0: any other. */
+unsigned x86_length_if_goes_on(const uint8_t *code, size_t size);
 
 #endif
