@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/watch/masks.c - accesses of which a mask, a count or a register tells the bytes: AVX-512's, maskmovdqu,
- * maskmovq, xlat, xsave.  Argument 0: all bytes that are chosen are good, and bad ones are not chosen; 1 to 17: the call
- * of that number accesses a bad one. */
+ * maskmovq, xlat, xsave.  Argument 0: all bytes that are chosen are good, and bad ones are not chosen; 1 to 17: the
+ * call of that number accesses a bad one. */
 #include <immintrin.h>
 #include <stdint.h>
 #include <stdio.h>
