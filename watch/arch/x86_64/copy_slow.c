@@ -349,11 +349,17 @@ GENERAL_ONLY static void copy_words(uint8_t *to, const uint8_t *from, size_t siz
 /* Stores the registers NAME0 to NAME7, or NAME8 to NAME15 and so on, `step` bytes apart.  They are as the program left
  * them: only general registers are in use here. */
 #define STORE(insn, name, n, at) #insn " %%" #name #n ", " #at "(%0)\n"
-#define STORE_8(insn, name, a, b, c, d, e, f, g, h, step)                                            \
-	STORE(insn, name, a, 0)                                                                      \
-	STORE(insn, name, b, step)                                                                   \
-	STORE(insn, name, c, 2 * step) STORE(insn, name, d, 3 * step) STORE(insn, name, e, 4 * step) \
-		STORE(insn, name, f, 5 * step) STORE(insn, name, g, 6 * step) STORE(insn, name, h, 7 * step)
+/* clang-format off */
+#define STORE_8(insn, name, a, b, c, d, e, f, g, h, step) \
+	STORE(insn, name, a, 0) \
+	STORE(insn, name, b, step) \
+	STORE(insn, name, c, 2 * step) \
+	STORE(insn, name, d, 3 * step) \
+	STORE(insn, name, e, 4 * step) \
+	STORE(insn, name, f, 5 * step) \
+	STORE(insn, name, g, 6 * step) \
+	STORE(insn, name, h, 7 * step)
+/* clang-format on */
 #define STORE_LOW(insn, name, step) STORE_8(insn, name, 0, 1, 2, 3, 4, 5, 6, 7, step)
 #define STORE_HIGH(insn, name, step) STORE_8(insn, name, 8, 9, 10, 11, 12, 13, 14, 15, step)
 
