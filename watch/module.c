@@ -163,9 +163,7 @@ void module_leave(struct watch_module *m, struct watch_function *f, enum left_re
 /* push GOT+8(%rip) or jmp *GOT(%rip), perhaps behind endbr64 or with a prefix. */
 static bool is_linkage(const uint8_t *p, size_t size)
 {
-	static const uint8_t endbr[4] = { 0xf3, 0x0f, 0x1e, 0xfa };
-
-	if (size >= 10 && mem_compare(p, endbr, 4) == 0)
+	if (size >= 10 && p[0] == 0xf3 && p[1] == 0x0f && p[2] == 0x1e && p[3] == 0xfa) /* endbr64 */
 		p += 4;
 	if (size >= 6 && (*p == 0xf2 || *p == 0x3e))
 		p++;
@@ -177,11 +175,17 @@ static bool is_linkage(const uint8_t *p, size_t size)
 static bool bytes_may_go(const struct watch_module *m, const struct watch_function *f, uint32_t at)
 {
 	uint32_t end = f->at + f->size, pos = at;
+	unsigned length;
 	struct insn x;
 
 	if (at + STUB_JUMP > f->padding_end)
 		return false;
 	while (pos < at + STUB_JUMP && pos < end) {
+		length = x86_length_if_goes_on((const uint8_t *)m->start + pos, end - pos);
+		if (length) {
+			pos += length;
+			continue;
+		}
 		if (!x86_decode(&x, (const uint8_t *)m->start + pos, end - pos, m->start + pos))
 			return false;
 		pos += x.length;
@@ -349,16 +353,31 @@ static void function_enter(struct watch_module *m, struct watch_function *f)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* A segment that holds .eh_frame_hdr holds all constant data: code is between the first function and the last one. */
+static struct copy_range without_data(const struct watch_module *m, struct copy_range code, uintptr_t eh_frame_hdr)
+{
+	const struct watch_function *last = &m->functions[m->nr_functions - 1];
+
+	if (eh_frame_hdr - code.start < code.end - code.start) {
+		code.start = MAX(code.start, m->start + m->functions[0].at);
+		code.end = MAX(code.start, MIN(code.end, m->start + last->padding_end));
+	}
+	return code;
+}
+
 /* How much code lies in no function: start files and the linker bring a little of that. */
-static void measure(struct watch_module *m)
+static void measure(struct watch_module *m, uintptr_t eh_frame_hdr)
 {
 	uintptr_t named = 0;
+	struct copy_range code;
 
 	for (uint32_t i = 0; i < m->nr_functions; i++)
 		named += m->functions[i].padding_end - m->functions[i].at;
 	m->code_size = 0;
-	for (unsigned i = 0; i < m->nr_code; i++)
-		m->code_size += m->code[i].end - m->code[i].start;
+	for (unsigned i = 0; i < m->nr_code; i++) {
+		code = without_data(m, m->code[i], eh_frame_hdr);
+		m->code_size += code.end - code.start;
+	}
 	m->nameless = m->code_size - MIN(named, m->code_size);
 }
 
@@ -414,7 +433,7 @@ const char *module_read(struct watch_module *m, const void *phdr, unsigned nr_ph
 	l = (struct listing){ .m = m, .into = m->functions };
 	cfi_each_function(h.eh_frame_hdr, in->start, in->end, list_function, &l);
 	find_padding(m);
-	measure(m);
+	measure(m, (uintptr_t)h.eh_frame_hdr);
 	for (uint32_t i = 0; i < m->nr_functions; i++)
 		function_enter(m, &m->functions[i]);
 	return NULL;

@@ -218,6 +218,38 @@ static void check_size(struct form *form, const struct state *start)
 	expect_fault(form, start, "in memory that cannot be written", FORM_READ_ONLY + 512, m->access & INSN_WRITE);
 }
 
+/* ---- elements -------------------------------------------------------------------------------- */
+
+/* AVX-512 keeps faults away from elements that its mask does not choose: the last element lies where no memory is. */
+static void check_elements(struct form *form, const struct state *start)
+{
+	const struct insn_elements *e = &form->insn.elements;
+	uintptr_t address = FORM_DATA + FORM_DATA_SIZE - (e->nr - 1u) * e->size;
+	uint64_t others = e->bits == 64 ? ~0ul : (1ul << e->bits) - 1, last = 0;
+	struct state s = *start;
+	void *mask = s.vectors + processor_k + (size_t)e->mask * 8;
+
+	if (!form->insn.nr_mem || form->insn.mem[0].extent != INSN_MASKED || form->insn.encoding != INSN_EVEX ||
+	    e->choice == INSN_CHOICE_UNKNOWN || form->insn.mem[0].base == INSN_RSP)
+		return;
+	/* vextract writes what is chosen, but looks at all of the memory. */
+	if (form->insn.map == INSN_MAP_0F3A && form->insn.opcode != 0x1d && form->insn.mem[0].access == INSN_WRITE)
+		return;
+	if (e->choice == INSN_PACKED) {
+		last = others;
+		others >>= 1;
+	} else {
+		for (unsigned bit = e->nr - 1u; bit < e->bits; bit += e->nr)
+			last |= 1ul << bit;
+		others &= ~last;
+		last = 1ul << (e->nr * (form_random() % (e->bits / e->nr)) + e->nr - 1);
+	}
+	memcpy(mask, &others, sizeof(others));
+	expect_fault(form, &s, "an element that is not chosen faults", address, false);
+	memcpy(mask, &last, sizeof(last));
+	expect_fault(form, &s, "an element that is chosen does not fault", address, true);
+}
+
 /* ---- one instruction ------------------------------------------------------------------------- */
 
 static bool is_checked_twice(const struct form *form)
@@ -260,6 +292,7 @@ static bool try(struct form *form)
 		form_restore_memory(memory_before);
 	}
 	check_size(form, &start);
+	check_elements(form, &start);
 	return true;
 }
 

@@ -228,6 +228,43 @@ static const char *difference(const struct insn *x, const struct other *o)
 	return NULL;
 }
 
+/* Which elements does a mask register choose? */
+static const char *element_difference(const struct insn *x, const struct other *o)
+{
+	static char text[100];
+	const ZydisDecodedOperand *op = NULL;
+	ZydisExceptionClass class = o->insn.meta.exception_class;
+	/* "NF": the mask does not keep faults away. */
+	bool whole = class == ZYDIS_EXCEPTION_CLASS_E4NF || class == ZYDIS_EXCEPTION_CLASS_E5NF ||
+	             class == ZYDIS_EXCEPTION_CLASS_E6NF;
+
+	for (unsigned i = 0; i < o->insn.operand_count && !op; i++)
+		if (o->operands[i].type == ZYDIS_OPERAND_TYPE_MEMORY)
+			op = &o->operands[i];
+	if (!op || x->encoding != INSN_EVEX || !x->mem[0].access || o->insn.avx.mask.reg == ZYDIS_REGISTER_NONE ||
+	    o->insn.avx.mask.reg == ZYDIS_REGISTER_K0)
+		return NULL;
+	switch (o->insn.mnemonic) {
+	/* Zydis 4.0 departs from the manual: these read all of the operand. */
+	case ZYDIS_MNEMONIC_VGF2P8AFFINEQB:
+	case ZYDIS_MNEMONIC_VGF2P8AFFINEINVQB:
+	case ZYDIS_MNEMONIC_VDBPSADBW:
+	case ZYDIS_MNEMONIC_VCVTNE2PS2BF16:
+		whole = true;
+		break;
+	default:;
+	}
+	if (whole && x->mem[0].access == INSN_READ)
+		return x->mem[0].extent == INSN_EXACT ? NULL : "elements: all are accessed";
+	if (x->mem[0].extent == INSN_EXACT)
+		return "elements: not all are accessed";
+	if (x->elements.choice == INSN_CHOICE_UNKNOWN ||
+	    (x->elements.size == op->element_size / 8 && x->elements.mask == o->insn.avx.mask.reg - ZYDIS_REGISTER_K0))
+		return NULL;
+	snprintf(text, sizeof(text), "elements: size %u, Zydis %u", x->elements.size, op->element_size / 8);
+	return text;
+}
+
 static bool is_shift(const struct other *o)
 {
 	return o->insn.meta.category == ZYDIS_CATEGORY_SHIFT || o->insn.meta.category == ZYDIS_CATEGORY_ROTATE;
@@ -332,6 +369,8 @@ static size_t compare(const uint8_t *code, size_t size, uintptr_t pc)
 	what = x86_length(code, size, pc) != x.length ? "x86_length"
 	       : !known                               ? "Zydis does not know it"
 	                                              : difference(&x, &o);
+	if (!what)
+		what = element_difference(&x, &o);
 	if (!what)
 		what = flag_difference(&x, &o);
 	if (!what)

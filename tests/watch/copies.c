@@ -221,50 +221,86 @@ static void compare(const struct form *form, const char *way, const struct state
 		complain(form, way, "memory", 0, 0);
 }
 
-/* vmaskmov, vgather and their kin: a vector chooses elements. */
+/* A vector or a mask register chooses elements. */
 static bool is_masked(const struct insn *x)
 {
-	return x->encoding == INSN_VEX && x->map == INSN_MAP_0F38 &&
-	       (x->mem[0].extent == INSN_MASKED || x->mem[0].extent == INSN_SPREAD);
+	return x->nr_mem && x->elements.choice != INSN_CHOICE_UNKNOWN;
+}
+
+static bool is_xlat(const struct insn *x)
+{
+	return x->map == INSN_MAP_1 && x->nr_mem && x->mem[0].extent == INSN_SPREAD;
 }
 
 /* Is an access checked?  The stack, and accesses of which the bytes are not certain, are not. */
 static bool is_checked(const struct insn *x, const struct insn_mem *m)
 {
 	return m->access && !m->fs && !m->gs && m->base != INSN_RIP && m->base != INSN_RSP &&
-	       (m->extent == INSN_EXACT || (m->extent == INSN_BITS && x->reg != INSN_RSP) || is_masked(x)) &&
+	       (m->extent == INSN_EXACT || (m->extent == INSN_BITS && x->reg != INSN_RSP) || is_masked(x) ||
+	        is_xlat(x)) &&
 	       !m->address32 && m->size && (m->base != INSN_NO_REG || m->index != INSN_NO_REG);
 }
 
-static const uint8_t *vector_byte(const struct state *start, unsigned reg, size_t at)
+/* A byte of a vector register. */
+static uint8_t vector_byte(const struct state *start, unsigned reg, size_t at)
 {
-	return start->vectors + (at < 16 ? 160 : 576) + (size_t)reg * 16 + at % 16;
+	const uint8_t *v = start->vectors;
+
+	if (reg >= 16)
+		return v[processor_zmm16 + (size_t)(reg - 16) * 64 + at];
+	return at < 16   ? v[160 + (size_t)reg * 16 + at]
+	       : at < 32 ? v[processor_ymm + (size_t)reg * 16 + at - 16]
+	                 : v[processor_zmm_high + (size_t)reg * 32 + at - 32];
 }
 
-/* Where the first element lies that such an access touches, relative to its base and displacement.  False: none. */
-static bool first_chosen(const struct form *form, const struct state *start, size_t *size, int64_t *where)
+static bool is_chosen(const struct insn_elements *e, const struct state *start, size_t i)
 {
-	const struct insn *x = &form->insn;
-	const uint8_t *vex = form->code + x->opcode_offset - 1;
-	unsigned mask = ~*vex >> 3 & 0xf;
-	bool gather = x->mem[0].extent == INSN_SPREAD, quads = gather && x->opcode & 1;
-	size_t nr;
+	unsigned top = start->vectors[3] >> 3 & 7, ones = 0;
+	uint64_t mask;
 
-	*size = (gather || x->opcode >= 0x8c ? *vex & 0x80 : x->opcode & 1) ? 8 : 4;
-	nr = (*vex & 4 ? 32u : 16u) / (quads ? 8 : *size);
-	for (size_t i = 0; i < nr; i++) {
-		int32_t near = 0;
-
-		if (!(*vector_byte(start, mask, i * *size + *size - 1) & 0x80))
+	switch (e->choice) {
+	case INSN_BY_SIGNS:
+		return vector_byte(start, e->mask, i * e->size + e->size - 1u) & 0x80;
+	case INSN_BY_MMX:
+		return start->vectors[32 + (size_t)16 * ((e->mask - top) & 7) + i] & 0x80;
+	}
+	memcpy(&mask, start->vectors + processor_k + (size_t)e->mask * 8, sizeof(mask));
+	for (unsigned bit = 0; bit < e->bits; bit++) {
+		if (!(mask >> bit & 1))
 			continue;
-		*where = (int64_t)(i * *size);
-		if (quads)
-			memcpy(where, vector_byte(start, x->mem[0].index, i * 8), 8);
-		else if (gather)
-			memcpy(&near, vector_byte(start, x->mem[0].index, i * 4), 4);
-		if (gather)
-			*where = (quads ? *where : near) * x->mem[0].scale;
-		return true;
+		if (e->choice == INSN_BY_BITS && bit % e->nr == i)
+			return true;
+		ones++;
+	}
+	return e->choice == INSN_PACKED && i < ones;
+}
+
+/* Where the first element lies in the data that such an access touches, relative to `from`.  False: none. */
+static bool first_chosen(const struct form *form, const struct state *start, uint64_t from, size_t *size,
+                         int64_t *where)
+{
+	const struct insn_elements *e = &form->insn.elements;
+
+	*size = e->size;
+	for (size_t i = 0; i < e->nr; i++) {
+		uint8_t index[8];
+		int32_t near;
+
+		if (!is_chosen(e, start, i))
+			continue;
+		*where = (int64_t)(i * e->size);
+		if (form->insn.mem[0].extent == INSN_SPREAD) {
+			for (unsigned k = 0; k < e->index_size; k++)
+				index[k] = vector_byte(start, e->index, i * e->index_size + k);
+			memcpy(&near, index, sizeof(near));
+			*where = near;
+			if (e->index_size == 8)
+				memcpy(where, index, sizeof(*where));
+			*where *= form->insn.mem[0].scale;
+		}
+		/* An element may also lie in the shadow, say, of which nothing is bad. */
+		if (from + (uint64_t)*where + *size > FORM_DATA && from + (uint64_t)*where < FORM_DATA + FORM_DATA_SIZE)
+			return true;
 	}
 	return false;
 }
@@ -291,17 +327,19 @@ static void check_told(const struct form *form, const char *way, const struct st
 
 		if (!is_checked(&form->insn, m))
 			continue;
-		if (is_masked(&form->insn)) {
-			if (!first_chosen(form, start, &size, &where))
-				continue;
-			address += (uint64_t)where;
-		}
 		if (m->extent == INSN_BITS)
 			address += (uint64_t)bit_distance(&form->insn, start);
+		if (is_xlat(&form->insn))
+			address += start->gpr[INSN_RAX] & 0xff;
 		if (m->base < 16)
 			address += start->gpr[m->base];
 		if (m->index < 16 && m->extent != INSN_SPREAD)
 			address += start->gpr[m->index] * m->scale;
+		if (is_masked(&form->insn)) {
+			if (!first_chosen(form, start, address, &size, &where))
+				continue;
+			address += (uint64_t)where;
+		}
 		if ((form->insn.rep || form->insn.repne) && start->gpr[INSN_RCX] == 0)
 			continue;
 		expected++;

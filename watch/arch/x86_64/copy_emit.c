@@ -165,11 +165,15 @@ static bool emit_insn(struct job *job, struct code *c, const struct node *n)
 
 	if (n->nop)
 		return true;
+	if (n->movable) {
+		put_bytes(c, job->request->text + n->offset, n->length);
+		return true;
+	}
 	if (!node_decode(job, n, &x))
 		return unmovable(job, n->offset);
 	if (flow_is_call(n->flow))
 		return emit_call(job, c, n, &x);
-	if (x.movable || flow_is_indirect(&x)) {
+	if (flow_is_indirect(&x)) {
 		put_bytes(c, job->request->text + n->offset, n->length);
 		return true;
 	}
@@ -316,6 +320,28 @@ static unsigned slow_reg(uint8_t reg)
 	return reg < 16 ? reg : SLOW_NO_REG;
 }
 
+#define FAR_UNIT 4 /* what is larger than a check tests is a multiple of that */
+
+/* What stands in the second member's place: struct slow_vector or struct slow_far. */
+static void put_second(const struct job *job, struct code *c, const struct node *n)
+{
+	struct slow_vector vector = { .pad = 0 };
+	struct slow_far far = { .unit = FAR_UNIT, .distance = SLOW_NO_REG };
+	struct insn x;
+
+	if (!node_decode(job, n, &x)) {
+		put_bytes(c, (const uint8_t *)&far, sizeof(far));
+		return;
+	}
+	vector.elements = x.elements;
+	far.nr_units = (uint8_t)(x.mem[0].size / FAR_UNIT);
+	if (x.mem[0].extent == INSN_BITS || x.mem[0].extent == INSN_SPREAD)
+		far = (struct slow_far){
+			(uint8_t)x.mem[0].size, 1, x.mem[0].extent == INSN_BITS ? x.reg : (uint8_t)INSN_RAX, { 0 }
+		};
+	put_bytes(c, n->far ? (const uint8_t *)&far : (const uint8_t *)&vector, sizeof(vector));
+}
+
 /* What copy_slow.c reads.  A string instruction has two members when it accesses both rdi and rsi. */
 static void emit_description(struct job *job, struct code *c, const struct group *g)
 {
@@ -325,11 +351,6 @@ static void emit_description(struct job *job, struct code *c, const struct group
 		             .shape = g->shape,
 		             .scratch = slow_reg(g->scratch),
 		             .string = string_kind(job, at) };
-	const struct slow_vector vector = { .mask = at->mask,
-		                            .element = at->element,
-		                            .indices = at->far ? (uint8_t)slow_reg(at->indices) : at->indices,
-		                            .index_size = at->index_size,
-		                            .nr_elements = at->nr_elements };
 	struct slow_member m;
 	struct insn x;
 
@@ -345,7 +366,7 @@ static void emit_description(struct job *job, struct code *c, const struct group
 
 		m = (struct slow_member){ .disp = n->disp,
 			                  .offset = n->offset,
-			                  .size = n->far ? 1 : n->size, /* far: struct slow_vector tells */
+			                  .size = n->far ? 1 : n->size, /* far: struct slow_far tells */
 			                  .access = n->access,
 			                  .aligned = n->aligned };
 		if (n->string && !has_vector(n)) {
@@ -353,7 +374,7 @@ static void emit_description(struct job *job, struct code *c, const struct group
 			m.access = x.mem[i].fs || x.mem[i].gs ? INSN_NO_ACCESS : x.mem[i].access;
 		}
 		if (i == 1 && has_vector(n))
-			put_bytes(c, (const uint8_t *)&vector, sizeof(vector));
+			put_second(job, c, n);
 		else
 			put_bytes(c, (const uint8_t *)&m, sizeof(m));
 	}

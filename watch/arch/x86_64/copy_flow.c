@@ -9,7 +9,6 @@
 
 #define TABLE_MAX 8192
 #define CHECKED_MAX 64 /* bytes of an access that are tested in line */
-#define FAR_UNIT 4     /* all larger ones are a multiple of that */
 #define STACK_POINTER (1u << INSN_RSP)
 
 /* ---- instructions ---------------------------------------------------------------------------- */
@@ -39,59 +38,30 @@ static bool is_aligned_load(const struct insn *x)
 	return x->map == INSN_MAP_0F && (x->opcode == 0x28 || (x->opcode == 0x6f && x->operand16));
 }
 
-/* vmaskmovps, vmaskmovpd, vpmaskmovd, vpmaskmovq: the sign of each element in the register VEX.vvvv chooses. */
-static void choose_masked(const struct job *job, struct node *n, const struct insn *x)
-{
-	uint8_t vex = job->request->text[n->offset + x->opcode_offset - 1]; /* W vvvv L pp */
-
-	n->masked = true;
-	n->mask = (uint8_t)(~vex >> 3 & 0xf);
-	n->element = x->opcode == 0x2d || x->opcode == 0x2f || (x->opcode >= 0x8c && vex & 0x80) ? 8 : 4;
-}
-
-/* vgatherdps and its kin. */
-static void choose_gathered(const struct job *job, struct node *n, const struct insn *x)
-{
-	const uint8_t *text = job->request->text + n->offset;
-	uint8_t vex = text[x->opcode_offset - 1], sib = text[x->modrm_offset + 1];
-	unsigned length = vex & 0x4 ? 32 : 16;
-
-	n->gathered = n->string = true;
-	n->mask = (uint8_t)(~vex >> 3 & 0xf);
-	n->element = vex & 0x80 ? 8 : 4;
-	n->index_size = x->opcode & 1 ? 8 : 4;
-	n->nr_elements = (uint8_t)(length / MAX(n->element, n->index_size));
-	n->indices = (uint8_t)((sib >> 3 & 7) | (text[x->opcode_offset - 2] & 0x40 ? 0 : 8)); /* VEX.X, turned round */
-	n->index = INSN_NO_REG;
-}
-
-/* bt, bts, btr, btc with a register: the bit may be at any distance from the address. fxsave, fnsave: more bytes than
- * a check tests. */
+/* A register tells at which distance from the address the bytes lie (bt, xlat), or they are more than a check tests in
+ * line (fxsave; xsave, of which the part is checked that it always accesses). */
 static bool is_far(const struct insn *x)
 {
-	if (x->mem[0].extent == INSN_BITS)
+	switch (x->mem[0].extent) {
+	case INSN_BITS:
 		return x->reg != INSN_RSP; /* nobody keeps the number of a bit there */
-	return x->mem[0].extent == INSN_EXACT && x->mem[0].size > CHECKED_MAX;
-}
-
-static void choose_far(struct node *n, const struct insn *x)
-{
-	bool bits = x->mem[0].extent == INSN_BITS;
-
-	n->far = n->string = true;
-	n->indices = bits ? x->reg : INSN_NO_REG;
-	n->element = (uint8_t)(bits ? x->mem[0].size : FAR_UNIT);
-	n->nr_elements = (uint8_t)(bits ? 1 : x->mem[0].size / FAR_UNIT);
+	case INSN_EXACT:
+		return x->mem[0].size > CHECKED_MAX;
+	case INSN_SPREAD:
+		return x->map == INSN_MAP_1; /* xlat */
+	default:
+		return x->mem[0].extent == INSN_VARIES;
+	}
 }
 
 static bool is_gathered(const struct insn *x)
 {
-	return x->mem[0].extent == INSN_SPREAD && x->encoding == INSN_VEX && x->map == INSN_MAP_0F38;
+	return x->mem[0].extent == INSN_SPREAD && x->elements.choice != INSN_CHOICE_UNKNOWN;
 }
 
 static bool is_masked(const struct insn *x)
 {
-	return x->mem[0].extent == INSN_MASKED && x->encoding == INSN_VEX && x->map == INSN_MAP_0F38;
+	return x->mem[0].extent == INSN_MASKED && x->elements.choice != INSN_CHOICE_UNKNOWN;
 }
 
 /* Which access of the instruction a check can be made for. */
@@ -125,12 +95,12 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 		n->access |= m->access;
 		n->string = x->string;
 		n->aligned = is_aligned_load(x);
-		if (is_masked(x))
-			choose_masked(job, n, x);
-		if (is_gathered(x))
-			choose_gathered(job, n, x);
-		if (is_far(x))
-			choose_far(n, x);
+		n->masked = is_masked(x);
+		n->gathered = is_gathered(x);
+		n->far = is_far(x);
+		n->string |= n->gathered || n->far;
+		if (n->gathered)
+			n->index = INSN_NO_REG;
 	}
 }
 
@@ -149,6 +119,9 @@ static void describe(struct job *job, struct node *n, const struct insn *x, uint
 	n->flags_dead = x->flags_killed | x->flags_undefined;
 	n->nop = is_nop(x);
 	n->synchronizes = is_atomic(x);
+	n->movable = x->movable;
+	n->names_address = (x->nr_mem && (x->mem[0].base == INSN_RIP || x->mem[0].base == INSN_NO_REG)) ||
+	                   (x->imm_size >= 4 && x->flow == INSN_PLAIN);
 	/* cmp, test, bt, stc, clc, cmc, sahf, popf: made for their flags alone. */
 	n->flags_kept = x->flow == INSN_PLAIN && (x->flags_written & INSN_CF) && !x->writes &&
 	                !(x->nr_mem && (x->mem[0].access & INSN_WRITE));
@@ -172,11 +145,14 @@ static bool decode_all(struct job *job)
 {
 	const struct copy_request *request = job->request;
 	uint32_t nr = 0;
+	unsigned length;
 	struct insn x;
 
-	for (uint32_t at = 0; at < job->size; at += x.length, nr++)
-		if (!x86_decode(&x, request->text + at, job->size - at, request->start + at))
+	for (uint32_t at = 0; at < job->size; at += length, nr++) {
+		length = x86_length(request->text + at, job->size - at, request->start + at);
+		if (!length)
 			return refuse(job, COPY_UNKNOWN, at);
+	}
 	job->nodes = job_alloc(job, nr * sizeof(*job->nodes));
 	job->node_at = job_alloc(job, (size_t)job->size * sizeof(*job->node_at));
 	if (!job->nodes || !job->node_at)
@@ -290,7 +266,7 @@ static void find_tables(struct job *job, unsigned *found)
 	for (uint32_t i = 0; i < job->nr_nodes; i++) {
 		const struct node *n = &job->nodes[i];
 
-		if (!node_decode(job, n, &x))
+		if (!n->names_address || !node_decode(job, n, &x))
 			continue;
 		if (x.nr_mem && x.mem[0].base == INSN_RIP) {
 			uintptr_t addr = job->request->start + n->offset + n->length + (uintptr_t)x.mem[0].disp;

@@ -34,10 +34,6 @@ struct node {
 	uint16_t size; /* of the access to check; 0: none */
 	uint8_t base, index, scale, access;
 	uint8_t length, flow;
-	/* far: a unit's size, how many there are, and in `indices` the register with the number of a bit.
-	 * masked, gathered: an element's size, the vector register that chooses elements; gathered: that of the
-	 * indices, the size of one, and how many there are. */
-	uint8_t element, mask, indices, index_size, nr_elements;
 	uint16_t live, flags_live; /* before the instruction */
 	uint16_t reads, writes, kills;
 	uint16_t flags_read, flags_written, flags_dead;
@@ -49,10 +45,12 @@ struct node {
 	bool sprung : 1;          /* a springboard starts here, or none is needed */
 	bool aligned : 1;         /* a vector load that faults unless its address is aligned */
 	bool string : 1;          /* movs, cmps, stos, lods, scas */
-	bool masked : 1;          /* vmaskmov: some elements of its vector */
-	bool gathered : 1;        /* vgather: elements at several addresses; as `string`, always on the slow path */
-	bool far : 1;             /* bt with a register, fxsave and its like; as `string`, always on the slow path */
+	bool masked : 1;          /* some elements of its vector (insn.elements) */
+	bool gathered : 1;        /* gather, scatter: elements at several addresses; `string` as well: always slow */
+	bool far : 1;             /* bt with a register, xlat, fxsave and its like; `string` as well */
 	bool nop : 1;             /* left out of the copy */
+	bool movable : 1;         /* copied as it is */
+	bool names_address : 1;   /* it may make the address of a table: rip-relative, absolute, a large immediate */
 	bool call_moved : 1;      /* the call is made from the copy, as its bytes were overwritten */
 	bool covered : 1;         /* by another access's check */
 	bool undefined_after : 1; /* cannot be reached by falling through */
@@ -103,7 +101,7 @@ enum slow_string {
 	SLOW_COMPARE_REPNE,
 	SLOW_MASKED, /* no string, but a vector: struct slow_vector stands in a second member's place */
 	SLOW_GATHERED,
-	SLOW_FAR /* a unit at a distance that a register tells, or many units; struct slow_vector as above */
+	SLOW_FAR /* a unit at a distance that a register tells, or many units: struct slow_far stands there */
 };
 #define SLOW_OFFSET_BITS 22
 struct slow_member {
@@ -114,9 +112,16 @@ struct slow_member {
 	uint32_t access : 2;
 } __attribute__((packed));
 struct slow_vector {
-	uint8_t mask, element, indices, index_size, nr_elements, pad[3];
-} __attribute__((packed));
+	struct insn_elements elements;
+	uint8_t pad;
+};
+struct slow_far {
+	uint8_t unit, nr_units;
+	uint8_t distance; /* the register with the number of a bit, or with xlat's index */
+	uint8_t pad[5];
+};
 _Static_assert(sizeof(struct slow_vector) == sizeof(struct slow_member), "one takes the other's place");
+_Static_assert(sizeof(struct slow_far) == sizeof(struct slow_member), "one takes the other's place");
 struct slow {
 	uint32_t base : 5, index : 5, log_scale : 2; /* registers; 31: none */
 	uint32_t shape : 4, scratch : 5, string : 3;

@@ -14,7 +14,7 @@ static copy_bad_access *bad_access;
 
 /* What copy_thunk has pushed. */
 struct thunk_frame {
-	uint64_t gpr[16]; /* rsp's place is not filled */
+	uint64_t gpr[16]; /* rsp's place gets the address of a vector's first bad element */
 	uint64_t flags;
 	uint64_t back; /* the return address, in the slow path */
 	uint64_t stack[];
@@ -243,13 +243,14 @@ GENERAL_ONLY static uint64_t compared(const struct thunk_frame *f, const struct 
 	return n;
 }
 
-/* From the instruction's address to the unit that holds the bit. */
-GENERAL_ONLY static uintptr_t bit_distance(const struct thunk_frame *f, const struct slow *s,
-                                           const struct slow_vector *x)
+/* From the instruction's address to the unit that holds the bit, or to xlat's byte. */
+GENERAL_ONLY static uintptr_t far_distance(const struct thunk_frame *f, const struct slow *s, const struct slow_far *x)
 {
-	int64_t bit = (int64_t)register_of(f, s, x->indices);
+	int64_t bit = (int64_t)register_of(f, s, x->distance);
 
-	switch (x->element) {
+	switch (x->unit) {
+	case 1:
+		return (uint8_t)bit;
 	case 2:
 		return (uintptr_t)(((int64_t)(int16_t)bit >> 4) * 2);
 	case 4:
@@ -270,10 +271,10 @@ GENERAL_ONLY static struct bytes accessed(const struct thunk_frame *f, const str
 		if (s->index != SLOW_NO_REG)
 			b.first += register_of(f, s, s->index) << s->log_scale;
 		if (s->string == SLOW_FAR) {
-			const struct slow_vector *x = (const struct slow_vector *)&s->members[1];
+			const struct slow_far *x = (const struct slow_far *)&s->members[1];
 
-			b.size = (size_t)x->element * x->nr_elements;
-			b.first += x->indices == SLOW_NO_REG ? 0 : bit_distance(f, s, x);
+			b.size = (size_t)x->unit * x->nr_units;
+			b.first += x->distance == SLOW_NO_REG ? 0 : far_distance(f, s, x);
 		}
 		return b;
 	}
@@ -324,95 +325,151 @@ GENERAL_ONLY static bool any_bad(const struct thunk_frame *f, const struct slow 
 
 /* ---- vectors of which not all elements are accessed, or at several addresses ------------------ */
 
-/* Where the vector registers are: the lower and the upper half of the first one; NULL: all are 0. */
-struct vectors {
-	const uint8_t *low, *high;
-	size_t step;
-};
-
 static bool is_vector(const struct slow *s)
 {
 	return s->string == SLOW_MASKED || s->string == SLOW_GATHERED;
 }
 
-GENERAL_ONLY static uint8_t vector_byte(const struct vectors *v, unsigned reg, unsigned i)
-{
-	const uint8_t *half = i < 16 ? v->low : v->high;
+#define VECTOR_MAX 64
 
-	return half ? half[reg * v->step + i % 16] : 0;
+GENERAL_ONLY static const struct insn_elements *elements_of(const struct slow *s)
+{
+	const struct slow_vector *second = (const struct slow_vector *)&s->members[1];
+
+	return &second->elements;
 }
 
-GENERAL_ONLY static int64_t vector_index(const struct vectors *v, const struct slow_vector *x, unsigned i)
+/* mem_copy may use vector registers. */
+GENERAL_ONLY static void copy_words(uint8_t *to, const uint8_t *from, size_t size)
 {
-	uint64_t value = 0;
-
-	for (unsigned k = 0; k < x->index_size; k++)
-		value |= (uint64_t)vector_byte(v, x->indices, i * x->index_size + k) << k * 8;
-	return x->index_size == 4 ? (int32_t)value : (int64_t)value;
+	for (size_t i = 0; i < size; i += 8)
+		*(volatile uint64_t *)(to + i) = *(const volatile uint64_t *)(from + i);
 }
 
-/* The bytes of the first chosen element that is bad; size 0: there is none. */
-GENERAL_ONLY static struct bytes vector_bad(const struct thunk_frame *f, const struct slow *s, const struct vectors *v)
+/* Stores the registers NAME0 to NAME7, or NAME8 to NAME15 and so on, `step` bytes apart.  They are as the program left
+ * them: only general registers are in use here. */
+#define STORE(insn, name, n, at) #insn " %%" #name #n ", " #at "(%0)\n"
+/* clang-format off */
+#define STORE_8(insn, name, a, b, c, d, e, f, g, h, step) \
+	STORE(insn, name, a, 0) \
+	STORE(insn, name, b, step) \
+	STORE(insn, name, c, 2 * step) \
+	STORE(insn, name, d, 3 * step) \
+	STORE(insn, name, e, 4 * step) \
+	STORE(insn, name, f, 5 * step) \
+	STORE(insn, name, g, 6 * step) \
+	STORE(insn, name, h, 7 * step)
+/* clang-format on */
+#define STORE_LOW(insn, name, step) STORE_8(insn, name, 0, 1, 2, 3, 4, 5, 6, 7, step)
+#define STORE_HIGH(insn, name, step) STORE_8(insn, name, 8, 9, 10, 11, 12, 13, 14, 15, step)
+
+/* The first 16, 32 or 64 bytes of a vector register; more than 16 are read by instructions that need AVX, and 64 or a
+ * register from 16 on by those that need AVX-512. */
+GENERAL_ONLY static void read_vector(uint8_t *to, unsigned reg, size_t size)
 {
-	const struct slow_vector *x = (const struct slow_vector *)&s->members[1];
-	struct bytes all = accessed(f, s, &s->members[0], 0);
-	unsigned nr = s->string == SLOW_MASKED ? (unsigned)all.size / x->element : x->nr_elements;
+	uint8_t all[8 * VECTOR_MAX] __attribute__((aligned(8)));
+	size_t step = reg >= 16 ? 64 : size;
 
-	for (unsigned i = 0; i < nr; i++) {
-		struct bytes b = { all.first, x->element };
+	if (reg >= 24)
+		__asm__ volatile(STORE_8(vmovdqu64, zmm, 24, 25, 26, 27, 28, 29, 30, 31, 64) : : "r"(all) : "memory");
+	else if (reg >= 16)
+		__asm__ volatile(STORE_8(vmovdqu64, zmm, 16, 17, 18, 19, 20, 21, 22, 23, 64) : : "r"(all) : "memory");
+	else if (reg >= 8 && size == 64)
+		__asm__ volatile(STORE_HIGH(vmovdqu64, zmm, 64) : : "r"(all) : "memory");
+	else if (size == 64)
+		__asm__ volatile(STORE_LOW(vmovdqu64, zmm, 64) : : "r"(all) : "memory");
+	else if (reg >= 8 && size == 32)
+		__asm__ volatile(STORE_HIGH(vmovdqu, ymm, 32) : : "r"(all) : "memory");
+	else if (size == 32)
+		__asm__ volatile(STORE_LOW(vmovdqu, ymm, 32) : : "r"(all) : "memory");
+	else if (reg >= 8)
+		__asm__ volatile(STORE_HIGH(movups, xmm, 16) : : "r"(all) : "memory");
+	else
+		__asm__ volatile(STORE_LOW(movups, xmm, 16) : : "r"(all) : "memory");
+	copy_words(to, all + (reg & 7) * step, size);
+}
 
-		if (!(vector_byte(v, x->mask, i * x->element + x->element - 1u) & 0x80))
-			continue;
-		b.first += s->string == SLOW_MASKED ? (uintptr_t)i * x->element
-		                                    : (uintptr_t)vector_index(v, x, i) << s->log_scale;
-		if (first_bad(b))
-			return b;
+/* An mmx register, without switching the processor to them: they lie under the numbers of x87, which are stored from
+ * the top of their stack on. */
+GENERAL_ONLY static void read_mmx(uint8_t *to, unsigned reg)
+{
+	uint8_t area[512] __attribute__((aligned(16)));
+	unsigned top;
+
+	__asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+	top = area[3] >> 3 & 7;
+	copy_words(to, area + 32 + (size_t)16 * ((reg - top) & 7), 8);
+}
+
+/* A mask that has more than 16 bits is one of AVX512BW. */
+GENERAL_ONLY static uint64_t read_mask(const struct insn_elements *e)
+{
+	uint64_t all[8]; /* kmovw fills the lower 16 bits */
+
+	if (e->bits > 16)
+		__asm__ volatile(STORE_LOW(kmovq, k, 8) : : "r"(all) : "memory");
+	else
+		__asm__ volatile(STORE_LOW(kmovw, k, 8) : : "r"(all) : "memory");
+	return all[e->mask] & (e->bits == 64 ? ~0ul : (1ul << e->bits) - 1);
+}
+
+/* By bit: the elements in memory that the instruction accesses. */
+GENERAL_ONLY static uint64_t chosen_elements(const struct insn_elements *e)
+{
+	uint64_t mask, chosen = 0;
+	uint8_t signs[VECTOR_MAX] __attribute__((aligned(8)));
+
+	if (e->choice == INSN_BY_BITS || e->choice == INSN_PACKED) {
+		mask = read_mask(e);
+		for (unsigned i = 0; mask; i++, mask = e->choice == INSN_PACKED ? mask & (mask - 1) : mask >> 1)
+			if (e->choice == INSN_PACKED || mask & 1)
+				chosen |= 1ul << i % e->nr;
+		return chosen;
 	}
-	return (struct bytes){ 0, 0 };
+	if (e->choice == INSN_BY_MMX)
+		read_mmx(signs, e->mask);
+	else
+		read_vector(signs, e->mask, (size_t)e->nr * e->size > 16 ? 32 : 16);
+	for (unsigned i = 0; i < e->nr; i++)
+		chosen |= (uint64_t)(signs[i * e->size + e->size - 1u] >> 7) << i;
+	return chosen;
 }
 
-/* The program's vector registers are as they were: only they and general ones are in use here. */
-GENERAL_ONLY static bool any_vector_bad(const struct thunk_frame *f, const struct slow *s)
+GENERAL_ONLY static void read_indices(uint8_t *to, const struct insn_elements *e)
 {
-	uint8_t all[16 * 32];
-	const struct vectors v = { all, all + 16, 32 };
+	size_t size = (size_t)e->nr * e->index_size;
 
-	__asm__ volatile("vmovdqu %%ymm0, (%0)\n"
-	                 "vmovdqu %%ymm1, 32(%0)\n"
-	                 "vmovdqu %%ymm2, 64(%0)\n"
-	                 "vmovdqu %%ymm3, 96(%0)\n"
-	                 "vmovdqu %%ymm4, 128(%0)\n"
-	                 "vmovdqu %%ymm5, 160(%0)\n"
-	                 "vmovdqu %%ymm6, 192(%0)\n"
-	                 "vmovdqu %%ymm7, 224(%0)\n"
-	                 "vmovdqu %%ymm8, 256(%0)\n"
-	                 "vmovdqu %%ymm9, 288(%0)\n"
-	                 "vmovdqu %%ymm10, 320(%0)\n"
-	                 "vmovdqu %%ymm11, 352(%0)\n"
-	                 "vmovdqu %%ymm12, 384(%0)\n"
-	                 "vmovdqu %%ymm13, 416(%0)\n"
-	                 "vmovdqu %%ymm14, 448(%0)\n"
-	                 "vmovdqu %%ymm15, 480(%0)\n"
-	                 :
-	                 : "r"(all)
-	                 : "memory");
-	return vector_bad(f, s, &v).size != 0;
+	read_vector(to, e->index, size > 32 ? 64 : size > 16 ? 32 : 16);
 }
 
-/* What xsave has stored: the lower halves, a header with a bit for each component that is not 0, and the upper halves.
- * */
-#define SAVED_LOW 160
-#define SAVED_HEADER 512
-#define SAVED_HIGH 576
-#define SAVED_SSE 0x2
-#define SAVED_AVX 0x4
-
-static struct vectors saved_vectors(const struct thunk_frame *f)
+GENERAL_ONLY static int64_t index_of(const uint8_t *indices, const struct insn_elements *e, unsigned i)
 {
-	const uint8_t *saved = (const uint8_t *)ALIGN_DOWN((uintptr_t)f, 64) - XSAVE_SIZE;
+	uint64_t value = element((uintptr_t)indices + (uintptr_t)i * e->index_size, e->index_size);
 
-	return (struct vectors){ saved[SAVED_HEADER] & SAVED_SSE ? saved + SAVED_LOW : NULL,
-		                 saved[SAVED_HEADER] & SAVED_AVX ? saved + SAVED_HIGH : NULL, 16 };
+	return e->index_size == 4 ? (int32_t)value : (int64_t)value;
+}
+
+/* The address of the first chosen element that is bad, or 0. */
+GENERAL_ONLY static uintptr_t vector_bad(const struct thunk_frame *f, const struct slow *s)
+{
+	const struct insn_elements *e = elements_of(s);
+	uintptr_t first = accessed(f, s, &s->members[0], 0).first;
+	uint64_t chosen = chosen_elements(e);
+	uint8_t indices[VECTOR_MAX] __attribute__((aligned(8)));
+
+	if (s->string == SLOW_GATHERED)
+		read_indices(indices, e);
+	for (unsigned i = 0; i < e->nr; i++) {
+		struct bytes b = { first + (uintptr_t)i * e->size, e->size };
+
+		if (!(chosen >> i & 1))
+			continue;
+		if (s->string == SLOW_GATHERED)
+			b.first = first + ((uintptr_t)index_of(indices, e, i) << s->log_scale);
+		if (first_bad(b))
+			return b.first;
+	}
+	return 0;
 }
 
 GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
@@ -422,10 +479,19 @@ GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
 
 	if (!LOAD_ACQUIRE(bad_access))
 		return false;
-	return is_vector(s) ? any_vector_bad(frame, s) : any_bad(frame, s, &count);
+	if (!is_vector(s))
+		return any_bad(frame, s, &count);
+	frame->gpr[INSN_RSP] = vector_bad(frame, s);
+	return frame->gpr[INSN_RSP] != 0;
 }
 
 /* ---- a bad access ---------------------------------------------------------------------------- */
+
+/* What slow_test has found. */
+static struct bytes found_element(const struct thunk_frame *f, const struct slow *s)
+{
+	return (struct bytes){ f->gpr[INSN_RSP], elements_of(s)->size };
+}
 
 static void registers_before(const struct thunk_frame *f, const struct slow *s, struct copy_regs *regs)
 {
@@ -460,7 +526,6 @@ void slow_report(struct thunk_frame *frame)
 	const struct slow *s = slow_behind_call(frame->back);
 	uintptr_t function = (uintptr_t)s + (uintptr_t)(intptr_t)s->function;
 	copy_bad_access *handler = LOAD_ACQUIRE(bad_access);
-	struct vectors v = saved_vectors(frame);
 	struct copy_regs regs;
 	uint64_t count = 0;
 
@@ -469,7 +534,7 @@ void slow_report(struct thunk_frame *frame)
 		any_bad(frame, s, &count);
 	for (unsigned i = 0; i < (is_vector(s) ? 1 : nr_accesses(s)); i++) {
 		const struct slow_member *m = &s->members[i];
-		struct bytes b = is_vector(s) ? vector_bad(frame, s, &v) : accessed(frame, s, m, count);
+		struct bytes b = is_vector(s) ? found_element(frame, s) : accessed(frame, s, m, count);
 		struct copy_access access = {
 			.pc = function + m->offset,
 			.address = b.first,

@@ -298,6 +298,11 @@ static uint16_t size_of(uint16_t size, const struct opcode_row *row, const struc
 	}
 }
 
+static uint8_t broadcast_size(const struct opcode_row *row, const struct decoder *d)
+{
+	return row->broadcast == ROW_BROADCAST_W ? (d->w ? 8 : 4) : row->broadcast;
+}
+
 /* Does everything in VEX and EVEX fit the row? */
 static bool vectors_fit(const struct opcode_row *row, const struct decoder *d)
 {
@@ -393,7 +398,7 @@ static bool read_memory(struct insn *x, const struct opcode_row *row, struct dec
 	struct insn_mem *m;
 
 	if (d->evex_b)
-		size = row->broadcast == ROW_BROADCAST_W ? (d->w ? 8 : 4) : row->broadcast;
+		size = broadcast_size(row, d);
 	m = add_mem(x, d, (uint8_t)(rm | d->b), row->rm_access, row->rm_access ? size : 0);
 	m->extent = row->extent;
 	if (!row->rm_access)
@@ -610,6 +615,77 @@ static bool describe_special(struct insn *x, const struct opcode_row *row, const
 	}
 }
 
+/* ---- elements -------------------------------------------------------------------------------- */
+
+/* Chosen by the signs of a vector's elements: vmaskmov, maskmovdqu, gathers of AVX2. */
+static struct insn_elements chosen_by_signs(const struct insn *x, const struct opcode_row *row, const struct decoder *d)
+{
+	if (row->special == SPECIAL_RDI)
+		return (struct insn_elements){ .choice = row->rm_size == 8 ? INSN_BY_MMX : INSN_BY_SIGNS,
+			                       .mask = row->rm_size == 8 ? x->rm & 7 : x->rm,
+			                       .size = 1,
+			                       .nr = (uint8_t)row->rm_size };
+	return (struct insn_elements){ .choice = INSN_BY_SIGNS,
+		                       .mask = d->vvvv,
+		                       .size = d->opcode == 0x2d || d->opcode == 0x2f || d->w ? 8 : 4 };
+}
+
+/* Chosen by a register k. */
+static struct insn_elements chosen_by_bits(const struct insn *x, const struct opcode_row *row, const struct decoder *d)
+{
+	struct insn_elements e = { .choice = INSN_BY_BITS, .mask = d->mask };
+	unsigned size = opcode_elements(d->map, d->opcode, d->prefix, d->w);
+
+	if (row->extent == INSN_MASKED) {
+		e.choice = INSN_PACKED;
+		e.size = row->disp8;
+	} else if (row->special == SPECIAL_VSIB || row->scalar)
+		e.size = (uint8_t)x->mem[0].size;
+	else if (row->broadcast && size != ELEMENTS_WHOLE)
+		e.size = broadcast_size(row, d);
+	else
+		e.size = (uint8_t)size;
+	if (!e.size)
+		e.choice = INSN_CHOICE_UNKNOWN;
+	return e;
+}
+
+static void describe_elements(struct insn *x, const struct opcode_row *row, const struct decoder *d)
+{
+	struct insn_elements *e = &x->elements;
+	struct insn_mem *m = &x->mem[0];
+
+	if (!x->nr_mem || (m->extent != INSN_MASKED && !(m->extent == INSN_SPREAD && row->special == SPECIAL_VSIB)))
+		return;
+	if (d->encoding == INSN_EVEX && !d->mask) { /* vpcompress without a mask: all of them */
+		m->extent = INSN_EXACT;
+		return;
+	}
+	*e = d->encoding == INSN_EVEX ? chosen_by_bits(x, row, d) : chosen_by_signs(x, row, d);
+	if (e->size == ELEMENTS_WHOLE) {
+		*e = (struct insn_elements){ 0 };
+		m->extent = INSN_EXACT;
+		return;
+	}
+	if (e->choice == INSN_CHOICE_UNKNOWN)
+		return;
+	if (row->special == SPECIAL_VSIB) {
+		e->size = (uint8_t)m->size;
+		e->index = m->index;
+		e->index_size = d->opcode & 1 ? 8 : 4;
+		e->nr = (uint8_t)(d->vector_size / MAX(e->size, e->index_size));
+		e->bits = e->nr;
+		return;
+	}
+	e->nr = (uint8_t)(m->size / e->size);
+	if (d->encoding != INSN_EVEX || row->scalar)
+		e->bits = e->nr;
+	else if (opcode_repeats(d->map, d->opcode, d->prefix))
+		e->bits = (uint8_t)(d->vector_size / e->size);
+	else
+		e->bits = (uint8_t)(size_of(row->rm_size, row, d) / e->size);
+}
+
 static void describe_flow(struct insn *x, const struct opcode_row *row, uintptr_t pc)
 {
 	bool relative = row->flow == INSN_JCC || row->flow == INSN_JMP || row->flow == INSN_CALL ||
@@ -691,6 +767,7 @@ bool x86_decode(struct insn *x, const uint8_t *code, size_t size, uintptr_t pc)
 	describe_strings(x, row, &d);
 	if (d.cut || !describe_special(x, row, &d) || !is_allowed(x, row, &d))
 		return false;
+	describe_elements(x, row, &d);
 	x->length = (uint8_t)d.at;
 	describe_flags(x, row);
 	describe_flow(x, row, pc);

@@ -67,7 +67,7 @@ enum insn_flow {
 /* How certain is it which bytes an access touches? */
 enum insn_extent {
 	INSN_EXACT,  /* `size` bytes from the address on, all of them */
-	INSN_MASKED, /* each of the elements in `size` bytes, or not: a mask register tells (vmaskmov, AVX-512 {k}) */
+	INSN_MASKED, /* each of the elements in `size` bytes, or not: `elements` tells (vmaskmov, AVX-512 {k}) */
 	INSN_BITS,   /* `size` bytes at a distance from the address that the bit number in a register gives (bt, bts) */
 	INSN_SPREAD, /* elements at several addresses: gather, scatter; `size` is one element's */
 	INSN_VARIES  /* at least `size` bytes: xsave and its like */
@@ -95,6 +95,22 @@ struct insn_mem {
 	bool address32;
 };
 
+/* How the elements of mem[0] are chosen, when it is INSN_MASKED or INSN_SPREAD. */
+enum insn_choice {
+	INSN_CHOICE_UNKNOWN,
+	INSN_BY_SIGNS, /* by the sign of each element of the vector register `mask` */
+	INSN_BY_MMX,   /* the same with an mmx register */
+	INSN_BY_BITS,  /* by the low `bits` bits of the register k `mask`: bit i chooses element i % nr */
+	INSN_PACKED    /* from the first one on, as many as these bits have ones */
+};
+
+struct insn_elements {
+	uint8_t choice;            /* enum insn_choice */
+	uint8_t mask, bits;        /* registers by number */
+	uint8_t size, nr;          /* of elements in memory */
+	uint8_t index, index_size; /* INSN_SPREAD: the vector register, and the size of an index in it */
+};
+
 enum insn_map {                /* which opcode table */
 	        INSN_MAP_1,    /* one byte */
 	        INSN_MAP_0F,   /* 0f, and VEX and EVEX map 1 */
@@ -112,6 +128,7 @@ struct insn {
 	 * also when it is not accessed (lea).  Two: movs (mem[0] written at rdi, mem[1] read at rsi), cmps (rsi and
 	 * rdi read).  Accesses of push, pop, call and ret at rsp are not here: see `stack`. */
 	struct insn_mem mem[2];
+	struct insn_elements elements;
 	uint8_t nr_mem;
 	uint8_t length;
 	uint8_t flow; /* enum insn_flow */
@@ -155,5 +172,7 @@ bool x86_decode(struct insn *x, const uint8_t *code, size_t size, uintptr_t pc);
 /* Its length alone, at a tenth of the price; 0: unknown.  Knows more instructions than x86_decode, and says the same of
  * those that x86_decode knows. */
 unsigned x86_length(const uint8_t *code, size_t size, uintptr_t pc);
+/* The same of an ordinary instruction behind which control goes on, or that jumps on a condition; 0: any other. */
+unsigned x86_length_if_goes_on(const uint8_t *code, size_t size);
 
 #endif

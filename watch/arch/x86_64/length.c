@@ -84,6 +84,34 @@ static unsigned quick_length(const uint8_t *code)
 	return p - code > 15 ? 0 : (unsigned)(p - code);
 }
 
+/* Of what quick_length knows: calls, returns, jumps that are not conditional, traps. */
+static bool may_leave(const uint8_t *code)
+{
+	while (*code == 0x66 || *code == 0xf2 || *code == 0xf3)
+		code++;
+	if ((*code & 0xf0) == 0x40)
+		code++;
+	switch (*code) {
+	case 0x0f:
+		return code[1] == 0x0b;
+	case 0xc3:
+	case 0xcc:
+	case 0xe8:
+	case 0xe9:
+	case 0xeb:
+	case 0xf4:
+	case 0xff:
+		return true;
+	default:
+		return false;
+	}
+}
+
+unsigned x86_length_if_goes_on(const uint8_t *code, size_t size)
+{
+	return size >= 15 && !may_leave(code) ? quick_length(code) : 0;
+}
+
 unsigned x86_length(const uint8_t *code, size_t size, uintptr_t pc)
 {
 	unsigned n = size >= 15 ? quick_length(code) : 0;

@@ -109,6 +109,12 @@ struct opcode_row {
 	bool mask_result;              /* modrm.reg is, with EVEX */
 	uint8_t disp8; /* the unit of an EVEX displacement of 8 bits, if it is not the access's size (Y: by W) */
 };
+/* elements.c.  The size of the elements of a memory operand that a register k of AVX-512 chooses. 0: not known. */
+#define ELEMENTS_WHOLE 0x40 /* the instruction accesses all of them, whatever the mask */
+unsigned opcode_elements(uint8_t map, uint8_t opcode, uint8_t prefix, bool w);
+/* Does each element in memory go to several ones of the vector? */
+bool opcode_repeats(uint8_t map, uint8_t opcode, uint8_t prefix);
+
 #define ROW_BROADCAST_W 0xff
 #define ROW_DISP8_W 0xff
 
