@@ -520,7 +520,8 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 
 void fault_init(signals_sigaction_fn real)
 {
-	if (!options.fault_handler || fault_installed || !real)
+	if (!options.fault_handler || fault_installed || !real || !os_free_to(OS_CALL_SIGACTION) ||
+	    !os_free_to(OS_CALL_SIGPROCMASK))
 		return;
 	fault_installed = true;
 	fault_thread_start();
