@@ -3,7 +3,7 @@
  *
  * A filter that a process was started under cannot be asked which calls it lets pass, and one that kills cannot be
  * tried. But it was made for this program. So it lets those calls pass to which the functions lead that the program
- * and its libraries import. The libraries of C and C++ import for all programs, and tell nothing.
+ * imports. What its libraries import tells nothing: they have more functions than the program uses.
  *
  * Where memsan saw the filter being set, that process tells the program what it allows, in a variable of the
  * environment, which the program does not see. Only in the shared library. */
@@ -12,10 +12,8 @@
 #include <elf.h>
 
 #define HANDLERS (1u << OS_CALL_SIGACTION)
-#define MASKS (1u << OS_CALL_SIGPROCMASK)
 #define STACKS (1u << OS_CALL_SIGALTSTACK)
 #define ADVICE (1u << OS_CALL_DONTNEED | 1u << OS_CALL_GUARD | 1u << OS_CALL_ADVISE)
-#define THREADS (HANDLERS | MASKS | ADVICE)
 
 /* clang-format off */
 static const struct {
@@ -26,24 +24,15 @@ static const struct {
 	{ "signal", HANDLERS },
 	{ "__sysv_signal", HANDLERS },
 	{ "ssignal", HANDLERS },
-	{ "sigset", HANDLERS | MASKS },
+	{ "sigset", HANDLERS },
 	{ "sigignore", HANDLERS },
 	{ "siginterrupt", HANDLERS },
-	{ "sigprocmask", MASKS },
-	{ "pthread_sigmask", MASKS },
-	{ "sighold", MASKS },
-	{ "sigrelse", MASKS },
-	{ "sigblock", MASKS },
-	{ "sigsetmask", MASKS },
-	{ "posix_spawn", MASKS },
-	{ "posix_spawnp", MASKS },
-	{ "popen", MASKS },
-	{ "system", HANDLERS | MASKS },
+	{ "system", HANDLERS },
+	{ "pthread_create", HANDLERS },
+	{ "thrd_create", HANDLERS },
 	{ "sigaltstack", STACKS },
 	{ "madvise", ADVICE },
 	{ "posix_madvise", ADVICE },
-	{ "pthread_create", THREADS },
-	{ "thrd_create", THREADS },
 };
 /* clang-format on */
 /* std::thread's constructor begins so. */
@@ -52,7 +41,7 @@ static const char cxx_thread[] = "_ZNSt6thread15_M_start_thread";
 static uint32_t calls_of_name(const char *name)
 {
 	if (str_starts(name, cxx_thread))
-		return THREADS;
+		return HANDLERS;
 	for (size_t i = 0; i < ARRAY_SIZE(imports); i++)
 		if (str_equal(name, imports[i].name))
 			return imports[i].calls;
@@ -94,29 +83,11 @@ static uint32_t calls_of_module(const struct link_map *m)
 	return calls_of_relocations(&s, data, data_size) | calls_of_relocations(&s, code, code_size);
 }
 
-/* The program is the first of the list, without a name; the kernel's vdso has none either, or no file of that name. */
-static bool tells_nothing(const struct link_map *m)
-{
-	static const char *const for_all[] = { "libc.so.",      "ld-linux",     "libm.so.",  "libpthread.so.",
-		                               "libdl.so.",     "librt.so.",    "libc++.",   "libc++abi.",
-		                               "libstdc++.so.", "libgcc_s.so.", "libmemsan", "linux-vdso" };
-	const char *file = str_last(m->l_name, '/');
-
-	file = file ? file + 1 : m->l_name;
-	for (size_t i = 0; i < ARRAY_SIZE(for_all); i++)
-		if (str_starts(file, for_all[i]))
-			return true;
-	return false;
-}
-
 uint32_t evidence_of_calls(void)
 {
-	uint32_t calls = 0;
+	const struct link_map *program = symbols_modules(); /* it is the first one */
 
-	for (const struct link_map *m = symbols_modules(); m; m = m->l_next)
-		if (!tells_nothing(m))
-			calls |= calls_of_module(m);
-	return calls;
+	return program ? calls_of_module(program) : 0;
 }
 
 /* ---- the environment ------------------------------------------------------------------------- */
