@@ -46,7 +46,7 @@ struct fault {
 
 static void kernel_mask(int how, uint64_t mask)
 {
-	if (!os_filter_set())
+	if (os_free_to(OS_CALL_SIGPROCMASK))
 		arch_syscall6(SYS_rt_sigprocmask, how, (long)&mask, 0, sizeof(mask), 0, 0);
 }
 
@@ -449,7 +449,7 @@ void pending_tell(const struct unwind_regs *regs)
 		return;
 	fault_busy = true;
 	/* Where a filter may kill for the calls that change stacks, as in deep_run. */
-	if (os_filter_set()) {
+	if (!os_free_to(OS_CALL_SIGPROCMASK)) {
 		fault_explain_handled(regs);
 		fault_busy = false;
 		return;
@@ -520,7 +520,7 @@ static void fault_handler(int sig, siginfo_t *info, void *context)
 
 void fault_init(signals_sigaction_fn real)
 {
-	if (!options.fault_handler || fault_installed || !real)
+	if (!options.fault_handler || fault_installed || !real || !os_free_to(OS_CALL_SIGACTION))
 		return;
 	fault_installed = true;
 	fault_thread_start();

@@ -96,7 +96,7 @@ static uint64_t actions_begin(void)
 {
 	uint64_t all = ~0ull, old = 0;
 
-	if (!os_filter_set())
+	if (os_free_to(OS_CALL_SIGPROCMASK))
 		arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, (long)&all, (long)&old, sizeof(all), 0, 0);
 	lock_acquire(&actions_lock);
 	return old;
@@ -198,11 +198,13 @@ bool signals_stack_is_shared(void)
 	return __atomic_load_n(&program_uses_ours, __ATOMIC_RELAXED);
 }
 
+/* Nothing is blocked, as far as is known, where a filter of system calls may kill for the question. */
 static uint64_t kernel_mask(void)
 {
 	uint64_t mask = 0;
 
-	arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, sizeof(mask), 0, 0);
+	if (os_filter_allows(OS_CALL_SIGPROCMASK))
+		arch_syscall6(SYS_rt_sigprocmask, SIG_BLOCK, 0, (long)&mask, sizeof(mask), 0, 0);
 	return mask;
 }
 
@@ -317,7 +319,8 @@ bool signals_install(signals_sigaction_fn real, void (*handler)(int, siginfo_t *
 	if (real(SIGSEGV, NULL, &ours) == 0)
 		libc_restorer = ours.sa_restorer;
 	/* The program that started this one may have blocked the two signals. */
-	mask_adopt(kernel_mask());
+	if (os_filter_allows(OS_CALL_SIGPROCMASK))
+		mask_adopt(kernel_mask());
 	return ok;
 }
 
@@ -652,7 +655,7 @@ void signals_exec_begin(struct signals_exec *e)
 	e->ignored = 0;
 	e->mask_changed = false;
 	/* A seccomp filter may end the program for a system call that the program itself does not make. */
-	if (!fault_installed || os_filter_set())
+	if (!fault_installed || !os_free_to(OS_CALL_SIGPROCMASK))
 		return;
 	e->mask = kernel_mask();
 	mask = guest_mask(e->mask);

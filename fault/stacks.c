@@ -127,7 +127,7 @@ void fault_thread_start(void)
 	stack_t now = { .ss_flags = SS_DISABLE }, ours;
 
 	/* A seccomp filter may end the program for a system call that the program itself does not make. */
-	if (!fault_installed || fault_stack_self || os_filter_set())
+	if (!fault_installed || fault_stack_self || !os_free_to(OS_CALL_SIGALTSTACK))
 		return;
 	if (!__atomic_exchange_n(&registered, true, __ATOMIC_RELAXED))
 		lock_register_for_fork(&stack_lock);

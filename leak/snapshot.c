@@ -300,6 +300,8 @@ bool stop_handler_install(int sig)
 	struct kernel_action old, ours = { (void *)on_stop, SA_SIGINFO | SA_RESTART | SA_ONSTACK | ACTION_RESTORER,
 		                           (void *)arch_sigreturn, ~(uint64_t)0 };
 
+	if (!os_free_to(OS_CALL_SIGACTION))
+		return false;
 	action_get(sig, &old);
 	if (__atomic_load_n(&signals_waited, __ATOMIC_RELAXED) >> (sig - 1) & 1)
 		return false;

@@ -91,7 +91,7 @@ void deep_run(void (*fn)(void *arg), void *arg)
 	uint64_t mask;
 	int i;
 
-	if (deep_now || !lo || os_filter_set()) {
+	if (deep_now || !lo || !os_free_to(OS_CALL_SIGPROCMASK)) {
 		fn(arg);
 		return;
 	}

@@ -270,11 +270,12 @@ void os_note_seccomp(const void *program);
 struct os_filters {
 	uint32_t calls; /* bits of enum os_call */
 	bool set;
+	unsigned nr; /* those of the program's */
 };
 struct os_filters os_filters_now(void);
 void os_filters_back(struct os_filters before);
-/* Calls about which the program's filters are asked. Under a filter that was inherited, those are allowed that memsan
- * makes there in any case. */
+/* Calls about which the program's filters are asked. Under a filter that was inherited, those are allowed that ld.so
+ * and libc's start make, and those that os_calls_evident names. */
 enum os_call {
 	OS_CALL_SIGPROCMASK,
 	OS_CALL_SIGTIMEDWAIT,
@@ -285,6 +286,7 @@ enum os_call {
 	OS_CALL_FSTAT,
 	OS_CALL_NEWFSTATAT,
 	OS_CALL_SIGRETURN,
+	OS_CALL_SIGALTSTACK,
 	OS_CALL_MMAP,
 	OS_CALL_MPROTECT, /* without PROT_EXEC */
 	OS_CALL_MPROTECT_CODE,
@@ -293,6 +295,16 @@ enum os_call {
 	OS_CALL_ADVISE /* all other advice on memory */
 };
 bool os_filter_allows(enum os_call call);
+/* Under a filter that was inherited, and of which nothing is known, the program is seen to make these calls by itself
+ * (bits of enum os_call): so the filter lets them pass. */
+void os_calls_evident(uint32_t calls);
+bool os_calls_are_unknown(void);
+/* What a program that this one starts must know of the filters that it inherits, as text for its environment. Returns
+ * the length; 0: nothing. */
+#define OS_FILTERS_VARIABLE "MEMSAN_FILTERS"
+size_t os_filters_tell(char *text, size_t size);
+/* The other side: what stands behind the name. */
+void os_filters_told(const char *text);
 bool os_filter_would_allow(const void *program, enum os_call call);
 extern bool os_filtered __attribute__((visibility("hidden")));
 /* The same of a child that shares this memory (process.c), in whose parent no filter is set. */
@@ -300,6 +312,11 @@ extern TLS_IE bool os_guest_filtered __attribute__((visibility("hidden")));
 __inline_hot bool os_filter_set(void)
 {
 	return unlikely(READ_ONCE(os_filtered)) || unlikely(os_guest_filtered);
+}
+/* There is no filter of the program's, and no inherited one that may kill for this call. */
+__inline_hot bool os_free_to(enum os_call call)
+{
+	return !os_filter_set() && os_filter_allows(call);
 }
 /* rt_sigprocmask of a whole mask; returns the mask before. Does nothing under such a filter, and returns 0. */
 uint64_t os_mask_set(uint64_t mask);

@@ -404,7 +404,7 @@ void locks_fork_prepare(void)
 {
 	uint64_t block = ~SYNCHRONOUS, saved = 0;
 
-	if (!os_filter_set())
+	if (os_free_to(OS_CALL_SIGPROCMASK))
 		os_syscall4(SYS_rt_sigprocmask, SIG_BLOCK, (long)&block, (long)&saved, sizeof(saved));
 	lock_take(&fork_lock);
 	fork_saved_mask = saved;

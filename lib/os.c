@@ -79,7 +79,9 @@ static uint32_t tcb_tid_at; /* a word of the control block; 0: not found */
 static pid_t filtered_pid;  /* the process under the filter */
 static bool inherited;      /* the process was started under a filter that may kill; written at start-up */
 static bool refusing;       /* it was started under filters that only refuse; written at start-up */
-static unsigned nr_inherited;
+static unsigned nr_inherited, nr_own;
+static bool calls_told;    /* by the program that started this one; written at start-up */
+static bool calls_unknown; /* of the filters that were inherited; written at start-up */
 static bool emulated;      /* written at start-up */
 static bool traced;        /* the same */
 static bool future_locked; /* by mlockall */
@@ -87,11 +89,13 @@ static bool program_runs;  /* it may have locked memory by a system call of its 
 static TLS_IE bool strict_self;
 /* Bits of enum os_call that no filter forbids, as far as the filters are known. */
 static uint32_t calls_allowed = ~0u;
-#define CALLS_UNDER_INHERITED                                                                                   \
-	(1u << OS_CALL_SIGPROCMASK | 1u << OS_CALL_SIGACTION | 1u << OS_CALL_FSTAT | 1u << OS_CALL_NEWFSTATAT | \
-	 1u << OS_CALL_SIGRETURN | CALLS_OF_MEMORY)
-#define CALLS_OF_MEMORY                                                                                       \
-	(1u << OS_CALL_MMAP | 1u << OS_CALL_MPROTECT | 1u << OS_CALL_MPROTECT_CODE | 1u << OS_CALL_DONTNEED | \
+/* What ld.so and libc's start call. */
+#define CALLS_UNDER_INHERITED                                                                            \
+	(1u << OS_CALL_FSTAT | 1u << OS_CALL_NEWFSTATAT | 1u << OS_CALL_SIGRETURN | 1u << OS_CALL_MMAP | \
+	 1u << OS_CALL_MPROTECT | 1u << OS_CALL_MPROTECT_CODE)
+/* What os_calls_evident may say. */
+#define CALLS_EVIDENT                                                                                               \
+	(1u << OS_CALL_SIGPROCMASK | 1u << OS_CALL_SIGACTION | 1u << OS_CALL_SIGALTSTACK | 1u << OS_CALL_DONTNEED | \
 	 1u << OS_CALL_GUARD | 1u << OS_CALL_ADVISE)
 TLS_IE uint32_t process_guests; /* process.c; here, since the tools link only this file */
 
@@ -259,7 +263,7 @@ uint64_t os_mask_set(uint64_t mask)
 {
 	uint64_t old = 0;
 
-	if (!os_filter_set())
+	if (os_free_to(OS_CALL_SIGPROCMASK))
 		os_syscall4(SYS_rt_sigprocmask, SIG_SETMASK, (long)&mask, (long)&old, sizeof(mask));
 	return old;
 }
@@ -280,8 +284,10 @@ _Noreturn void os_abort(void)
 	} action = { 0, 0, 0, 0 };
 	kernel_sigset set = SIGNAL_BIT(SIGABRT);
 
-	os_syscall4(SYS_rt_sigaction, SIGABRT, (long)&action, 0, sizeof(set));
-	os_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, sizeof(set));
+	if (os_filter_allows(OS_CALL_SIGACTION))
+		os_syscall4(SYS_rt_sigaction, SIGABRT, (long)&action, 0, sizeof(set));
+	if (os_filter_allows(OS_CALL_SIGPROCMASK))
+		os_syscall4(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&set, 0, sizeof(set));
 	os_syscall4(SYS_tgkill, os_getpid(), os_gettid(), SIGABRT, 0);
 	/* Still here: process 1 of a name space ignores its own signals. */
 	os_exit_group(128 + SIGABRT);
@@ -357,6 +363,15 @@ static uint32_t calls_unlike_libc(void)
 	return 1u << (minor >= 33 && minor < 39 ? OS_CALL_FSTAT : OS_CALL_NEWFSTATAT);
 }
 
+/* The filter of a container is that of its first process too. It is made for all programs, so it knows signals. */
+static bool of_first_process(unsigned filters)
+{
+	char text[2048];
+
+	return filters && os_read_text("/proc/1/status", text, sizeof(text)) &&
+	       proc_number(text, "Seccomp_filters:") == filters;
+}
+
 /* A filter that was inherited lets ld.so read files, but may kill for prctl(PR_GET_SECCOMP), getpid or gettid. So a
  * file tells. Its process number counts only if libc has the same for this thread: /proc may belong to another name
  * space. */
@@ -381,6 +396,46 @@ void os_start(void)
 	inherited = true;
 	nr_inherited = (unsigned)proc_number(text, "Seccomp_filters:");
 	calls_allowed = CALLS_UNDER_INHERITED & ~calls_unlike_libc();
+	calls_unknown = !of_first_process(nr_inherited);
+	if (!calls_unknown)
+		os_calls_evident(CALLS_EVIDENT);
+}
+
+bool os_calls_are_unknown(void)
+{
+	return calls_unknown;
+}
+
+size_t os_filters_tell(char *text, size_t size)
+{
+	struct fmt_buf b;
+
+	if (os_guest_filtered || calls_unknown || !(READ_ONCE(nr_own) || calls_told))
+		return 0;
+	fmt_init(&b, text, size);
+	fmt_printf(&b, OS_FILTERS_VARIABLE "=%u:%u", nr_inherited + READ_ONCE(nr_own), READ_ONCE(calls_allowed));
+	return b.truncated ? 0 : str_length(text);
+}
+
+/* Filters are never taken away, so as many filters are the same ones. */
+void os_filters_told(const char *text)
+{
+	uint64_t filters, calls;
+
+	text = number_decimal(text, &filters);
+	if (!calls_unknown || !text || *text != ':' || !number_decimal(text + 1, &calls) || !filters ||
+	    filters != nr_inherited)
+		return;
+	os_calls_evident((uint32_t)calls);
+	calls_unknown = false;
+	calls_told = true;
+}
+
+void os_calls_evident(uint32_t calls)
+{
+	WRITE_ONCE(calls_allowed, calls_allowed | (calls & CALLS_EVIDENT));
+	if (!(CALLS_EVIDENT & ~calls))
+		calls_unknown = false;
 }
 
 bool os_was_traced(void)
@@ -397,7 +452,7 @@ void os_filters_refuse(unsigned nr)
 {
 	if (!inherited || !nr || nr != nr_inherited)
 		return;
-	inherited = false;
+	inherited = calls_unknown = false;
 	refusing = true;
 	calls_allowed = ~0u;
 }
@@ -424,18 +479,20 @@ bool os_filter_would_allow(const void *program, enum os_call call)
 
 struct os_filters os_filters_now(void)
 {
-	return (struct os_filters){ READ_ONCE(calls_allowed), READ_ONCE(os_filtered) };
+	return (struct os_filters){ READ_ONCE(calls_allowed), READ_ONCE(os_filtered), READ_ONCE(nr_own) };
 }
 
 void os_filters_back(struct os_filters before)
 {
 	WRITE_ONCE(calls_allowed, before.calls);
 	WRITE_ONCE(os_filtered, before.set);
+	WRITE_ONCE(nr_own, before.nr);
 }
 
 void os_note_seccomp(const void *program)
 {
 	WRITE_ONCE(calls_allowed, calls_allowed & filter_allowed(program));
+	WRITE_ONCE(nr_own, nr_own + 1);
 	if (os_filter_set())
 		return;
 	filtered_pid = os_getpid();
@@ -464,7 +521,7 @@ bool os_under_seccomp(void)
  * the program has the memory that it needs. */
 static bool os_may(enum os_call call)
 {
-	return !strict_self && (!os_filter_set() || os_filter_allows(call));
+	return os_filter_allows(call);
 }
 
 static void *os_map(size_t size, int prot, int flags)
@@ -1163,6 +1220,9 @@ bool os_page_readable(const void *p)
 
 	if (os_filter_set())
 		return probe_by_load && page && page >> 47 == 0 && arch_probe(p);
+	/* No such limit: EINVAL, after the new value was read. */
+	if (!os_filter_allows(OS_CALL_SIGPROCMASK))
+		return page && os_syscall4(SYS_prlimit64, 0, ~0L, (long)page, 0) == -EINVAL;
 	return os_syscall4(SYS_rt_sigprocmask, ~0L, (long)page, 0, sizeof(kernel_sigset)) == -EINVAL;
 }
 

@@ -41,7 +41,7 @@ void process_start(bool (*copied)(void))
 	process_hook_copied = copied;
 	if (page < 0 && page > -(long)PAGE_SIZE)
 		return;
-	if (os_syscall4(SYS_madvise, page, PAGE_SIZE, MADV_WIPEONFORK, 0) != 0) {
+	if (!os_filter_allows(OS_CALL_ADVISE) || os_syscall4(SYS_madvise, page, PAGE_SIZE, MADV_WIPEONFORK, 0) != 0) {
 		os_syscall4(SYS_munmap, page, PAGE_SIZE, 0, 0);
 		return;
 	}

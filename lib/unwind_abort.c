@@ -65,7 +65,7 @@ static bool abort_pending(void)
 	const uint64_t action[4] = { 0, 0, 0, 0 };
 	uint64_t pending = 0;
 
-	if (os_filter_set() || os_getpid() == 1)
+	if (!os_free_to(OS_CALL_SIGACTION) || !os_free_to(OS_CALL_SIGPROCMASK) || os_getpid() == 1)
 		return false;
 	os_mask_set(~0ull);
 	arch_syscall6(SYS_rt_sigaction, SIGABRT, (long)action, 0, sizeof(pending), 0, 0);

@@ -51,6 +51,34 @@ static const char *environment_get(const char *name)
 	return NULL;
 }
 
+/* The program does not see the variable. */
+static const char *environment_take(const char *name)
+{
+	size_t len = str_length(name);
+
+	for (char **e = environment(); e && *e; e++) {
+		const char *entry = *e;
+
+		if (!str_starts(entry, name) || entry[len] != '=')
+			continue;
+		for (; *e; e++)
+			e[0] = e[1];
+		return entry + len + 1;
+	}
+	return NULL;
+}
+
+/* A filter that this process was started under may kill for calls that neither ld.so nor libc makes at its start. */
+static void learn_calls(void)
+{
+	const char *told = environment_take(OS_FILTERS_VARIABLE);
+
+	if (told)
+		os_filters_told(told);
+	if (os_calls_are_unknown())
+		os_calls_evident(&evidence_of_calls ? evidence_of_calls() : UINT32_MAX);
+}
+
 static void complain_option(void *ctx, const char *line)
 {
 	(void)ctx;
@@ -230,6 +258,7 @@ __cold_path void runtime_start(void)
 	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) != RUNTIME_NEW)
 		return;
 	os_start(); /* first: locks ask for the tid */
+	learn_calls();
 	lock_acquire(&start_lock);
 	if (__atomic_load_n(&runtime_state_now, __ATOMIC_ACQUIRE) == RUNTIME_NEW)
 		start_locked();

@@ -27,6 +27,7 @@ libcore_la_CFLAGS = $(AM_CFLAGS) $(RUNTIME_FLAGS)
 lib_LTLIBRARIES += libmemsan.la
 # Only in a shared library can dlclose and the interceptors call libc's own functions.
 libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c \
+	preload/unseen/evidence.c \
 	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/foreign.c \
 	preload/unseen/vfork.c preload/unseen/keys.c \
 	preload/unseen/quick_exit.c preload/unseen/raise.c \

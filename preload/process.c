@@ -194,9 +194,10 @@ static void exit_last(int status, void *unused)
 		exits_verify_all(NULL);
 	runtime_leave();
 	exits_tell_given_up();
-	/* A scan makes many system calls, of which a filter that the program has set may forbid one. */
-	if (options.leak && os_filter_set())
-		report_line("leak: no scan at exit: the program has set a filter of system calls");
+	/* A scan makes many system calls, of which such a filter may forbid one. */
+	if (options.leak && !os_free_to(OS_CALL_SIGPROCMASK))
+		report_line("leak: no scan at exit: %s a filter of system calls",
+		            os_filter_set() ? "the program has set" : "the program was started under");
 	else if (runtime_state_now == RUNTIME_READY)
 		exits_leak_check();
 	if (runtime_state_now == RUNTIME_READY) {

@@ -321,11 +321,13 @@ static void view_fill(const struct report_record *r, size_t len)
 
 /* Threads that run functions of the program's for a report.  A futex word. */
 static uint32_t nr_telling;
+static uint32_t telling_waiters; /* without one, no system call is made: a filter may kill for it */
 
 static void told_over(void)
 {
 	__atomic_sub_fetch(&nr_telling, 1, __ATOMIC_SEQ_CST);
-	arch_syscall6(SYS_futex, (long)&nr_telling, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
+	if (__atomic_load_n(&telling_waiters, __ATOMIC_SEQ_CST))
+		arch_syscall6(SYS_futex, (long)&nr_telling, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
 }
 
 /* This thread is about to end the process.  With the report lock held, which is given back until the functions of other
@@ -339,6 +341,7 @@ static void told_wait(void)
 		return;
 	if (telling) /* a bug in such a function: nobody needs to wait for its end */
 		told_over();
+	__atomic_add_fetch(&telling_waiters, 1, __ATOMIC_SEQ_CST);
 	while ((nr = __atomic_load_n(&nr_telling, __ATOMIC_SEQ_CST)) != 0 && (now = clock_coarse_ms()) < until) {
 		struct timespec left = { (time_t)((until - now) / 1000), (long)((until - now) % 1000 * 1000000) };
 
@@ -347,6 +350,7 @@ static void told_wait(void)
 		              0);
 		lock_acquire(&report_lock);
 	}
+	__atomic_sub_fetch(&telling_waiters, 1, __ATOMIC_RELAXED);
 }
 
 /* With the report lock held, which is given back while functions of the program's run. A child that shares this memory

@@ -142,9 +142,15 @@ static bool may_stat(void)
 	return !os_filter_set() || os_filter_allows(OS_CALL_FSTAT) || os_filter_allows(OS_CALL_NEWFSTATAT);
 }
 
+/* An inherited filter of which nothing is known may kill for fcntl. */
+static bool may_fcntl(void)
+{
+	return !os_filter_set() && !os_calls_are_unknown();
+}
+
 static bool is_open(int fd)
 {
-	return !os_filter_set() && arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
+	return may_fcntl() && arch_syscall6(SYS_fcntl, fd, F_GETFD, 0, 0, 0, 0) >= 0;
 }
 
 /* When a file was made; 0 where that is not known. Under a filter statx may kill. */
@@ -230,7 +236,7 @@ void report_stderr_duplicated(void)
 
 	if (!may_stat() || !stat_fd(FD_STDERR, &st) || S_ISSOCK(st.st_mode))
 		return;
-	flags = os_filter_set() ? O_APPEND : arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
+	flags = !may_fcntl() ? O_APPEND : arch_syscall6(SYS_fcntl, FD_STDERR, F_GETFL, 0, 0, 0, 0);
 	if (!S_ISREG(st.st_mode) || (flags >= 0 && ((flags & O_APPEND) || (flags & O_ACCMODE) == O_WRONLY)))
 		report_stderr_becomes(FD_STDERR);
 }
@@ -285,7 +291,7 @@ void report_keep_stderr(void)
 {
 	struct stat st;
 
-	if (stderr_kept >= 0 || !stat_fd(FD_STDERR, &st) ||
+	if (stderr_kept >= 0 || !may_fcntl() || !stat_fd(FD_STDERR, &st) ||
 	    (!file_is(&stderr_at_start, FD_STDERR, &st) && !noted(&notes_own, FD_STDERR, &st)))
 		return;
 	file_note(&kept_file, FD_STDERR, &st);

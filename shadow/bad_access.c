@@ -287,6 +287,8 @@ static bool may_report(void)
 	                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
+static uint32_t first_waiters; /* without one, no system call is made: a filter may kill for it */
+
 static uint32_t *first_word(void)
 {
 	return (uint32_t *)&first_report; /* little-endian */
@@ -295,22 +297,26 @@ static uint32_t *first_word(void)
 /* A report that a rule suppresses was none: the next bad access may be the first. */
 static void first_is_over(bool suppressed)
 {
-	__atomic_store_n(&first_report, suppressed ? 0 : FIRST_TOLD, __ATOMIC_RELEASE);
-	arch_syscall6(SYS_futex, (long)first_word(), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
+	__atomic_store_n(&first_report, suppressed ? 0 : FIRST_TOLD, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&first_waiters, __ATOMIC_SEQ_CST))
+		arch_syscall6(SYS_futex, (long)first_word(), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, INT32_MAX, 0, 0, 0);
 }
 
 /* This thread is about to end the process.  Another one may still be making the first report.  True: a rule suppressed
  * that report, so this thread's may be the first. */
 static bool first_wait(void)
 {
-	uint64_t teller = __atomic_load_n(&first_report, __ATOMIC_ACQUIRE);
+	uint64_t teller;
 
+	__atomic_add_fetch(&first_waiters, 1, __ATOMIC_SEQ_CST);
+	teller = __atomic_load_n(&first_report, __ATOMIC_SEQ_CST);
 	/* A teller in another process: this one was forked meanwhile. */
 	while (teller && teller != FIRST_TOLD && teller >> 32 == (uint32_t)os_getpid() && teller != this_teller()) {
 		arch_syscall6(SYS_futex, (long)first_word(), FUTEX_WAIT | FUTEX_PRIVATE_FLAG, (long)(uint32_t)teller, 0,
 		              0, 0);
 		teller = __atomic_load_n(&first_report, __ATOMIC_ACQUIRE);
 	}
+	__atomic_sub_fetch(&first_waiters, 1, __ATOMIC_RELAXED);
 	return !teller && !slab_is_inside();
 }
 

@@ -317,6 +317,7 @@ void map_require_full(void)
 void shadow_init(void)
 {
 	shadow_early();
+	reserve_may_advise = os_filter_allows(OS_CALL_ADVISE);
 	map_started = true;
 	if (map_other_runtime) {
 		report_line("AddressSanitizer's runtime is loaded too: shadow off");

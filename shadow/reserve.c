@@ -30,10 +30,14 @@ long reserve_map(uintptr_t start, uintptr_t end, int prot)
 	return 0;
 }
 
+bool reserve_may_advise = true;
+
 /* Keeps the shadow out of core files and free of huge pages: touching a few addresses would otherwise take
  * gigabytes. */
 void reserve_advise(uintptr_t start, uintptr_t end)
 {
+	if (!reserve_may_advise)
+		return;
 	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_DONTDUMP, 0, 0, 0);
 	arch_syscall6(SYS_madvise, (long)start, (long)(end - start), MADV_NOHUGEPAGE, 0, 0, 0);
 }

@@ -93,7 +93,8 @@ void stack_clear_range(uintptr_t from, uintptr_t to)
 static bool signal_stack(uintptr_t *lo, uintptr_t *hi)
 {
 	stack_t ss;
-	if (arch_syscall6(SYS_sigaltstack, 0, (long)&ss, 0, 0, 0, 0) < 0 || ss.ss_flags & SS_DISABLE)
+	if (!os_free_to(OS_CALL_SIGALTSTACK) || arch_syscall6(SYS_sigaltstack, 0, (long)&ss, 0, 0, 0, 0) < 0 ||
+	    ss.ss_flags & SS_DISABLE)
 		return false;
 	*lo = (uintptr_t)ss.ss_sp;
 	*hi = *lo + ss.ss_size;
@@ -105,8 +106,12 @@ bool stack_bounds(uintptr_t *lo, uintptr_t *hi)
 	pthread_attr_t attr;
 	void *base;
 	size_t size;
-	bool ok, inside = slab_outside(); /* glibc allocates and frees in these functions */
+	bool ok, inside;
 
+	/* libc calls sched_getaffinity, and for the first thread it reads a file. */
+	if (os_filter_set() || os_calls_are_unknown())
+		return false;
+	inside = slab_outside(); /* glibc allocates and frees in these functions */
 	ok = pthread_getattr_np(pthread_self(), &attr) == 0;
 	if (ok) {
 		ok = pthread_attr_getstack(&attr, &base, &size) == 0;
@@ -264,7 +269,13 @@ bool stack_of_a_thread(uintptr_t addr)
 void shadow_thread_start(void)
 {
 	uintptr_t lo, hi, sp = (uintptr_t)__builtin_frame_address(0);
-	if (map_state != MAP_FULL || !stack_bounds(&lo, &hi) || sp <= lo || sp >= hi)
+	if (map_state != MAP_FULL)
+		return;
+	if (!stack_bounds(&lo, &hi)) {
+		WRITE_ONCE(thread_stacks_full, true);
+		return;
+	}
+	if (sp <= lo || sp >= hi)
 		return;
 	thread_stack_add(lo, hi);
 	map_writable(lo, hi - lo);

@@ -70,6 +70,8 @@ static void try_calls(void)
 		{ SYS_sysinfo, (long)text, 0, 0, 0, 0 },
 		{ SYS_mlock, (long)page, 4096, 0, 0, 0 },
 		{ SYS_munlock, (long)page, 4096, 0, 0, 0 },
+		{ SYS_madvise, (long)page, 4096, MADV_DONTDUMP, 0, 0 },
+		{ SYS_madvise, (long)page, 4096, MADV_DONTNEED, 0, 0 },
 		{ SYS_mincore, (long)page, 4096, (long)text, 0, 0 },
 		{ SYS_mremap, (long)page, 4096, 4096, 0, 0 },
 		{ SYS_process_vm_readv, self, 0, 0, 0, 0 },

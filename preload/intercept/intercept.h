@@ -300,6 +300,8 @@ struct module_symbols {
 	const ElfW(Verdef) *definitions; /* the versions that there are */
 };
 void symbols_find(struct module_symbols *s, const struct link_map *m);
+/* The loaded modules, also before memsan is relocated; NULL in a static program. */
+const struct link_map *symbols_modules(void);
 /* The default version of a symbol, or NULL. */
 const ElfW(Sym) *symbols_look_up(const struct module_symbols *s, const char *name);
 /* The same in many modules: the hash of the name is made once. */

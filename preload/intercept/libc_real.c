@@ -296,7 +296,7 @@ void libc_gate_open(void)
 /* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
 /* ld.so's list of modules, found by the program's DT_DEBUG, as debuggers find it. */
-static const struct link_map *loaded_modules(void)
+const struct link_map *symbols_modules(void)
 {
 	const ElfW(Phdr) *headers = (const void *)(uintptr_t)os_auxiliary(AT_PHDR), *dynamic = NULL;
 	uintptr_t count = os_auxiliary(AT_PHNUM), bias = 0;
@@ -315,7 +315,7 @@ static const struct link_map *loaded_modules(void)
 
 static void *lookup_before_relocation(const char *name)
 {
-	for (const struct link_map *m = loaded_modules(); m; m = m->l_next) {
+	for (const struct link_map *m = symbols_modules(); m; m = m->l_next) {
 		const char *file = str_last(m->l_name, '/');
 		const ElfW(Sym) *symbol;
 		void *p;

@@ -25,12 +25,15 @@
 		return ret_;             \
 	} while (0)
 
-/* Gives the program an environment without memsan's library if it must not have this library. */
+/* Gives the program an environment without memsan's library if it must not have this library, and with what is known
+ * of the filters that it inherits. */
 #define FIT_ENVIRONMENT(envp, ...)                                                \
 	do {                                                                      \
 		struct program_ref program_ = { __VA_ARGS__ };                    \
 		size_t size_ = foreign_environment_size(&program_, envp);         \
 		envp = size_ ? foreign_environment(alloca(size_), envp) : (envp); \
+		size_ = evidence_environment_size(envp);                          \
+		envp = size_ ? evidence_environment(alloca(size_), envp) : envp;  \
 	} while (0)
 
 /* Checks what the kernel will read. Arguments are looked at only when their list is in the heap: the kernel refuses a

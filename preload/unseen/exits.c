@@ -133,7 +133,7 @@ static void install(int sig)
 	static const struct kernel_action ours = { (const void *)on_fatal, SA_SIGINFO | ACTION_RESTORER, arch_sigreturn,
 		                                   ~(uint64_t)0 };
 
-	if (action_get(sig) == (const void *)SIG_DFL)
+	if (os_free_to(OS_CALL_SIGACTION) && action_get(sig) == (const void *)SIG_DFL)
 		action_set(sig, &ours);
 }
 

@@ -17,6 +17,7 @@
  *   dup.c           dup2 and its kin: which file is standard error (static too)
  *   modules.c       dlclose, dlopen, libstdc++ that is loaded late
  *   sandbox.c       what the program does by prctl, syscall and ioctl
+ *   evidence.c      which system calls does the program make, as its imports tell?
  *   mlock.c         mlockall beside a large reserve (static too)
  *   limits.c        setrlimit beside a large reserve (static too)
  *   remap.c         the heap's memory, mapped in another way (static too)
@@ -116,5 +117,11 @@ struct program_ref {
 size_t foreign_environment_size(const struct program_ref *program, char *const envp[]);
 /* That environment, in a room of this size. */
 char **foreign_environment(void *room, char *const envp[]);
+
+/* ---- evidence.c ------------------------------------------------------------------------------ */
+
+/* The same for an environment that tells which filters of system calls the program inherits. */
+size_t evidence_environment_size(char *const envp[]);
+char **evidence_environment(void *room, char *const envp[]);
 
 #endif
