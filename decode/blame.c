@@ -374,6 +374,8 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
 		return true;
+	if (f->module && starts(path_base(f->module), "vgpreload")) /* "pthread_mutex_unlock@*" */
+		return true;
 	return frame_is_plumbing(r, f) || report_library_name(name);
 }
 

@@ -45,6 +45,7 @@ static const struct mark {
 	MARK("Unhandled ", 0, 0),
 	MARK("Internal error: ", 10, 5),
 	MARK("Insufficient stack space to handle", 3, 6),
+	MARK("Oops - ", 0, 0),
 	MARK("general protection fault", 20, 7),
 	MARK("stack segment: ", 8, 4),
 	MARK("Kernel Fault: Code=", 7, 1),
@@ -183,7 +184,7 @@ static inline vector pairs(vector here, vector next)
 	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r') |
 	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':') |
 	                PAIR('\\', 'u') | PAIR('\\', 'x') | PAIR('\\', '1') | PAIR('&', '#') | PAIR('&', 'n') |
-	                PAIR('%', '3'));
+	                PAIR('%', '3') | PAIR('O', 'o'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
