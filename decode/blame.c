@@ -334,6 +334,8 @@ static bool is_library_source(const char *file)
 		"vector.tcc",     "deque.tcc",         "hashtable*.h",   "unordered_map.h",  "ptr_traits.h",
 		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
 		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h",
+		/* glibc's printf */
+		"vfprintf-*",     "iovs*",             "genops.c",       "strops.c",
 	};
 	static const char *const paths[] = { "*/malloc/malloc.c", "*/malloc/arena.c", "../sysdeps/*" };
 	const char *base = path_base(file);
@@ -375,6 +377,8 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 	if (f->file && is_library_source(f->file))
 		return true;
 	if (f->module && starts(path_base(f->module), "vgpreload")) /* "pthread_mutex_unlock@*" */
+		return true;
+	if (strcmp(name, "UnknownInlinedFun") == 0) /* Valgrind cannot read all debugging information */
 		return true;
 	return frame_is_plumbing(r, f) || report_library_name(name);
 }

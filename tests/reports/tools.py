@@ -488,6 +488,12 @@ add("helgrind-unlock", "==12== Thread #1 unlocked an invalid lock at 0x10C0A0\n=
 add("drd-unlock", "==12== The object at address 0x10c0a0 is not a mutex.\n==12==    at 0x48582D4: pthread_mutex_unlock@* (in "
     "/usr/libexec/valgrind/vgpreload_drd-amd64-linux.so)\n==12==    by 0x10958D: unlock (a.c:26)\n==12== \n",
     "valgrind lock-misuse unlock")
+add("valgrind-printf", "==12== Invalid write of size 1\n==12==    at 0x48E7275: _IO_default_xsputn (genops.c:394)\n"
+    "==12==    by 0x48C20FE: outstring_func (vfprintf-internal.c:239)\n==12==    by 0x48C20FE: __vfprintf_internal "
+    "(vfprintf-process-arg.c:421)\n==12==    by 0x48DC2F6: __vsprintf_internal (iovsprintf.c:96)\n==12==    by 0x48BCD60: "
+    "sprintf (sprintf.c:30)\n==12==    by 0x10919A: print_name (a.c:6)\n==12== \n", "valgrind invalid-write print_name")
+add("valgrind-unknown", "==12== Invalid write of size 1\n==12==    at 0x10919A: UnknownInlinedFun (a.c:5)\n==12==    by "
+    "0x10919A: put (a.c:6)\n==12== \n", "valgrind invalid-write put")
 add("valgrind-xml-stack", """\
 <fatal_signal>
   <tid>1</tid>
