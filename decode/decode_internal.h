@@ -56,8 +56,8 @@ size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller);
 /* The first place at which words of a headline stand, of any tool, or a spelled letter; NULL: there is none. */
 const char *decode_mark_find(const char *start, const char *end);
 const char *decode_mark_find_plain(const char *start, const char *end); /* the same, for any processor */
-const char *decode_mark_words(const char *start, const char *end); /* the same without spelled letters */
-bool decode_mark_spelled(const char *start, const char *end);      /* are there spelled letters? */
+const char *decode_mark_words(const char *start, const char *end);      /* the same without spelled letters */
+bool decode_mark_spelled(const char *start, const char *end);           /* are there spelled letters? */
 /* The headline inside of a line. */
 struct decode_found {
 	size_t at;       /* the prefix ends here */

@@ -452,8 +452,8 @@ static const char *after_detector(const char *t)
 }
 
 /* KMSAN up to Linux 5.18, and scripts that add lines, have a headline for each inlined function of the place: "BUG:
- * KMSAN: uninit-value in copy a.h:3 [inline]", "BUG: KMSAN: uninit-value in put_cmsg+0x600/0x870".  The last one counts.
- */
+ * KMSAN: uninit-value in copy a.h:3 [inline]", "BUG: KMSAN: uninit-value in put_cmsg+0x600/0x870".  The last one
+ * counts. */
 bool decode_headline_goes_on(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;

@@ -162,7 +162,8 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 		size_t behind = (size_t)(m->len - m->at);
 		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
 		    (size_t)(end - p) >= behind && p[behind - 1] == m->text[m->len - 1] &&
-		    memcmp(p - m->at, m->text, m->len) == 0 && (!is_spelling(m->text) || decode_spelled(p - m->at, end)))
+		    memcmp(p - m->at, m->text, m->len) == 0 &&
+		    (!is_spelling(m->text) || decode_spelled(p - m->at, end)))
 			return p - m->at;
 	}
 	return NULL;

@@ -467,7 +467,8 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 			best->cut = value;
 			best->bytes = bytes;
 		}
-		if (w->depth == 1 && (decode_cut_is(&key, "log") || decode_cut_is(&key, "Output"))) { /* Docker's, Go's */
+		if (w->depth == 1 &&
+		    (decode_cut_is(&key, "log") || decode_cut_is(&key, "Output"))) { /* Docker's, Go's */
 			bool newline = value.end - value.p >= 2 && memcmp(value.end - 2, "\\n", 2) == 0;
 			best->partial |= (w->strings->newlines || w->output) && !newline;
 			w->strings->newlines |= newline;

@@ -48,12 +48,9 @@ static const struct vg_mark vg_marks[] = {
 
 /* Helgrind's, behind "Thread #1" */
 static const char *const vg_locks[][2] = {
-	{ ": lock order \"", "lock-order" },
-	{ " unlocked ", "lock-misuse" },
-	{ "'s call to ", "lock-misuse" },
-	{ ": Exiting thread still holds ", "lock-misuse" },
-	{ ": Attempt to re-lock ", "lock-misuse" },
-	{ ": pthread_", "lock-misuse" },
+	{ ": lock order \"", "lock-order" },        { " unlocked ", "lock-misuse" },
+	{ "'s call to ", "lock-misuse" },           { ": Exiting thread still holds ", "lock-misuse" },
+	{ ": Attempt to re-lock ", "lock-misuse" }, { ": pthread_", "lock-misuse" },
 	{ ": Bug in libpthread: ", "lock-misuse" },
 };
 
@@ -200,7 +197,8 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 		o->trace_ended = true;
 		return LINE_TAKEN;
 	}
-	if (!*t && strcmp(o->record->kind, "lock-order") == 0) /* it has several stacks, with empty lines between them */
+	if (!*t &&
+	    strcmp(o->record->kind, "lock-order") == 0) /* it has several stacks, with empty lines between them */
 		return LINE_TAKEN;
 	if (!*t)
 		return LINE_LAST;

@@ -163,7 +163,8 @@ add("kasan-inlined", kasan("use-after-free", "thing_read", "thing_read").replace
     "\n thing_read+", "\n thing_peek drivers/thing.c:12 [inline]\n thing_read+"), "kasan use-after-free thing_read")
 # A script has added a headline for each inlined function.
 add("kasan-two-headlines", kasan("wild-memory-access", "thing_read", "thing_read").replace("BUG: KASAN: ",
-    "BUG: KASAN: wild-memory-access in instrument_atomic_read include/linux/instrumented.h:68 [inline]\nBUG: KASAN: ", 1),
+    "BUG: KASAN: wild-memory-access in instrument_atomic_read include/linux/instrumented.h:68 [inline]\n"
+    "BUG: KASAN: ", 1),
     "kasan wild-memory-access thing_read")
 OLD = RULE + """\
 BUG: KASAN: use-after-free in thing_rx+0x4f3/0x560 at addr ffff8800691b4c20
