@@ -327,13 +327,14 @@ bool decode_frame_is_start(const struct decode_record *r, const struct decode_fr
 /* Is the file a header of the C++ library, or a source of Rust's or of glibc's heap? */
 static bool is_library_source(const char *file)
 {
-	/* without their folder, as Valgrind prints them */
+	/* without their folder, as Valgrind prints them; the last ones are glibc's printf */
 	static const char *const names[] = {
 		"stl_*",          "*new_allocator.h",  "alloc_traits.h", "allocator.h",      "basic_string.*",
 		"char_traits.h",  "shared_ptr*",       "unique_ptr.h",   "std_function.h",   "invoke.h",
 		"vector.tcc",     "deque.tcc",         "hashtable*.h",   "unordered_map.h",  "ptr_traits.h",
 		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
-		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h",
+		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h", "vfprintf-*",
+		"iovs*",          "genops.c",          "strops.c",
 	};
 	static const char *const paths[] = { "*/malloc/malloc.c", "*/malloc/arena.c", "../sysdeps/*" };
 	const char *base = path_base(file);
@@ -373,6 +374,10 @@ static bool program_frame_is_plumbing(const struct decode_record *r, const struc
 		return !f->module || decode_is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
 		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
+		return true;
+	if (f->module && starts(path_base(f->module), "vgpreload")) /* "pthread_mutex_unlock@*" */
+		return true;
+	if (strcmp(name, "UnknownInlinedFun") == 0) /* Valgrind cannot read all debugging information */
 		return true;
 	return frame_is_plumbing(r, f) || report_library_name(name);
 }

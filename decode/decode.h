@@ -9,6 +9,7 @@
  *   mark.c          where a headline stands inside of a line or of a block
  *   prefix.c        what loggers put in front of a line: time, level, caller
  *   shape.c         the prefix that only a headline shows, found again in the next lines
+ *   spelled.c       lines whose letters are spelled by numbers (`\u0042`) are written again
  *   strings.c       lines and whole reports inside of strings: JSON of any shape, quotes, services' commands
  *   envelope.c      the formats that wrap lines: journald's export, dmesg --json, logcat -v long
  *   headline.c      is this the first line of a report, and of which detector?

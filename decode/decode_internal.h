@@ -53,9 +53,11 @@ size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller);
 
 /* ---- mark.c ---------------------------------------------------------------------------------- */
 
-/* The first place at which words of a headline stand, of any tool; NULL: there is none. */
+/* The first place at which words of a headline stand, of any tool, or a spelled letter; NULL: there is none. */
 const char *decode_mark_find(const char *start, const char *end);
 const char *decode_mark_find_plain(const char *start, const char *end); /* the same, for any processor */
+const char *decode_mark_words(const char *start, const char *end);      /* the same without spelled letters */
+bool decode_mark_spelled(const char *start, const char *end);           /* are there spelled letters? */
 /* The headline inside of a line. */
 struct decode_found {
 	size_t at;       /* the prefix ends here */
@@ -80,6 +82,13 @@ enum decode_likeness { SHAPE_OTHER, SHAPE_SIMILAR, SHAPE_SAME };
 bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len); /* false: out of memory */
 /* How like the shape is the beginning of a line?  *taken: its length there. */
 enum decode_likeness decode_shape_match(const struct decode_shape *s, const char *raw, size_t len, size_t *taken);
+
+/* ---- spelled.c ------------------------------------------------------------------------------- */
+
+/* Does the escape at p, which begins with a backslash, "&" or "%", stand for a letter that needs none? */
+bool decode_spelled(const char *p, const char *end);
+/* Writes the line with escapes for those letters only that need them; returns its length, which is no larger. */
+size_t decode_spell_out(char *to, const char *line, size_t len);
 
 /* ---- strings.c ------------------------------------------------------------------------------- */
 
@@ -129,9 +138,16 @@ bool decode_strings_list(const char *line, size_t len, size_t at, decode_text_fn
 size_t decode_strings_quote(const char *line, size_t len, size_t at);
 /* The string that begins at p, behind its quote, without its escapes; malloc.  NULL: out of memory. */
 char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text_len);
+/* Does the string that begins at p end before its line does? */
+bool decode_strings_closed(const char *p, size_t len, char quote);
 /* The same for TeamCity's service messages, GitHub's commands, attributes of XML and rsyslog's files.  NULL: it is none
  * of them. */
 char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len);
+/* The lines of a line that has all of them in one, outside of a string: as "\\n", "%0A" or tags of HTML.  NULL: it has
+ * not. */
+char *decode_strings_lines(const char *line, size_t len, size_t at, size_t *text_len);
+/* Writes doubled quotes once; returns the length. */
+size_t decode_strings_undouble(char *text, size_t len, char quote);
 /* Replaces "&lt;" and its like; returns the length, which is smaller. */
 size_t decode_strings_entities(char *text, size_t len);
 
@@ -162,12 +178,21 @@ struct decode_envelope {
 enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *line, size_t len, const char **text,
                                            size_t *text_len);
 void decode_envelope_reset(struct decode_envelope *w);
+/* Where does an object begin behind blanks and a comma?  0: at the beginning, or nowhere. */
+static inline size_t decode_indented_object(const char *line, size_t len)
+{
+	size_t i = 0;
+
+	while (i + 2 < len && (line[i] == ' ' || line[i] == '\t' || line[i] == ','))
+		i++;
+	return i + 2 < len && line[i] == '{' && line[i + 1] == '"' ? i : 0;
+}
 /* May the line be wrapped?  False is certain.  Called for every line, so it is quick. */
 static inline bool decode_may_be_envelope(const struct decode_envelope *w, const char *line, size_t len)
 {
 	if (w->form != ENVELOPE_PLAIN)
 		return true;
-	if (len < 10)
+	if (len < sizeof("{'x':''}") - 1)
 		return false;
 	switch (*line) {
 	case '{':
@@ -176,8 +201,13 @@ static inline bool decode_may_be_envelope(const struct decode_envelope *w, const
 		return true;
 	case '[':
 		return line[1] == '{' || line[1] == '"' || line[1] == '[' ||
+		       (line[1] >= '0' && line[1] <= '9' && (line[2] == ',' || line[3] == ',' || line[4] == ',')) ||
 		       (line[1] == ' ' && (line[4] == '-' || line[6] == '-' || line[len - 1] == ']'));
+	case ',':
+		return line[1] == '{';
 	case ' ':
+		if ((line[len - 1] == '}' || line[len - 1] == ',') && decode_indented_object(line, len))
+			return true;
 		return line[3] == '"' || (line[3] == ' ' && (line[4] == '_' || line[4] == 'P'));
 	case '\t':
 		return line[1] == '"';

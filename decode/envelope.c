@@ -168,7 +168,7 @@ static bool learn_form(struct decode_envelope *w, const char *p, size_t len)
 enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char *p, size_t len, const char **text,
                                            size_t *text_len)
 {
-	size_t skip = begins(p, len, "\036{") ? 1 : begins(p, len, "data: {") ? 6 : 0;
+	size_t skip = begins(p, len, "\036{") ? 1 : begins(p, len, "data: {") ? 6 : decode_indented_object(p, len);
 
 	if (w->form != ENVELOPE_PLAIN && !fits(w, p, len))
 		w->form = ENVELOPE_PLAIN;
@@ -191,7 +191,7 @@ enum decode_enveloped decode_envelope_open(struct decode_envelope *w, const char
 		}
 	p += skip;
 	len -= skip;
-	if (len < 10 || (*p != '{' && *p != '[') || begins(p, len, "{\"schema\":"))
+	if (len < 8 || (*p != '{' && *p != '[') || begins(p, len, "{\"schema\":"))
 		return ENVELOPE_NOT;
 	*text = p;
 	*text_len = len;

@@ -464,6 +464,8 @@ bool decode_frame_asan(struct decode_record *r, struct decode_stack *to, const c
 		asan_module(r, f, end + 1);
 	else
 		end = asan_location(r, f, name, without_remark(name, name + strlen(name)));
+	while (end > name && end[-1] == ' ') /* a text that was wrapped */
+		end--;
 	f->function = decode_record_string(r, name, (size_t)(end - name));
 	return true;
 }

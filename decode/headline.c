@@ -271,6 +271,12 @@ static const struct fault faults[] = {
 	{ "Internal error: synchronous external abort", "synchronous-external-abort", "", FORM_OOPS },
 	{ "Internal error: synchronous tag check fault", "tag-check-fault", "", FORM_OOPS },
 	{ "Internal error: synchronous parity", "synchronous-parity-error", "", FORM_OOPS },
+	/* RISC-V */
+	{ "Oops - load access fault", "load-access-fault", "", FORM_OOPS },
+	{ "Oops - store (or AMO) access fault", "store-access-fault", "", FORM_OOPS },
+	{ "Oops - instruction access fault", "instruction-access-fault", "", FORM_OOPS },
+	{ "Oops - load address misaligned", "misaligned-access", "", FORM_OOPS },
+	{ "Oops - store (or AMO) address misaligned", "misaligned-access", "", FORM_OOPS },
 	{ "Insufficient stack space to handle exception", "stack-overflow", "", FORM_OOPS },
 	{ "kernel stack overflow", "stack-overflow", "", FORM_OOPS },
 	{ "PANIC: double fault", "double-fault", "", FORM_OOPS },
@@ -435,18 +441,29 @@ static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 	return FORM_NONE;
 }
 
-/* KMSAN up to Linux 5.18 has a headline for each inlined function of the place: "BUG: KMSAN: uninit-value in copy a.h:3
- * [inline]", "BUG: KMSAN: uninit-value in put_cmsg+0x600/0x870".  The last one counts. */
+static const char *after_detector(const char *t)
+{
+	static const char *const marks[] = { "BUG: KASAN: ", "BUG: KMSAN: ", "BUG: KFENCE: " };
+	const char *p = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks) && !p; i++)
+		p = after(t, marks[i]);
+	return p;
+}
+
+/* KMSAN up to Linux 5.18, and scripts that add lines, have a headline for each inlined function of the place: "BUG:
+ * KMSAN: uninit-value in copy a.h:3 [inline]", "BUG: KMSAN: uninit-value in put_cmsg+0x600/0x870".  The last one
+ * counts. */
 bool decode_headline_goes_on(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
 	const char *last = o->own_lines ? r->lines[o->own_lines - 1] : "", *in = strstr(t, " in");
 
-	if (!starts(t, "BUG: KMSAN: ") || !starts(last, "BUG: KMSAN: ") || !in || strncmp(last, t, (size_t)(in - t)) ||
+	if (!starts(t, "BUG: K") || !in || strncmp(last, t, (size_t)(in - t)) != 0 || !after_detector(t) ||
 	    (!strstr(last, "[inline]") && !strstr(last, "[<     inline     >]")))
 		return false;
-	set_headline(o, "kmsan", t);
-	kasan_kind(o, t + strlen("BUG: KMSAN: "));
+	set_headline(o, r->detector, t);
+	kasan_kind(o, after_detector(t));
 	return true;
 }
 
@@ -540,7 +557,7 @@ static const struct {
 	MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
 	MARK("in realloc(): "), MARK("malloc: *** error"), MARK("not freed: '0x"),
 	/* no headlines, but perhaps parts of reports that nothing here understands; more in unread.c */
-	MARK("SUMMARY: "), MARK("Oops: "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
+	MARK("SUMMARY: "), MARK("Oops: "), MARK("Oops - "), MARK("kmemleak: "), MARK("~~Dr.M~~"), MARK("MTE: "),
 	MARK("AddressSanitizer:DEADLY"), MARK("MemorySanitizer:DEADLY"), MARK("HWAddressSanitizer:DEADLY"),
 	MARK("ThreadSanitizer:DEADLY"), MARK("UndefinedBehaviorSanitizer:DEADLY"),
 };

@@ -45,6 +45,7 @@ static const struct mark {
 	MARK("Unhandled ", 0, 0),
 	MARK("Internal error: ", 10, 5),
 	MARK("Insufficient stack space to handle", 3, 6),
+	MARK("Oops - ", 0, 0),
 	MARK("general protection fault", 20, 7),
 	MARK("stack segment: ", 8, 4),
 	MARK("Kernel Fault: Code=", 7, 1),
@@ -111,6 +112,17 @@ static const struct mark {
 	MARK(" dumped core.", 2, 6),
 	MARK("memsan-report/", 6, 5),
 	MARK("memsan-growth/", 9, 3),
+	/* letters that are spelled; see spelled.c */
+	MARK("\\u00", 0, 2),
+	MARK("\\x", 0, 2),
+	MARK("\\1", 0, 1),
+	MARK("&#", 0, 2),
+	MARK("&nbsp;", 0, 0),
+	MARK("%3A%20", 0, 2),
+	MARK("%3A+", 0, 2),
+	MARK("%3D%3D", 0, 2),
+	MARK("%3a%20", 0, 2),
+	MARK("%3d%3d", 0, 2),
 };
 /* clang-format on */
 #undef MARK
@@ -137,6 +149,11 @@ static void fill_pairs(void)
 	with_pair.filled = true;
 }
 
+static bool is_spelling(const char *p)
+{
+	return *p == '\\' || *p == '&' || *p == '%';
+}
+
 /* The mark around p, which has the mark's two letters; NULL: there is none. */
 static const char *mark_at(const char *p, const char *start, const char *end)
 {
@@ -145,7 +162,8 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 		size_t behind = (size_t)(m->len - m->at);
 		if (p[0] == m->text[m->at] && p[1] == m->text[m->at + 1] && p - start >= m->at &&
 		    (size_t)(end - p) >= behind && p[behind - 1] == m->text[m->len - 1] &&
-		    memcmp(p - m->at, m->text, m->len) == 0)
+		    memcmp(p - m->at, m->text, m->len) == 0 &&
+		    (!is_spelling(m->text) || decode_spelled(p - m->at, end)))
 			return p - m->at;
 	}
 	return NULL;
@@ -165,7 +183,9 @@ static inline vector pairs(vector here, vector next)
 	                PAIR('U', 'M') | PAIR('(', 'S') | PAIR('f', 'd') | PAIR('j', 'e') | PAIR('s', 'r') |
 	                PAIR('<', 'f') | PAIR('D', 'D') | PAIR('a', 'k') | PAIR('D', 'a') | PAIR('R', 'e') |
 	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r') |
-	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':'));
+	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':') |
+	                PAIR('\\', 'u') | PAIR('\\', 'x') | PAIR('\\', '1') | PAIR('&', '#') | PAIR('&', 'n') |
+	                PAIR('%', '3') | PAIR('O', 'o'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -278,6 +298,24 @@ const char *decode_mark_find(const char *start, const char *end)
 	return decode_mark_find_plain(start, end);
 }
 
+const char *decode_mark_words(const char *start, const char *end)
+{
+	const char *p = start;
+
+	while ((p = decode_mark_find(p, end)) != NULL && is_spelling(p))
+		p++;
+	return p;
+}
+
+bool decode_mark_spelled(const char *start, const char *end)
+{
+	const char *p = start;
+
+	while ((p = decode_mark_find(p, end)) != NULL && !is_spelling(p))
+		p++;
+	return p != NULL;
+}
+
 /* ---- inside of a line ------------------------------------------------------------------------ */
 
 #define HEADLINE_MAX 2000 /* a line may have a mark in every few bytes, and each is looked at */
@@ -385,7 +423,7 @@ static const char *from_word(const char *line, const char *p)
 /* "a.c:3:5: runtime error: …" */
 static const char *from_place(const char *line, const char *p)
 {
-	return word_in_front(line, p, "=\"");
+	return word_in_front(line, p, "=\"'`>");
 }
 
 /* "AddressSanitizer: CHECK failed: …" */
@@ -536,7 +574,7 @@ bool decode_mark_headline(const char *line, size_t len, struct decode_found *fou
 {
 	const char *end = line + len, *p = line;
 
-	for (; (p = decode_mark_find(p, end)) != NULL; p++)
+	for (; (p = decode_mark_words(p, end)) != NULL; p++)
 		if (quoted_by_tombstone(line, p))
 			return false;
 		else if (*p == '='                  ? headline_with_pid(line, p, end, found)

@@ -109,6 +109,9 @@ struct decode_reader {
 		char copy[BEFORE_LEN];
 	} before[BEFORE_MAX];
 	size_t next_before;
+	/* an array of bytes with a line for each */
+	char *bytes;
+	size_t bytes_len, bytes_room;
 	char *text; /* the line without its prefix, NUL-terminated */
 	size_t text_room;
 	char *plain; /* a line without colours and their like */
@@ -742,8 +745,10 @@ static const char *copy_text(struct decode_reader *l, const char *p, size_t len)
 	size_t bare = without_tags(p, len);
 	const char *text = decode_bytes_clean(&l->text, &l->text_room, p, bare);
 
-	if (text && (l->nr_open || bare < len) && strchr(text, '&')) /* XML, HTML */
+	if (text && (l->nr_open || bare < len || starts(text, "{&")) && strchr(text, '&')) /* XML, HTML */
 		l->text[decode_strings_entities(l->text, strlen(l->text))] = '\0';
+	if (text && starts(text, "{\"\"schema")) /* CSV */
+		l->text[decode_strings_undouble(l->text, strlen(l->text), '"')] = '\0';
 	if (text)
 		decode_bytes_utf8(l->text);
 	return text;
@@ -884,8 +889,7 @@ static void take_json_text(void *ctx, const struct decode_text_found *found)
 }
 
 /* A headline stands in a string: takes the string's lines.  False: it is not in a string. */
-static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, const struct decode_found *f,
-                        uint64_t caller)
+static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, struct decode_found *f, uint64_t caller)
 {
 	const char *brace;
 	size_t quote, text_len;
@@ -901,8 +905,13 @@ static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, co
 		return true;
 	}
 	quote = decode_strings_quote(raw, len, f->at);
-	if (!quote)
-		return false;
+	if (!quote) {
+		text = decode_strings_lines(raw, len, f->at, &text_len);
+		if (text)
+			take_string(l, text, text_len, caller);
+		free(text);
+		return text != NULL;
+	}
 	for (brace = raw; brace < raw + quote && (brace = memchr(brace, '{', (size_t)(raw + quote - brace))); brace++)
 		if (brace + 1 < raw + len && brace[1] == '"' &&
 		    decode_strings_json(&l->strings, brace, len - (size_t)(brace - raw), take_json_text, l)) {
@@ -916,8 +925,17 @@ static bool take_quoted(struct decode_reader *l, const char *raw, size_t len, co
 	text = decode_strings_unquote(raw + quote, len - quote, raw[quote - 1], &text_len);
 	if (!text)
 		return true;
+	while (text_len && (text[text_len - 1] == '\n' || text[text_len - 1] == '\r'))
+		text_len--;
 	if (memchr(text, '\n', text_len)) {
 		take_string(l, text, text_len, caller);
+	} else if (!decode_strings_closed(raw + quote, len - quote, raw[quote - 1])) { /* its next lines follow */
+		free(text);
+		return false;
+	} else if (raw[quote - 1] == '"' && quote > 1 && raw[quote - 2] == ',') { /* CSV quotes where it must */
+		f->at = f->text = quote - 1;
+		free(text);
+		return false;
 	} else if ((s = shape_new(l, raw, quote)) != NULL) {
 		s->quote = raw[quote - 1];
 		take_string(l, text, text_len, s->caller);
@@ -946,9 +964,12 @@ static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct 
 		decode_strings_json(&l->strings, p, len, take_json_text, l);
 		return;
 	}
-	if (s->quote) {
+	if (s->quote || (len > 1 && *p == '"' && taken && p[-1] == ',')) {
 		uint64_t caller = s->caller;
-		text = decode_strings_unquote(p, len, s->quote, &text_len);
+		bool csv = !s->quote;
+		text = decode_strings_unquote(p + csv, len - csv, csv ? '"' : s->quote, &text_len);
+		while (text && text_len && (text[text_len - 1] == '\n' || text[text_len - 1] == '\r'))
+			text_len--;
 		if (text)
 			take_string(l, text, text_len, caller);
 		free(text);
@@ -1043,7 +1064,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	struct decode_found f;
 	enum decode_likeness like;
 	size_t taken = 0;
-	bool telling;
+	bool telling, knows = false;
 
 	while (len && raw[len - 1] == '\r')
 		len--;
@@ -1069,7 +1090,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 		return;
 	telling = marked; /* else it may be a part of a report that nothing understands */
 	marked = marked && decode_mark_headline(raw, len, &f);
-	if (marked && f.text == n.prefix.len && !caller && !memmem(raw + f.at, len - f.at, "#012", 4))
+	knows = marked && f.text == n.prefix.len && (!f.caller || n.prefix.caller >> 48 == 'V');
+	if (knows && !caller && !memmem(raw + f.at, len - f.at, "#012", 4))
 		/* prefix.c knows the prefix */
 		marked = false, taken = SIZE_MAX;
 	else if (marked && take_quoted(l, raw, len, &f, caller))
@@ -1084,7 +1106,7 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 		s->used = l->line;
 		s->confirmed |= len > taken;
 		take_shaped(l, s, &n, taken);
-	} else if (marked && f.text != n.prefix.len) {
+	} else if (marked && !knows) {
 		begin_shape(l, &n, &f);
 	} else if (telling || listening(l, n.prefix.caller) || n.prefix.caller >> 48 == 'V' ||
 	           unconfirmed(l, n.prefix.caller) || l->line <= l->stackless_until ||
@@ -1093,8 +1115,8 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	}
 }
 
-/* Takes one line of the log, or of a string in it. */
-static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+/* Takes one line, without spelled letters. */
+static void take_wrapped(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
 {
 	struct decode_envelope none = { .form = ENVELOPE_PLAIN }, *e = l->depth ? &none : &l->envelope;
 	const char *text;
@@ -1115,6 +1137,84 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 			break;
 		}
 	take_plain(l, raw, len, marked, caller, false);
+}
+
+static void take_spelled(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
+{
+	char *plain = malloc(len + 1);
+
+	if (!plain)
+		return;
+	len = decode_spell_out(plain, raw, len);
+	plain[len] = '\0';
+	take_wrapped(l, plain, len, decode_mark_words(plain, plain + len) != NULL, caller);
+	free(plain);
+}
+
+/* ---- arrays of bytes --------------------------------------------------------------------------------- */
+
+#define BYTE_LINE_MAX 24
+#define BYTES_MAX (1u << 20)
+
+/* "\t\t83,": an array of bytes with a line for each; journalctl -o json-pretty writes texts so that have control
+ * characters.  Returns the byte, or -1; *last: no comma stands behind it. */
+static int byte_of_line(const char *raw, size_t len, bool *last)
+{
+	struct decode_cut c = { raw, raw + len };
+	const char *digits;
+	int value = 0;
+
+	decode_cut_blanks(&c);
+	for (digits = c.p; c.p < c.end && *c.p >= '0' && *c.p <= '9' && c.p - digits < 3; c.p++)
+		value = value * 10 + (*c.p - '0');
+	if (c.p == digits || digits == raw || value > 255)
+		return -1;
+	*last = !decode_cut_letter(&c, ',');
+	decode_cut_blanks(&c);
+	return c.p == c.end ? value : -1;
+}
+
+/* The array has ended: its bytes are lines. */
+static void take_bytes(struct decode_reader *l)
+{
+	size_t len = l->bytes_len;
+
+	l->bytes_len = 0;
+	if (len)
+		take_string(l, l->bytes, len, 0);
+}
+
+/* False: the line belongs to no array of bytes. */
+static bool hold_byte(struct decode_reader *l, const char *raw, size_t len)
+{
+	bool last;
+	int byte = byte_of_line(raw, len, &last);
+
+	if (byte < 0 || (last && !l->bytes_len) || l->bytes_len == BYTES_MAX)
+		return false;
+	if (l->bytes_len == l->bytes_room) {
+		size_t room = MAX(l->bytes_room * 2, (size_t)1024);
+		char *grown = realloc(l->bytes, room);
+		if (!grown)
+			return false;
+		l->bytes = grown;
+		l->bytes_room = room;
+	}
+	l->bytes[l->bytes_len++] = (char)byte;
+	return true;
+}
+
+/* Takes one line of the log, or of a string in it. */
+static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+{
+	if (l->depth == 0 && len <= BYTE_LINE_MAX && len && (*raw == ' ' || *raw == '\t') && hold_byte(l, raw, len))
+		return;
+	if (l->bytes_len && l->depth == 0)
+		take_bytes(l);
+	if (marked && decode_mark_spelled(raw, raw + len))
+		take_spelled(l, raw, len, caller);
+	else
+		take_wrapped(l, raw, len, marked, caller);
 }
 
 /* Takes a line that holds bytes for terminals, or several lines between carriage returns. */
@@ -1289,6 +1389,7 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	free(l->name);
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
+	l->bytes_len = 0;
 	memset(l->rules, 0, sizeof(l->rules));
 	decode_envelope_reset(&l->envelope);
 	memset(&l->strings, 0, sizeof(l->strings));
@@ -1318,6 +1419,7 @@ void decode_reader_end(struct decode_reader *l)
 	l->ending = true;
 	if (l->carry_len)
 		take_carried(l);
+	take_bytes(l);
 	release_all(l);
 	l->ending = false;
 	l->skipping = false;
@@ -1338,6 +1440,7 @@ void decode_reader_destroy(struct decode_reader *l)
 	while (l->nr_stackless)
 		decode_record_free(l->stackless[--l->nr_stackless]);
 	free(l->carry);
+	free(l->bytes);
 	free(l->text);
 	free(l->plain);
 	free(l->envelope.text);

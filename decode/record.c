@@ -226,7 +226,8 @@ size_t decode_rule_length(const char *text)
 {
 	size_t n = strspn(text, "=");
 
-	return text[n] == '\0' || text[n] == ' ' ? n : 0;
+	/* a string, a tag or a list may end behind it */
+	return strchr(" \"'`<)]},;|&", text[n]) ? n : 0;
 }
 
 bool decode_begin(struct decode_open *o, const char *detector, const char *kind, const char *text)

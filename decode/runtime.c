@@ -409,16 +409,28 @@ static void tombstone_cause(struct decode_record *r, const char *t)
 {
 	const char *p = after(t, "Cause: ");
 
-	if (!p)
+	if (!p || r->detail) /* the first of several is the likeliest */
 		return;
-	r->detail = r->detail ? r->detail : decode_record_string(r, t, strlen(t));
+	r->detail = decode_record_string(r, t, strlen(t));
 	if (starts(p, "[MTE]: ") || starts(p, "[GWP-ASan]: ")) {
 		r->detector = p[1] == 'M' ? "mte" : "gwp-asan";
 		gwp_access(r, strstr(p, ": ") + 2);
+	} else if (starts(p, "stack pointer is ")) { /* "in a non-existent map; likely due to stack overflow." */
+		r->kind = "stack-overflow";
 	} else {
-		r->kind = decode_kind(r, p, strcspn(p, ";("));
+		r->kind = decode_kind(r, p, strcspn(p, ";(0"));
 	}
 }
+
+/* Of bionic, of its older allocators and of its malloc_debug. */
+static const char *const aborts[][2] = {
+	{ "Pointer tag for 0x", "truncated-pointer-tag" },
+	{ "passed to free: value not allocated", "invalid-free" },
+	{ "invalid address or address of corrupt block", "heap-corruption" },
+	{ "heap corruption detected by ", "heap-corruption" },
+	{ "HEAP MEMORY CORRUPTION IN ", "heap-corruption" },
+	{ "INVALID HEAP ADDRESS IN ", "invalid-free" },
+};
 
 /* "Abort message: 'FORTIFY: …'"; messages that have nothing to do with memory leave the kind open. */
 static void tombstone_abort(struct decode_record *r, const char *t)
@@ -427,9 +439,13 @@ static void tombstone_abort(struct decode_record *r, const char *t)
 	const char *message = p ? decode_record_string(r, p + 1, end > p ? (size_t)(end - p - 1) : strlen(p + 1))
 	                        : NULL;
 
-	if (!message || !read_message(r, message))
+	if (!message)
 		return;
-	r->headline = message;
+	for (size_t i = 0; i < ARRAY_SIZE(aborts) && !r->kind; i++)
+		if (strstr(message, aborts[i][0]))
+			r->kind = aborts[i][1];
+	if (r->kind || read_message(r, message))
+		r->headline = message;
 }
 
 static bool tombstone_ends(const char *t)

@@ -63,6 +63,7 @@ static const char *const kinds[][2] = {
 	{ "*out-of-bounds", "heap" },
 	{ "heap-buffer-", "heap" },
 	{ "*redzone-overwritten", "heap" },
+	{ "allocation-tail-overwritten", "heap" },
 	{ "memory-corruption", "heap" },
 	{ "memory-clobbered-", "heap" },
 	{ "*null-pointer", "null" },

@@ -14,6 +14,7 @@
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "decode/decode_internal.h"
@@ -70,14 +71,25 @@ struct notation {
 	size_t (*escape)(char *to, struct decode_cut *c);
 };
 
+/* CSV, SQL and YAML double a quote that is part of the text. */
+static bool ends_string(const struct decode_cut *c, char quote)
+{
+	return quote && *c->p == quote && (c->p + 1 >= c->end || c->p[1] != quote);
+}
+
 /* Writes the text without its escapes; returns its length.  The text ends at `quote`, or at the end for 0. */
 static size_t unescape(char *to, struct decode_cut c, const struct notation *n, char quote)
 {
 	char *start = to;
 
-	while (c.p < c.end && (!quote || *c.p != quote)) {
+	while (c.p < c.end && !ends_string(&c, quote)) {
 		const char *lead = memchr(c.p, n->lead, (size_t)(c.end - c.p)), *stop = lead ? lead : c.end;
 		const char *close = quote ? memchr(c.p, quote, (size_t)(stop - c.p)) : NULL, *before = c.p;
+		if (close == c.p) { /* a doubled one */
+			*to++ = quote;
+			c.p += 2;
+			continue;
+		}
 		if (lead == c.p && !close) {
 			to += n->escape(to, &c);
 			if (c.p != before)
@@ -201,6 +213,17 @@ char *decode_strings_unquote(const char *p, size_t len, char quote, size_t *text
 	return unescaped((struct decode_cut){ p, p + len }, &backslash, quote, text_len);
 }
 
+size_t decode_strings_undouble(char *text, size_t len, char quote)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		text[n++] = text[i];
+		i += text[i] == quote && i + 1 < len && text[i + 1] == quote;
+	}
+	return n;
+}
+
 size_t decode_strings_entities(char *text, size_t len)
 {
 	return unescape(text, (struct decode_cut){ text, text + len }, &entities, '\0');
@@ -218,6 +241,7 @@ struct walk {
 	size_t nr, room;
 	uint64_t caller;
 	int depth;
+	bool output; /* of go test -json: its pieces end with a newline, unless they go on */
 };
 
 static uint64_t hash(uint64_t h, const struct decode_cut *text)
@@ -311,11 +335,11 @@ static bool has_mark(const struct decode_cut *text)
 	char *plain;
 	bool found;
 
-	if (decode_mark_find(text->p, text->end))
+	if (decode_mark_words(text->p, text->end))
 		return true;
 	if (!memmem(text->p, len, "\\u00", 4) || !(plain = decode_strings_unquote(text->p, len, '\0', &plain_len)))
 		return false;
-	found = decode_mark_find(plain, plain + plain_len) != NULL;
+	found = decode_mark_find(plain, plain + plain_len) != NULL; /* a string in it may be spelled */
 	free(plain);
 	return found;
 }
@@ -358,6 +382,54 @@ static bool array_of_bytes(const struct decode_cut *c)
 	return c->end - c->p > 2;
 }
 
+static const char *end_of_bytes(const struct decode_cut *c)
+{
+	const char *close = memchr(c->p, ']', (size_t)(c->end - c->p));
+
+	return close ? close + 1 : c->end;
+}
+
+static char *text_of_bytes(const struct decode_cut *array, size_t *len)
+{
+	char *text = malloc((size_t)(array->end - array->p) + 1);
+	uint64_t value;
+
+	*len = 0;
+	for (const char *p = array->p; text && p < array->end;)
+		if (*p >= '0' && *p <= '9') {
+			for (value = 0; p < array->end && *p >= '0' && *p <= '9'; p++)
+				value = value * 10 + (uint64_t)(*p - '0');
+			text[(*len)++] = (char)value;
+		} else {
+			p++;
+		}
+	return text;
+}
+
+#define BYTES_LEAST 32
+
+/* A text as an array of bytes, as Node writes a buffer.  False: it is another array. */
+static bool take_bytes(struct walk *w, uint64_t path)
+{
+	struct text t = { .cut = w->at, .bytes = true };
+	char *text;
+	size_t len;
+
+	if (w->at.end - w->at.p < BYTES_LEAST || !array_of_bytes(&w->at))
+		return false;
+	t.cut.end = end_of_bytes(&w->at);
+	text = text_of_bytes(&t.cut, &len);
+	t.cut.p = text ? t.cut.p : t.cut.end;
+	if (text && (path_known(w->strings, path) || decode_mark_find(text, text + len))) {
+		if (!path_known(w->strings, path))
+			w->strings->paths[w->strings->nr_paths++ % ARRAY_SIZE(w->strings->paths)] = path;
+		add_text(w, &t);
+	}
+	free(text);
+	w->at.p = t.cut.end;
+	return true;
+}
+
 static bool take_member(struct walk *w, uint64_t path, struct text *best, int *score)
 {
 	struct decode_cut key, value;
@@ -377,10 +449,10 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 	bytes = known && value.p < value.end && *value.p == '[' && array_of_bytes(&value);
 	if (is_string)
 		take_string(&w->at, &value);
+	else if (bytes)
+		value.end = w->at.p = end_of_bytes(&value);
 	else if (!take_value(w, path))
 		return false;
-	if (bytes)
-		value.end = w->at.p;
 	if (is_string && names_process(&key))
 		w->caller ^= hash(hash(0, &key), &value);
 	if ((decode_cut_is(&key, "logtag") && decode_cut_is(&value, "P")) ||
@@ -395,11 +467,13 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 			best->cut = value;
 			best->bytes = bytes;
 		}
-		if (w->depth == 1 && decode_cut_is(&key, "log")) { /* Docker's */
+		if (w->depth == 1 &&
+		    (decode_cut_is(&key, "log") || decode_cut_is(&key, "Output"))) { /* Docker's, Go's */
 			bool newline = value.end - value.p >= 2 && memcmp(value.end - 2, "\\n", 2) == 0;
-			best->partial |= w->strings->newlines && !newline;
+			best->partial |= (w->strings->newlines || w->output) && !newline;
 			w->strings->newlines |= newline;
 		}
+		w->output |= w->depth == 1 && decode_cut_is(&key, "Action") && decode_cut_is(&value, "output");
 	}
 	return true;
 }
@@ -427,6 +501,8 @@ static bool take_array(struct walk *w, uint64_t path)
 {
 	struct text t = { .bytes = false };
 
+	if (take_bytes(w, path))
+		return true;
 	w->at.p++;
 	decode_cut_blanks(&w->at);
 	if (decode_cut_letter(&w->at, ']'))
@@ -471,27 +547,11 @@ static bool take_value(struct walk *w, uint64_t path)
 	}
 }
 
-static char *text_of_bytes(const struct decode_cut *array, size_t *len)
+/* One value, behind which *p then stands. */
+static bool json_value(struct decode_strings *s, const char **p, const char *end, decode_text_fn fn, void *ctx)
 {
-	char *text = malloc((size_t)(array->end - array->p) + 1);
-	uint64_t value;
-
-	*len = 0;
-	for (const char *p = array->p; text && p < array->end;)
-		if (*p >= '0' && *p <= '9') {
-			for (value = 0; p < array->end && *p >= '0' && *p <= '9'; p++)
-				value = value * 10 + (uint64_t)(*p - '0');
-			text[(*len)++] = (char)value;
-		} else {
-			p++;
-		}
-	return text;
-}
-
-bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx)
-{
-	struct walk w = { .strings = s, .at = { p, p + len } };
-	bool whole = take_value(&w, 0) || w.at.p >= w.at.end, taken = w.nr && (whole || *p != '[');
+	struct walk w = { .strings = s, .at = { *p, end } };
+	bool whole = take_value(&w, 0) || w.at.p >= w.at.end, taken = w.nr && (whole || **p != '[');
 
 	for (size_t i = 0; taken && i < w.nr; i++) { /* a list that breaks off is Python's */
 		struct decode_text_found found = { .caller = w.caller ? (uint64_t)'J' << 48 | w.caller >> 16 : 0,
@@ -508,6 +568,20 @@ bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, de
 		free(text);
 	}
 	free(w.texts);
+	*p = whole ? w.at.p : end;
+	return taken;
+}
+
+bool decode_strings_json(struct decode_strings *s, const char *p, size_t len, decode_text_fn fn, void *ctx)
+{
+	const char *end = p + len;
+	bool taken = false;
+
+	do {
+		taken |= json_value(s, &p, end, fn, ctx);
+		while (p < end && strchr(" \t,", *p))
+			p++;
+	} while (p < end && (*p == '{' || *p == '[')); /* values that a NUL or nothing stands between */
 	return taken;
 }
 
@@ -518,7 +592,7 @@ size_t decode_strings_quote(const char *line, size_t len, size_t at)
 	for (size_t i = MIN(at, len); i-- > 0;) {
 		char quote = line[i];
 		bool opens = (quote == '"' || quote == '\'' || quote == '`') &&
-		             (i == 0 || strchr(" \t=:([{,>b", line[i - 1]) != NULL);
+		             (i == 0 || strchr(" \t=:([{,>b$", line[i - 1]) != NULL);
 		if (!opens)
 			continue;
 		for (size_t k = i + 1; k < at && opens; k += line[k] == '\\' ? 2 : 1)
@@ -527,6 +601,14 @@ size_t decode_strings_quote(const char *line, size_t len, size_t at)
 			return i + 1;
 	}
 	return 0;
+}
+
+bool decode_strings_closed(const char *p, size_t len, char quote)
+{
+	for (struct decode_cut c = { p, p + len }; c.p < c.end; c.p += *c.p == '\\' || *c.p == quote ? 2 : 1)
+		if (ends_string(&c, quote))
+			return true;
+	return false;
 }
 
 /* "'text'", "b'text'"; text may be cut off. */
@@ -609,6 +691,82 @@ static char *xml_text(const char *line, const char *end, const char *at, size_t 
 	while (stop < end && *stop != '"' && *stop != '<')
 		stop++;
 	return unescaped((struct decode_cut){ start, stop }, &entities, '\0', text_len);
+}
+
+/* What ends a line in HTML that has all lines in one. */
+static bool ends_html_line(const char *p, const char *end)
+{
+	static const char *const tags[] = { "<br>", "<br/>", "<br />", "</div>", "</p>", "</li>", "</tr>" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++)
+		if ((size_t)(end - p) >= strlen(tags[i]) && memcmp(p, tags[i], strlen(tags[i])) == 0)
+			return true;
+	return false;
+}
+
+static const char *behind_tag(const char *p, const char *end)
+{
+	const char *close;
+
+	if (end - p < 3 || *p != '<' || !(isalpha((unsigned char)p[1]) || p[1] == '/'))
+		return NULL;
+	close = memchr(p, '>', (size_t)(end - p));
+	return close ? close + 1 : NULL;
+}
+
+/* Do the line's lines end with tags, and does one come behind `at`? */
+static bool is_html(const char *at, const char *end)
+{
+	const char *p = at, *next;
+
+	while ((p = memchr(p, '<', (size_t)(end - p))) != NULL && !ends_html_line(p, end))
+		p++;
+	while (p && (next = behind_tag(p, end)) != NULL)
+		p = next;
+	return p && p < end;
+}
+
+static char *html_text(const char *line, const char *end, size_t *text_len)
+{
+	char *text = malloc((size_t)(end - line) + 1), *to = text;
+	const char *next;
+
+	if (!text)
+		return NULL;
+	for (const char *p = line; p < end; p = next) {
+		next = behind_tag(p, end);
+		if (next && ends_html_line(p, end))
+			*to++ = '\n';
+		if (next)
+			continue;
+		*to++ = *p;
+		next = p + 1;
+	}
+	*text_len = decode_strings_entities(text, (size_t)(to - text));
+	text[*text_len] = '\0';
+	return text;
+}
+
+/* "…\n    #0 0x…", without quotes: new lines in tables of text.  In a path, a letter stands behind "\n". */
+static bool has_new_lines(const char *p, const char *end)
+{
+	while ((p = memmem(p, (size_t)(end - p), "\\n", 2)) != NULL) {
+		p += 2;
+		if (p < end && strchr(" #=[\\", *p))
+			return true;
+	}
+	return false;
+}
+
+char *decode_strings_lines(const char *line, size_t len, size_t at, size_t *text_len)
+{
+	const char *end = line + len;
+
+	if (memmem(line + at, len - at, "%0A", 3) || memmem(line + at, len - at, "%0a", 3))
+		return unescaped((struct decode_cut){ line, end }, &percent, '\0', text_len);
+	if (has_new_lines(line + at, end))
+		return unescaped((struct decode_cut){ line, end }, &backslash, '\0', text_len);
+	return is_html(line + at, end) ? html_text(line, end, text_len) : NULL;
 }
 
 char *decode_strings_command(const char *line, size_t len, size_t at, size_t *text_len)

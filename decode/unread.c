@@ -116,6 +116,8 @@ static const struct {
 	{ "malloc: *** error for object", NULL },
 	{ "Memory not freed:", NULL }, /* mtrace */
 	{ "malloc: Incorrect checksum for freed object", NULL },
+	{ "+++ ALLOCATION 0x", NULL }, /* Android's malloc_debug */
+	{ "+++ APP leaked block ", NULL },
 };
 
 const char *decode_unread_beginning(size_t i)

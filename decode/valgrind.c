@@ -35,7 +35,37 @@ static const struct vg_mark vg_marks[] = {
 	{ "Possible data race during write of size ", "data-race", "write" },
 	{ "Conflicting load by thread ", "data-race", "read" },
 	{ "Conflicting store by thread ", "data-race", "write" },
+	/* DRD's, about locks */
+	{ "The object at address 0x", "lock-misuse", NULL },
+	{ "Mutex not locked: ", "lock-misuse", NULL },
+	{ "Recursive locking not allowed: ", "lock-misuse", NULL },
+	{ "Destroying locked ", "lock-misuse", NULL },
+	{ "Destruction of ", "lock-misuse", NULL },
+	{ "Probably a race condition: ", "lock-misuse", NULL },
+	{ "Writer-locked ", "lock-misuse", NULL },
+	{ "Reader-writer lock ", "lock-misuse", NULL },
 };
+
+/* Helgrind's, behind "Thread #1" */
+static const char *const vg_locks[][2] = {
+	{ ": lock order \"", "lock-order" },        { " unlocked ", "lock-misuse" },
+	{ "'s call to ", "lock-misuse" },           { ": Exiting thread still holds ", "lock-misuse" },
+	{ ": Attempt to re-lock ", "lock-misuse" }, { ": pthread_", "lock-misuse" },
+	{ ": Bug in libpthread: ", "lock-misuse" },
+};
+
+static const char *vg_lock(const char *text)
+{
+	const char *p = after(text, "Thread #");
+	uint64_t thread;
+
+	if (!p || !(p = number_decimal(p, &thread)))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(vg_locks); i++)
+		if (starts(p, vg_locks[i][0]))
+			return vg_locks[i][1];
+	return NULL;
+}
 
 /* "40 bytes in 1 blocks are definitely lost in loss record 1 of 1", "1,040 (40 direct, 1,000 indirect) bytes in 1
  * blocks are …". */
@@ -85,6 +115,10 @@ bool decode_headline_valgrind(const char *text, struct decode_open *o)
 		if (strstr(m->kind, "race"))
 			r->have_addr = decode_hex_after(text, " at 0x", &r->addr);
 		o->stack = decode_record_stack(r, "access");
+	}
+	if (!known && (r->kind = vg_lock(text)) != NULL) {
+		o->stack = decode_record_stack(r, "access");
+		known = true;
 	}
 	if (!known)
 		return false;
@@ -137,6 +171,11 @@ static bool vg_detail(struct decode_open *o, const char *t)
 		o->stack = decode_record_stack(r, "origin");
 	} else if (starts(t, "This conflicts with a previous ")) { /* Helgrind */
 		o->stack = decode_record_stack(r, "other");
+	} else if (starts(t, "Observed (incorrect) order is: ")) {
+		return true;
+	} else if (starts(t, "followed by a later acquisition ") || starts(t, "Required order was established ") ||
+	           (starts(t, "Lock at 0x") && strstr(t, " was first observed"))) {
+		o->stack = decode_record_stack(r, "other");
 	} else if (starts(t, "Stack overflow in thread ")) {
 		r->kind = "stack-overflow";
 	} else if (starts(t, "Access not within mapped region") || starts(t, "Bad permissions for mapped region") ||
@@ -158,6 +197,9 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 		o->trace_ended = true;
 		return LINE_TAKEN;
 	}
+	if (!*t &&
+	    strcmp(o->record->kind, "lock-order") == 0) /* it has several stacks, with empty lines between them */
+		return LINE_TAKEN;
 	if (!*t)
 		return LINE_LAST;
 	if (starts(t, "Locks held: "))
@@ -171,6 +213,10 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 		return LINE_TAKEN;
 	return LINE_BEHIND;
 }
+
+/* Valgrind puts the main thread's stack at this address, on 64-bit machines. */
+#define VG_STACK_END 0x1fff001000ull
+#define VG_STACK_LOW 0x1ff0000000ull
 
 /* ---- XML ------------------------------------------------------------------------------------- */
 
@@ -292,6 +338,10 @@ enum decode_answer decode_line_valgrind_xml(struct decode_open *o, const char *t
 			decode_record_stack(r, "access");
 	} else if ((what = xml_text(r, t, "siaddr")) != NULL) {
 		r->have_addr = decode_hex(what, &r->addr);
+		/* the text says that the stack overflowed; XML has only the address */
+		if (r->have_addr && r->addr >= VG_STACK_LOW && r->addr < VG_STACK_END && r->headline &&
+		    strstr(r->headline, "SIGSEGV"))
+			r->kind = "stack-overflow";
 	} else if ((what = xml_text(r, t, "leakedbytes")) != NULL) {
 		number_decimal(what, &r->leak.bytes);
 	} else if ((what = xml_text(r, t, "leakedblocks")) != NULL) {

@@ -161,6 +161,11 @@ add("kasan-unreliable", stamped(kasan("use-after-free", "thing_peek", "?other_on
 # The first frame is not that of the headline: inlined, in a symbolized log.
 add("kasan-inlined", kasan("use-after-free", "thing_read", "thing_read").replace(
     "\n thing_read+", "\n thing_peek drivers/thing.c:12 [inline]\n thing_read+"), "kasan use-after-free thing_read")
+# A script has added a headline for each inlined function.
+add("kasan-two-headlines", kasan("wild-memory-access", "thing_read", "thing_read").replace("BUG: KASAN: ",
+    "BUG: KASAN: wild-memory-access in instrument_atomic_read include/linux/instrumented.h:68 [inline]\n"
+    "BUG: KASAN: ", 1),
+    "kasan wild-memory-access thing_read")
 OLD = RULE + """\
 BUG: KASAN: use-after-free in thing_rx+0x4f3/0x560 at addr ffff8800691b4c20
 Write of size 4 by task worker/9921
@@ -435,6 +440,18 @@ epc : ffffffff80835e30 ra : ffffffff80834d28 sp : ff20000004b57a40
 status: 0000000200000120 badaddr: dfffffc800000002 cause: 000000000000000d
 """ + frames("thing_get thing_walk vfs_read", "address") + "Code: 8b93 0013\n---[ end trace 0000000000000000 ]---\n"),
     "oops paging-request thing_get")
+add("riscv-access", stamped("""\
+Oops - load access fault [#1]
+Modules linked in:
+CPU: 0 PID: 1 Comm: init Not tainted 6.1.0 #1
+Hardware name: riscv-virtio,qemu (DT)
+epc : thing_get+0x4a/0x9be
+ ra : thing_open+0x3c/0x2a0
+status: 0000000200000120 badaddr: dfffffff00000008 cause: 0000000000000005
+[<ffffffff8096b6fa>] thing_get+0x4a/0x9be
+[<ffffffff80b5f2a8>] thing_open+0x3c/0x2a0
+---[ end trace 0000000000000000 ]---
+"""), "oops load-access-fault thing_get")
 add("s390", stamped("""\
 Unable to handle kernel pointer dereference in virtual kernel address space
 Failing address: 001c9c4000000000 TEID: 001c9c4000000803

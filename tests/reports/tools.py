@@ -66,7 +66,7 @@ TOOLS = [
      {"copy_too_much": "fortify-buffer-overflow -"}),
     ("valgrind", "gcc", "-O1", ["valgrind", "--track-origins=yes"], {}, "valgrind", VALGRIND),
     ("valgrind-xml", "gcc", "-O1", ["valgrind", "--xml=yes", "--xml-fd=2", "--leak-check=no"], {},
-     "valgrind", {**VALGRIND, "recurse": "fatal-signal recurse"}),
+     "valgrind", VALGRIND),
     ("valgrind-leaks", "gcc", "-O1 -DEXIT", ["valgrind", "--leak-check=full"], {}, "valgrind",
      {"leak": "definitely-lost leak"}),
     ("valgrind-xml-leaks", "gcc", "-O1 -DEXIT", ["valgrind", "--xml=yes", "--xml-fd=2", "--leak-check=full"], {},
@@ -246,6 +246,20 @@ add("null-tombstone", tombstone("signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), faul
     "tombstone null-pointer-dereference Thing::use(char*)")
 add("abort-tombstone", tombstone("signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\nAbort message: 'Check "
                                  "failed: state == kReady'", "\nbacktrace:\n" + LIBC + FRAMES))
+add("mte-two-causes", tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a4c\n"
+    "Note: multiple potential causes for this crash were detected, listing them in decreasing order of likelihood.\n"
+    "Cause: [MTE]: Buffer Underflow, 4 bytes left of a 20-byte allocation at 0x7e1b3d4a50\n"
+    "Cause: [MTE]: Use After Free, 3 bytes into a 20-byte allocation at 0x7e1b3d4a49",
+    "\nbacktrace:\n" + FRAMES + OBJECT), "mte buffer-underflow Thing::use(char*)")
+add("stack-tombstone", tombstone("signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x7fcb1d0ff0\n"
+    "Cause: stack pointer is in a non-existent map; likely due to stack overflow.", "\nbacktrace:\n" + FRAMES),
+    "tombstone stack-overflow Thing::use(char*)")
+for message, kind in (("Pointer tag for 0x7e1b3d4a50 was truncated, see 'https://source.android.com/devices/tech/debug/"
+                       "tagged-pointers'.", "truncated-pointer-tag"),
+                      ("Invalid address 0x7e1b3d4a50 passed to free: value not allocated", "invalid-free"),
+                      ("heap corruption detected by dlmalloc", "heap-corruption")):
+    add(f"abort-{kind}", tombstone(f"signal 6 (SIGABRT), code -1 (SI_QUEUE), fault addr --------\n"
+        f"Abort message: '{message}'", "\nbacktrace:\n" + LIBC + FRAMES), f"tombstone {kind} Thing::use(char*)")
 add("logcat-tombstone", "".join(f"11-21 03:02:16.{100 + i}  1234  1234 F DEBUG   : {line}\n" for i, line in enumerate(
     tombstone("signal 11 (SIGSEGV), code 9 (SEGV_MTESERR), fault addr 0x0b00007e1b3d4a53\nCause: [MTE]: Buffer "
         "Overflow, "
@@ -450,6 +464,56 @@ add("valgrind-assert", "==12== Process terminating with default action of signal
     "raise (raise.c:54)\n==12==    by 0x4E71029: abort (abort.c:89)\n==12==    by 0x4E67BD6: __assert_fail_base "
     "(assert.c:92)\n==12==    by 0x4E67C81: __assert_fail (assert.c:101)\n==12==    by 0x401C34: check (bugs.c:37)\n"
     "==12== \n", "valgrind fatal-signal check")
+HELGRIND = """\
+==12== Thread #1: lock order "0x10C0A0 before 0x10C0E0" violated
+==12==
+==12== Observed (incorrect) order is: acquisition of lock at 0x10C0E0
+==12==    at 0x484976E: ??? (in /usr/libexec/valgrind/vgpreload_helgrind-amd64-linux.so)
+==12==    by 0x10954A: take_both (a.c:25)
+==12==    by 0x1097E3: main (a.c:30)
+==12==
+==12==  followed by a later acquisition of lock at 0x10C0A0
+==12==    at 0x484976E: ??? (in /usr/libexec/valgrind/vgpreload_helgrind-amd64-linux.so)
+==12==    by 0x109559: take_other (a.c:25)
+==12==    by 0x1097E3: main (a.c:30)
+==12==
+==12==  Lock at 0x10C0A0 was first observed
+==12==    at 0x484976E: ??? (in /usr/libexec/valgrind/vgpreload_helgrind-amd64-linux.so)
+==12==    by 0x10950E: take_first (a.c:25)
+==12==
+"""
+add("helgrind-order", HELGRIND.replace("==12==\n", "==12== \n"), "valgrind lock-order take_both")
+add("helgrind-unlock", "==12== Thread #1 unlocked an invalid lock at 0x10C0A0\n==12==    at 0x4849C86: ??? (in "
+    "/usr/libexec/valgrind/vgpreload_helgrind-amd64-linux.so)\n==12==    by 0x10958D: unlock (a.c:26)\n==12== \n",
+    "valgrind lock-misuse unlock")
+add("drd-unlock", "==12== The object at address 0x10c0a0 is not a mutex.\n"
+    "==12==    at 0x48582D4: pthread_mutex_unlock@* (in /usr/libexec/valgrind/vgpreload_drd-amd64-linux.so)\n"
+    "==12==    by 0x10958D: unlock (a.c:26)\n==12== \n",
+    "valgrind lock-misuse unlock")
+add("valgrind-printf", "==12== Invalid write of size 1\n==12==    at 0x48E7275: _IO_default_xsputn (genops.c:394)\n"
+    "==12==    by 0x48C20FE: outstring_func (vfprintf-internal.c:239)\n==12==    by 0x48C20FE: __vfprintf_internal "
+    "(vfprintf-process-arg.c:421)\n==12==    by 0x48DC2F6: __vsprintf_internal (iovsprintf.c:96)\n==12==    by "
+    "0x48BCD60: sprintf (sprintf.c:30)\n==12==    by 0x10919A: print_name (a.c:6)\n==12== \n",
+    "valgrind invalid-write print_name")
+add("valgrind-unknown", "==12== Invalid write of size 1\n==12==    at 0x10919A: UnknownInlinedFun (a.c:5)\n"
+    "==12==    by 0x10919A: put (a.c:6)\n==12== \n", "valgrind invalid-write put")
+add("valgrind-xml-stack", """\
+<fatal_signal>
+  <tid>1</tid>
+  <signo>11</signo>
+  <signame>SIGSEGV</signame>
+  <sicode>1</sicode>
+  <event>Access not within mapped region</event>
+  <siaddr>0x1FFEF0161C</siaddr>
+  <stack>
+    <frame>
+      <ip>0x109204</ip>
+      <obj>/tmp/a</obj>
+      <fn>recurse</fn>
+    </frame>
+  </stack>
+</fatal_signal>
+""", "valgrind stack-overflow recurse")
 DRM = """\
 Error #1: UNADDRESSABLE ACCESS beyond heap bounds: reading 0x0804ebc9-0x0804ebcc 3 byte(s)
 # 0 libc.so.6!? (0xf7880851 <libc.so.6+0x74851>)

@@ -165,7 +165,15 @@ static const char *first_word(const char *start, const char *end)
 		                             "*** ",
 		                             "(): ",
 		                             "Scudo ERROR: ",
-		                             "memsan-report/" };
+		                             "memsan-report/",
+		                             "Oops - ",
+		                             "\\u0042",
+		                             "\\x42",
+		                             "\\102",
+		                             "&#66;",
+		                             "&nbsp;",
+		                             "%3A%20",
+		                             "%3D%3D" };
 
 	for (const char *p = start; p < end; p++)
 		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -186,6 +194,14 @@ static void test_marks(void **state)
 		                           "refcount_t: u",
 		                           "UBSAN: ",
 		                           "usercopy: Kernel m",
+		                           "Oops - ",
+		                           "\\u0042",
+		                           "\\x42",
+		                           "\\102",
+		                           "&#66;",
+		                           "&nbsp;",
+		                           "%3A%20",
+		                           "%3D%3D",
 		                           "WARNING: ThreadSanitizer: ",
 		                           "a.c:1: runtime error: ",
 		                           "*** ",
