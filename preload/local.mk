@@ -2,7 +2,8 @@
 runtime_sources += preload/init.c preload/allocate.c preload/interrupted.c preload/malloc.c preload/new.c \
 	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/hooks.c preload/malloc_hooks.c \
 	preload/caches.c preload/sanitizer.c preload/views.c \
-	preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
+	preload/process.c preload/unseen/exits.c preload/unseen/quick_exit.c \
+	preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
 	preload/unseen/limits.c preload/unseen/dup.c
 include_HEADERS += preload/memsan.h
 noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def \
@@ -29,7 +30,7 @@ lib_LTLIBRARIES += libmemsan.la
 libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload/unseen/maps.c \
 	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/foreign.c \
 	preload/unseen/vfork.c preload/unseen/keys.c \
-	preload/unseen/quick_exit.c preload/unseen/raise.c \
+	preload/unseen/raise.c \
 	preload/unseen/stderr.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
 	preload/unseen/shared.c preload/unseen/start.c preload/intercept/symbols.c \
 	preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/skipped.c preload/unseen/handles.c \
