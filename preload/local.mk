@@ -53,7 +53,7 @@ EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map $(top_srcdir)
 # The name of its code section is a C identifier, so ld defines symbols for the section's bounds, and stacks leave the
 # section's code out (lib/modules.c).  libstdc++.a keeps the nothrow forms of operator new, because they must catch a
 # new-handler's exceptions, which C cannot do.  They call the other forms, which are memsan's.  The sanitizers' common
-# interface is weak: UBSan's runtime has parts of it, and then those count.
+# interface is weak: UBSan's runtime has parts of it, and then those count.  So is _exit, which a program may have.
 NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
 	_ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)
@@ -62,7 +62,7 @@ libmemsan.a: libruntime.la $(top_srcdir)/preload/static.ld
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -T '$(top_srcdir)/preload/static.ld' -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
 	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) libmemsan-all.o && \
-	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' libmemsan-all.o && \
+	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' --weaken-symbol=_exit --weaken-symbol=_Exit libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
 

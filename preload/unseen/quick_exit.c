@@ -16,4 +16,3 @@ void quick_exit_now(int status)
 
 ARCH_ENTER_CLEAN(_exit, quick_exit_now);
 ARCH_ENTER_CLEAN(_Exit, quick_exit_now);
-__asm__(".weak _exit, _Exit");
