@@ -62,7 +62,8 @@ libmemsan.a: libruntime.la $(top_srcdir)/preload/static.ld
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -T '$(top_srcdir)/preload/static.ld' -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
 	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) libmemsan-all.o && \
-	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' --weaken-symbol=_exit --weaken-symbol=_Exit libmemsan-all.o && \
+	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' --weaken-symbol=_exit --weaken-symbol=_Exit \
+		libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
 

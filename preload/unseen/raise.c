@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/raise.c - abort, assert, raise, kill and pthread_kill: when the program ends itself by one of these inside its
- * handler of a fault, that fault is reported first (fault/pending.c). SIGSEGV and SIGBUS that it raises come through
- * fault/fault.c. Only in the shared library: in a static program the program's handler replaces memsan's. */
+/* preload/unseen/raise.c - abort, assert, raise, kill and pthread_kill: when the program ends itself by one of these,
+ * the heap is verified first. Inside its handler of a fault, that fault is reported (fault/pending.c). SIGSEGV and
+ * SIGBUS that it raises come through fault/fault.c. Only in the shared library: in a static program the program's
+ * handler replaces memsan's. */
 #include "preload/unseen/unseen.h"
 
 #include <assert.h>
@@ -59,8 +60,7 @@ MEMSAN_EXPORT _Noreturn void abort(void)
 /* What is wrong in the heap may be why the assertion fails. libc's function calls libc's own abort. */
 MEMSAN_EXPORT _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
 {
-	void (*libcs)(const char *, const char *, unsigned, const char *) =
-		(void (*)(const char *, const char *, unsigned, const char *))wait_real(&real_assert, "__assert_fail");
+	__typeof__(&__assert_fail) libcs = (__typeof__(&__assert_fail))wait_real(&real_assert, "__assert_fail");
 
 	raising(SIGABRT);
 	if (libcs)
