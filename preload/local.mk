@@ -2,7 +2,8 @@
 runtime_sources += preload/init.c preload/allocate.c preload/interrupted.c preload/malloc.c preload/new.c \
 	preload/dispatch.c preload/trace.c preload/fail.c preload/api.c preload/hooks.c preload/malloc_hooks.c \
 	preload/caches.c preload/sanitizer.c preload/views.c \
-	preload/process.c preload/unseen/exits.c preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
+	preload/process.c preload/unseen/exits.c preload/unseen/quick_exit.c \
+	preload/leak.c preload/unseen/mlock.c preload/unseen/remap.c \
 	preload/unseen/limits.c preload/unseen/dup.c
 include_HEADERS += preload/memsan.h
 noinst_HEADERS += preload/preload.h preload/intercept/intercept.h preload/unseen/unseen.h preload/intercept/libc.def \
@@ -30,7 +31,7 @@ libmemsan_la_SOURCES = preload/unseen/modules.c preload/unseen/sandbox.c preload
 	preload/unseen/evidence.c \
 	preload/unseen/signals.c preload/unseen/exec.c preload/unseen/foreign.c \
 	preload/unseen/vfork.c preload/unseen/keys.c \
-	preload/unseen/quick_exit.c preload/unseen/raise.c \
+	preload/unseen/raise.c \
 	preload/unseen/stderr.c preload/unseen/waits.c preload/unseen/waits_rare.c preload/unseen/waits_io.c \
 	preload/unseen/shared.c preload/unseen/start.c preload/intercept/symbols.c \
 	preload/intercept/libc_real.c preload/unseen/replaced.c preload/unseen/skipped.c preload/unseen/handles.c \
@@ -53,7 +54,7 @@ EXTRA_libmemsan_la_DEPENDENCIES = $(top_srcdir)/preload/memsan.map $(top_srcdir)
 # The name of its code section is a C identifier, so ld defines symbols for the section's bounds, and stacks leave the
 # section's code out (lib/modules.c).  libstdc++.a keeps the nothrow forms of operator new, because they must catch a
 # new-handler's exceptions, which C cannot do.  They call the other forms, which are memsan's.  The sanitizers' common
-# interface is weak: UBSan's runtime has parts of it, and then those count.
+# interface is weak: UBSan's runtime has parts of it, and then those count.  So is _exit, which a program may have.
 NOTHROW_NEW = _ZnwmRKSt9nothrow_t _ZnamRKSt9nothrow_t _ZnwmSt11align_val_tRKSt9nothrow_t \
 	_ZnamSt11align_val_tRKSt9nothrow_t
 staticlibdir = $(libdir)
@@ -62,7 +63,8 @@ libmemsan.a: libruntime.la $(top_srcdir)/preload/static.ld
 	$(AM_V_GEN)rm -f $@ libmemsan-all.o && \
 	$(LD) -r -T '$(top_srcdir)/preload/static.ld' -o libmemsan-all.o --whole-archive .libs/libruntime.a && \
 	$(OBJCOPY) --localize-hidden $(NOTHROW_NEW:%=--localize-symbol=%) libmemsan-all.o && \
-	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' libmemsan-all.o && \
+	$(OBJCOPY) --wildcard --weaken-symbol='__sanitizer_*' --weaken-symbol=_exit --weaken-symbol=_Exit \
+		libmemsan-all.o && \
 	$(AR) crs $@ libmemsan-all.o && rm -f libmemsan-all.o
 CLEANFILES += libmemsan.a libmemsan-all.o
 

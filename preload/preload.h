@@ -217,6 +217,7 @@ void exits_verify(void);             /* before the program ends without exit han
 void exits_leak_check(void);         /* leak_check_at_exit, unless a lock was not given (locks_given_up) */
 void exits_tell_given_up(void);      /* says so, once */
 void exits_fork_child(void);
+void exits_are_done(void);  /* exit has verified all; in a static program it calls memsan's _exit */
 int exits_scan(int status); /* before _exit(status): returns the status to exit with */
 bool exits_is_handler(const void *handler);
 void exits_keep(int sig); /* the program has set the default action */

@@ -206,6 +206,7 @@ static void exit_last(int status, void *unused)
 		watch_explain();
 	}
 	report_summary();
+	exits_are_done();
 	/* os_exit_group and a panic do not flush stdio, as exit would do after this last handler. */
 	if (report_count() && (options.exitcode || options.fault == FAULT_PANIC || options.fault == FAULT_ABORT))
 		streams_settle();

@@ -138,6 +138,10 @@ static void find_modules(struct report_record *r)
 			f->module = module_for(r, f->exact ? f->pc : f->pc - 1, stack_when[i], &mine);
 		}
 	}
+	if (r->data_at) {
+		uint64_t mine = 0;
+		r->data_module = module_for(r, r->data_at, 0, &mine);
+	}
 }
 
 void report_add_regs(struct report_record *r, enum report_role role, const struct unwind_regs *regs, bool exact)

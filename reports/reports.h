@@ -32,6 +32,7 @@
  *
  *   symbolize.c         modules and ELF symbols
  *   symbolize_dwarf.c   functions and lines
+ *   variable.c          variables
  *   demangle.c          names as people write them
  *   demangle_rust.c     Rust's
  *   function_address.c  where a function of a given name starts
@@ -67,7 +68,7 @@ enum report_role { STACK_ACCESS, STACK_ALLOC, STACK_FREE, STACK_NOTICED, STACK_F
 enum report_access { ACCESS_READ, ACCESS_WRITE, ACCESS_FREE, ACCESS_UNKNOWN, ACCESS_EXECUTE, ACCESS_NR };
 
 #define REPORT_MAGIC 0x5052534du /* "MSRP" */
-#define REPORT_VERSION 3
+#define REPORT_VERSION 4
 #define REPORT_STACKS 5
 #define REPORT_FRAMES 256
 #define REPORT_MODULES 64
@@ -151,6 +152,9 @@ struct report_record {
 	uint32_t next, next_commands; /* strings: what to do now; commands for that, each with its newline; or 0 */
 	uint32_t legend;              /* strings: what the bytes of the memory rows mean, or 0 */
 	uint32_t next_ways;           /* strings: the way that each command goes, with its newline; or 0 */
+	/* data or code of a module, whose name the helper finds for `place`; 0: none */
+	uint64_t data_at;
+	uint32_t data_module, data_pad; /* index into modules[], or REPORT_NO_MODULE */
 	/* memory rows: the bytes when the report was made; or shadow bytes, each for memory_scale bytes of memory */
 	uint32_t memory_scale; /* 0: the bytes themselves */
 	uint32_t memory_len;
@@ -499,6 +503,8 @@ bool symbolizer_functions(struct symbolizer *s, int module, const char *pattern,
                           size_t *nr);
 /* Why a module has no symbols, or NULL. */
 const char *symbolizer_note(struct symbolizer *s, int module);
+/* Names the variable, the function or the section at r->data_at, in r->place. */
+void symbolizer_name_data(struct symbolizer *s, struct report_record *r);
 /* insn.c: decodes the instruction of a fault into the record: its text, and the size and kind of the access where the
  * record does not know them. */
 void insn_decode(struct report_record *r);

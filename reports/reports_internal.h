@@ -194,6 +194,9 @@ size_t function_literal(const char *pattern, const char **literal);
  * were found. */
 bool functions_search(Dwfl_Module *mod, const char *pattern, const struct deadline *deadline,
                       struct code_range **ranges, size_t *nr);
+/* variable.c: names the variable, the function or at least the section at r->data_at, which is in this module. */
+void variable_name(struct report_record *r, Dwfl_Module *mod, const struct deadline *deadline,
+                   struct alloc_region *region);
 /* symbolize_dwarf.c: resolves the lookups that the DWARF knows.  They are sorted by address, not yet resolved, and have
  * their ELF symbols.  A lookup's address is the DWARF address plus bias. */
 void dwarf_resolve(struct alloc_region *region, const struct deadline *deadline, Dwarf *dwarf, uint64_t bias,

@@ -601,3 +601,19 @@ bool symbolizer_attach(struct symbolizer *s, const struct report_record *r, stru
 	*symbols = (struct report_symbols){ .ctx = a, .frame = attached_frame, .note = attached_note };
 	return true;
 }
+
+void symbolizer_name_data(struct symbolizer *s, struct report_record *r)
+{
+	const struct report_module *m;
+	int module;
+
+	if (!r->data_at || r->data_module >= r->nr_modules)
+		return;
+	m = &r->modules[r->data_module];
+	module = symbolizer_module(s, report_str(r, m->path), m->build_id, m->build_id_len);
+	if (module < 0)
+		return;
+	module_open(s, &s->modules[module]);
+	if (s->modules[module].mod)
+		variable_name(r, s->modules[module].mod, &s->deadline, &s->region);
+}

@@ -266,6 +266,33 @@ static bool describe_frame(struct report_record *r, uintptr_t addr, const struct
 	return true;
 }
 
+/* What /proc says of an address that no detector and no module knows. */
+static void describe_mapping(struct report_record *r, uintptr_t addr)
+{
+	struct maps_reader reader;
+	struct maps_line line;
+	char buffer[2048];
+	struct fmt_buf b;
+	bool found = false;
+
+	if (os_filter_set() || maps_open(&reader, "/proc/self/maps", buffer, sizeof(buffer)) != 0)
+		return;
+	while (!found && maps_next(&reader, &line))
+		found = addr >= line.start && addr < line.end;
+	fmt_init(&b, place_text, sizeof(place_text));
+	if (!found)
+		fmt_printf(&b, "The buggy address is not mapped\n");
+	else if (str_equal(line.path, "[stack]"))
+		fmt_printf(&b, "The buggy address is on the stack of the first thread%s\n",
+		           os_gettid() == os_getpid() ? ", above its frames: arguments and environment" : "");
+	else
+		fmt_printf(&b, "The buggy address is in a mapping of %zu bytes, 0x%lx behind its start (%.400s)\n",
+		           (size_t)(line.end - line.start), (unsigned long)(addr - line.start),
+		           line.path[0] ? line.path : "anonymous");
+	maps_close(&reader);
+	set_place(r, place_text);
+}
+
 void shadow_describe(struct report_record *r, uintptr_t addr, const struct unwind_regs *regs)
 {
 	struct asan_global g;
@@ -280,10 +307,15 @@ void shadow_describe(struct report_record *r, uintptr_t addr, const struct unwin
 		describe_global(r, addr);
 	} else if (fake_stack_find(addr, &beg, &end) && describe_find_frame(addr, &f, description)) {
 		tell_frame(r, &f, addr);
-	} else if (!describe_frame(r, addr, regs) && module_find(addr, 0, &m)) {
+	} else if (describe_frame(r, addr, regs)) {
+		return;
+	} else if (module_find(addr, 0, &m)) {
 		fmt_init(&b, place_text, sizeof(place_text));
 		fmt_printf(&b, "The buggy address belongs to the code or the data of %.400s, at 0x%lx\n", m.path,
 		           (unsigned long)(addr - m.bias));
 		set_place(r, place_text);
+		r->data_at = addr;
+	} else {
+		describe_mapping(r, addr);
 	}
 }

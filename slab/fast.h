@@ -250,11 +250,21 @@ __inline_hot void slab_arm_size(void *p, size_t size, unsigned tail, uint64_t ke
 	*(slab_word32 *)((char *)p + tail) = (uint32_t)(size + key);
 }
 
-/* The object becomes the program's, with `size` bytes. */
+/* The object becomes the program's, with `size` bytes. While it is free, the word at the slot's end is that of 0 bytes.
+ * The size is added to it, so that damage of the word stays, and is found when the object is freed. */
 __inline_hot void slab_arm(void *p, size_t size, unsigned tail, uint64_t key)
 {
 	*(slab_word64 *)p = 0;
-	slab_arm_size(p, size, tail, key);
+	*(slab_word32 *)((char *)p + size) = (uint32_t)key;
+	tcache_barrier(); /* as in slab_arm_size */
+	*(slab_word32 *)((char *)p + tail) += (uint32_t)size;
+}
+
+/* A sound object becomes free for the thread with this key. */
+__inline_hot void slab_disarm(void *p, unsigned tail, uint64_t key)
+{
+	*(slab_word64 *)p = key;
+	*(slab_word32 *)((char *)p + tail) = (uint32_t)key;
 }
 
 /* The size of a live object. More than HARDEN_SIZE_MAX: the word was overwritten. */
@@ -311,7 +321,7 @@ __inline_hot void *slab_malloc_from(struct tcache *tc, struct tcache_bin *bin, s
 		__builtin_unreachable(); /* drops the caller's test for NULL */
 	if (unlikely(*(slab_word64 *)p != key))
 		return slab_malloc_unmarked(tc, bin, n, p);
-	slab_arm(p, size, bin->tail, key);
+	slab_arm(p, size, READ_ONCE(bin->tail), key);
 	tcache_open(tc);
 	return p;
 }
@@ -361,7 +371,7 @@ __inline_hot bool slab_free_coarse(struct tcache *tc, void *p)
 	bin = slab_bin(tc, slab_coarse_class(p));
 	n = bin->count;
 	if (likely(n < bin->max && slab_is_sound(p, bin->tail, tc->key)))
-		*(slab_word64 *)p = tc->key;
+		slab_disarm(p, READ_ONCE(bin->tail), tc->key);
 	else if (n >= bin->plain) {
 		tcache_open(tc);
 		return false;
@@ -393,7 +403,7 @@ __inline_hot bool slab_free_fast(void *p)
 			tcache_open(tc);
 			return false;
 		}
-		*(slab_word64 *)p = key;
+		slab_disarm(p, READ_ONCE(bin->tail), key); /* read again: registers are few */
 	} else if (n >= bin->plain) {
 		return slab_free_coarse(tc, p);
 	}

@@ -132,10 +132,16 @@ void harden_tail_reset(const struct slab_cache *c, void *p)
 	*(slab_word32 *)((char *)p + c->tail) = (uint32_t)harden_secret;
 }
 
-/* Malloc may be giving the object out, and then the word changes from one sound value to another. */
+/* Malloc may be giving the object out, and then the word changes from that of 0 bytes to another sound value. */
 static inline bool tail_is_sound(const struct slab_cache *c, const void *p)
 {
 	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size;
+}
+
+/* The same for an object that only this thread can give out. */
+static inline bool tail_is_free(const struct slab_cache *c, const void *p)
+{
+	return !slab_armed_size(p, c->tail, harden_secret);
 }
 
 static struct damage tail_damage(const struct slab_cache *c, const void *p)
@@ -215,7 +221,7 @@ void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key)
 
 void harden_free(const struct slab_cache *c, void *p, uint64_t key)
 {
-	*(slab_word64 *)p = key;
+	slab_disarm(p, c->tail, key);
 	if (harden_full)
 		zero_fill(c, p);
 }
@@ -223,7 +229,7 @@ void harden_free(const struct slab_cache *c, void *p, uint64_t key)
 /* An object in its slab becomes one that is free for a thread; the caller writes its mark. */
 static void take(const struct slab_cache *c, void *p, unsigned flags)
 {
-	if (unlikely((!flags || flags & OBJECT_KEPT) && !tail_is_sound(c, p)))
+	if (unlikely((!flags || flags & OBJECT_KEPT) && !tail_is_free(c, p)))
 		tail_report(c, p, SLAB_AT_ALLOC);
 	else if (!flags)
 		return;
@@ -278,7 +284,7 @@ bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab
 	uint64_t head = *(slab_word64 *)p;
 
 	if (likely(head == key)) {
-		if (likely(tail_is_sound(c, p)))
+		if (likely(tail_is_free(c, p)))
 			return !harden_full || likely(is_zero(c, p)) || zero_verify(c, p, at);
 		tail_report(c, p, at);
 		harden_tail_reset(c, p);

@@ -20,9 +20,9 @@
  *
  * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
  *
- * The word at the slot's end stays when the object is freed, and an object that was never used has the word for 0
- * bytes. So an underflow of the next object is found even if its neighbor is free: when a thread takes the neighbor out
- * of its slab, and when the process ends. Malloc itself does not look at the word again.
+ * A free object, used before or not, has the word for 0 bytes at its slot's end. So an underflow of the next object is
+ * found even if its neighbor is free: when a thread takes the neighbor out of its slab, and when the process ends.
+ * Malloc does not look at the word, but adds the size to it. So damage stays, and is found when the neighbor is freed.
  *
  * harden=full, beyond that: a freed slot is zero behind its mark, which is verified when the object is picked to be
  * given out. Any of the older objects that wait may be picked, at random, and only while many wait (tcache.c). Large

@@ -252,6 +252,78 @@ static size_t check_slab(struct slab *s, uintptr_t base, struct scan *scan)
 	return found;
 }
 
+/* ---- free pages ------------------------------------------------------------------------------ */
+
+/* Pages that no object ever had read as zero. At the end those that have memory are looked at; a filter of system calls
+ * may not let memsan ask which. */
+#define FREE_PAGES_MAX 1024u
+#define FREE_CHUNK 512u
+
+struct free_scan {
+	bool wanted;
+	uint32_t pages, found;
+};
+
+static bool page_is_written(uintptr_t at, struct damage *d)
+{
+	uint8_t chunk[FREE_CHUNK];
+	const uint8_t *first;
+	size_t n;
+
+	for (uintptr_t end = at + PAGE_SIZE; at < end; at += FREE_CHUNK) {
+		if (os_probe_read(chunk, (void *)at, FREE_CHUNK) != FREE_CHUNK)
+			return false;
+		first = mem_find_not(chunk, 0, FREE_CHUNK);
+		if (!first)
+			continue;
+		for (n = FREE_CHUNK; !chunk[n - 1];)
+			n--;
+		n -= (size_t)(first - chunk);
+		*d = (struct damage){ at + (uintptr_t)(first - chunk), n, 0, *first, 0 };
+		return true;
+	}
+	return false;
+}
+
+/* Another thread may take the run meanwhile: then its head changes. */
+static bool run_is_clean(uint32_t head, uint64_t w)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return arena_owner(page_address(head)) == w;
+}
+
+static void check_free_pages(uint32_t page, uint32_t n, uint32_t head, uint64_t w, struct free_scan *scan)
+{
+	uintptr_t at = page_address(page);
+	struct slab_object near;
+	struct slab_finding f;
+	struct damage d;
+
+	if (scan->found == FOUND_MAX || scan->pages == FREE_PAGES_MAX || !os_resident((void *)at, n * PAGE_SIZE))
+		return;
+	if (n > 1) {
+		check_free_pages(page, n / 2, head, w, scan);
+		check_free_pages(page + n / 2, n - n / 2, head, w, scan);
+		return;
+	}
+	scan->pages++;
+	if (!page_is_written(at, &d) || !run_is_clean(head, w) || !page_is_written(at, &d) || !run_is_clean(head, w))
+		return;
+	scan->found++;
+	d.near = slab_find_object(d.addr, &near) && near.state != SLAB_OBJ_NONE ? near.addr : 0;
+	redzone_init_unused(&f, SLAB_AT_EXIT, &d, NULL);
+	finding_report(&f);
+}
+
+static size_t check_free_run(uint32_t page, uint64_t w, struct free_scan *scan)
+{
+	uint32_t before = scan->found;
+
+	if (scan->wanted && (w & OWNER_TAG) == OWNER_FREE && !(w & OWNER_DIRTY))
+		check_free_pages(page, 1u << (w >> 8 & 0xff), page, w, scan);
+	return scan->found - before;
+}
+
 /* The page behind the run in which `page` lies. */
 static uint32_t next_run(uint32_t page, uint64_t w)
 {
@@ -270,6 +342,9 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 {
 	uint32_t page = 0, end = LOAD_ACQUIRE(arena_ready_blocks) * BLOCK_PAGES;
 	struct slab *s, *last = NULL;
+	struct free_scan free_pages = {
+		.wanted = at == SLAB_AT_EXIT && options.mode == MODE_CHECK && !os_under_seccomp(),
+	};
 	struct scan scan;
 	size_t found = 0;
 
@@ -286,6 +361,7 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 			last = s;
 			page++;
 		} else {
+			found += check_free_run(page, w, &free_pages);
 			page = next_run(page, w);
 		}
 	}

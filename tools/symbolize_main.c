@@ -124,6 +124,7 @@ static bool take_report(struct session *s, const struct helper_request *request)
 		return false;
 	s->suppressed = s->rules && suppressions_match(s->rules, &s->record, &symbols);
 	s->frame = report_title_frame(&s->record, &symbols);
+	symbolizer_name_data(s->symbolizer, &s->record);
 	report_next_for_language(&s->record, &symbols);
 	insn_decode(&s->record);
 	s->len = request->format == FORMAT_JSON ? report_render_json(&s->record, &symbols, s->text, sizeof(s->text))

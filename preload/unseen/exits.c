@@ -169,13 +169,21 @@ static void on_quick_exit(void)
 		os_exit_group(status);
 }
 
+static bool done;
+
+void exits_are_done(void)
+{
+	done = true;
+}
+
 int exits_scan(int status)
 {
-	if (!process_is_this() || runtime_state_now != RUNTIME_READY)
+	if (done || !process_is_this() || runtime_state_now != RUNTIME_READY)
 		return status;
 	/* A signal handler that interrupted the runtime ends the process: locks may be taken, also that of reports. */
 	if (slab_is_inside())
 		return status;
+	exits_are_done();
 	thread_ends_process = true;
 	exits_verify();
 	if (options.leak && options.leak_quick_exit)

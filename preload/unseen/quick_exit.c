@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers: the last checks come first (exits.c). Only in
- * the shared library: a static program has libc's own. */
+/* preload/unseen/quick_exit.c - _exit and _Exit, which run no handlers: the last checks come first (exits.c). In a
+ * static program these are weak, and libc's own, which are in an archive, are not linked; its exit ends in them. */
 #include "preload/preload.h"
 
 #include <stdlib.h>

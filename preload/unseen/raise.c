@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* preload/unseen/raise.c - abort, raise, kill and pthread_kill: when the program ends itself by one of these inside its
- * handler of a fault, that fault is reported first (fault/pending.c). SIGSEGV and SIGBUS that it raises come through
- * fault/fault.c. Only in the shared library: in a static program the program's handler replaces memsan's. */
+/* preload/unseen/raise.c - abort, assert, raise, kill and pthread_kill: when the program ends itself by one of these,
+ * the heap is verified first. Inside its handler of a fault, that fault is reported (fault/pending.c). SIGSEGV and
+ * SIGBUS that it raises come through fault/fault.c. Only in the shared library: in a static program the program's
+ * handler replaces memsan's. */
 #include "preload/unseen/unseen.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
-static void *real_abort, *real_raise, *real_kill, *real_pthread_kill;
+static void *real_abort, *real_assert, *real_raise, *real_kill, *real_pthread_kill;
 
 /* Does its default action end the process? */
 static bool is_fatal(int sig)
@@ -57,6 +59,17 @@ MEMSAN_EXPORT _Noreturn void abort(void)
 	os_abort();
 }
 
+/* What is wrong in the heap may be why the assertion fails. libc's function calls libc's own abort. */
+MEMSAN_EXPORT _Noreturn void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
+{
+	__typeof__(&__assert_fail) libcs = (__typeof__(&__assert_fail))wait_real(&real_assert, "__assert_fail");
+
+	raising(SIGABRT);
+	if (libcs)
+		libcs(assertion, file, line, function);
+	os_abort();
+}
+
 MEMSAN_EXPORT int raise(int sig)
 {
 	raising(sig);
@@ -65,7 +78,7 @@ MEMSAN_EXPORT int raise(int sig)
 
 MEMSAN_EXPORT int kill(pid_t pid, int sig)
 {
-	if (pending_any() && (pid == 0 || pid == os_getpid()))
+	if (pid == os_getpid() || (pid == 0 && pending_any()))
 		raising(sig);
 	return WAIT_REAL(kill)(pid, sig);
 }

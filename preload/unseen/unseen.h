@@ -10,7 +10,7 @@
  *   foreign.c       programs that cannot load memsan's library
  *   raise.c         a program that ends itself by a signal
  *   exits.c         the last checks at _exit, quick_exit and fatal signals (static too)
- *   quick_exit.c    _exit and _Exit
+ *   quick_exit.c    _exit and _Exit (static too)
  *   vfork.c         vfork, whose child works in this memory
  *   keys.c          keys of thread-specific data: the program may have all
  *   stderr.c        standard error that an exit handler closes, or freopen replaces

@@ -9,7 +9,6 @@
  * ways: preload linked static
  * options: fence=all
  * status: 99
- * status-static: 0
  */
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/victims/invalid_free_global.c - a global variable is freed
+/* tests/victims/invalid_free_global.c - a global variable is freed; its symbol names it
  *
- * expect: invalid-free in=main place=invalid_free_global
+ * expect: invalid-free in=main place=global+0x0/0x40
  * modes: check production
  */
 #include <stdlib.h>

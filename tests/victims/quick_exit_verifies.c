@@ -3,6 +3,7 @@
  * inherit is printed once, and the exit status of each process tells of it; a child of vfork verifies nothing
  *
  * expect: right-redzone-overwritten object=20 alloc=main
+ * ways: preload static
  * output: 1 1 0
  */
 #include <stdio.h>
