@@ -525,7 +525,7 @@ const struct tool_command command_kernel = {
 		"\n"
 		"Boots a small Linux in QEMU, makes known memory bugs happen there or runs your own module,\n"
 		"script and reproducer, and shows what KASAN, KFENCE, SLUB's checks and kmemleak report.\n"
-		"Kernels are built once from Debian's linux-source: some minutes each, 3 GB altogether.\n"
+		"Kernels are built once from Debian's linux-source: some minutes and 1 GB each.\n"
 		"\n"
 		"  --profile=NAME       kernel to use: kasan, light (no KASAN), ubsan, kmsan (built by\n"
 		"                       clang), arm64 (KASAN by tags), hw_tags (arm64's memory tags), debian\n"
