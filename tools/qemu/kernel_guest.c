@@ -109,10 +109,10 @@ static const char *const x86_machine[] = { "qemu-system-x86_64",
 	                                   "-device",
 	                                   "isa-debug-exit,iobase=0xf4,iosize=0x04",
 	                                   NULL };
-static const char *const arm64_machine[] = { "qemu-system-aarch64",  "-serial", "chardev:log",
-	                                     "-device",              "virtio-serial-device",
-	                                     "-device",              "virtconsole,chardev=script",
-	                                     NULL };
+static const char *const arm64_machine[] = {
+	"qemu-system-aarch64",        "-serial", "chardev:log", "-device", "virtio-serial-device", "-device",
+	"virtconsole,chardev=script", NULL
+};
 /* Memory tags are a feature of newer processors, whose other features cost time. */
 static const char *const plain_processor[] = { "-cpu", "cortex-a76", "-machine", "virt,gic-version=3", NULL };
 static const char *const tags_processor[] = { "-cpu", "max,sve=off,pauth-impdef=on", "-machine",
@@ -128,7 +128,7 @@ static const char *const tags_processor[] = { "-cpu", "max,sve=off,pauth-impdef=
 static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
 {
 	return tool_format("console=%s " BASE_APPEND "%s%s",
-	                   k->arm64 ? "ttyAMA0 slub_debug=FU"
+	                   k->arm64                      ? "ttyAMA0 slub_debug=FU"
 	                   : k->profile == PROFILE_KMSAN ? X86_APPEND " slub_debug=FZU"
 	                                                 : X86_APPEND " slub_debug=FZPU",
 	                   o->append ? " " : "", o->append ? o->append : "");
