@@ -202,7 +202,7 @@ static void put_kernel_bugs(void)
 	} others[] = {
 #define KBUG(name, setup, kasan, light, arm64, what, why)
 #define DEMO(name, what)
-#define OTHER(name, profile, since, cell) { #name, #profile, since, cell },
+#define OTHER(name, profile, since, unless, cell) { #name, #profile, since, cell },
 #include "kernel/module/bugs.def"
 #undef KBUG
 #undef DEMO

@@ -49,12 +49,12 @@ const size_t kernel_nr_bugs = sizeof(kernel_bugs) / sizeof(kernel_bugs[0]);
 static const struct other {
 	const char *name;
 	enum kernel_profile profile;
-	const char *since;
+	const char *since, *unless;
 	struct kernel_cell cell;
 } others[] = {
 #define KBUG(name, setup, kasan, light, arm64, what, why)
 #define DEMO(name, what)
-#define OTHER(name, profile, since, cell) { #name, PROFILE_##profile, since, cell },
+#define OTHER(name, profile, since, unless, cell) { #name, PROFILE_##profile, since, unless, cell },
 #include "kernel/module/bugs.def"
 };
 #undef KBUG
@@ -147,6 +147,15 @@ void kernel_table_release(enum kernel_profile p, const char *release)
 	snprintf(versions[p], sizeof(versions[p]), "%.*s", (int)strspn(release, "0123456789."), release);
 }
 
+static bool has_option(enum kernel_profile p, const char *option)
+{
+	char *with_ends = tool_format("\n%s=y\n", option);
+	bool has = configs[p] && strstr(configs[p], with_ends);
+
+	free(with_ends);
+	return has;
+}
+
 /* The entry of others[] that counts for this kernel, or NULL. */
 static const struct kernel_cell *other_cell(const struct kernel_bug *bug, enum kernel_profile p,
                                             enum kernel_profile kernel)
@@ -158,7 +167,7 @@ static const struct kernel_cell *other_cell(const struct kernel_bug *bug, enum k
 		const struct other *o = &others[i];
 
 		if (o->profile == p && strverscmp(o->since, version) <= 0 && strcmp(o->name, bug->name) == 0 &&
-		    (!best || strverscmp(best->since, o->since) < 0))
+		    !has_option(kernel, o->unless) && (!best || strverscmp(best->since, o->since) < 0))
 			best = o;
 	}
 	return best ? &best->cell : NULL;
@@ -175,20 +184,8 @@ static const struct kernel_cell *table_cell(const struct kernel_bug *bug, enum k
 		cell = other_cell(bug, from, p);
 	}
 	if (!cell)
-		cell = &bug->cell[from];
-	if (cell->expect != EXPECT_AS_KASAN)
-		return cell;
-	cell = other_cell(bug, PROFILE_KASAN, p);
-	return cell ? cell : &bug->cell[PROFILE_KASAN];
-}
-
-static bool has_option(enum kernel_profile p, const char *option)
-{
-	char *with_ends = tool_format("\n%s=y\n", option);
-	bool has = configs[p] && strstr(configs[p], with_ends);
-
-	free(with_ends);
-	return has;
+		cell = &bug->cell[from]; /* others[] does not count for AS_KASAN: the processors differ */
+	return cell->expect == EXPECT_AS_KASAN ? &bug->cell[PROFILE_KASAN] : cell;
 }
 
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p)
