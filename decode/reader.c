@@ -36,7 +36,7 @@
 #define SHAPES_MAX 16
 #define SHAPE_LINES 100000u /* so long is a prefix looked for that no headline has shown again */
 #define BEFORE_MAX 4
-#define BEFORE_LEN 120
+#define BEFORE_LEN 200
 #define HELD_MAX 8
 #define HELD_BYTES_MAX (1u << 20)
 #define STACKLESS_MAX 8
@@ -414,6 +414,32 @@ static void not_taken(struct decode_reader *l, const struct line *n)
 		l->unread(l->unread_ctx, l->name, l->line, n->text);
 }
 
+/* Late versions of Linux 6.12 print "[Right Redzone overwritten] 0x…" in front of SLUB's report, which then says only
+ * "Object corrupt".  A rule lies between the two. */
+static void take_damage(struct decode_reader *l, struct decode_open *o)
+{
+	static const char mark[] = " overwritten] 0x";
+	char text[BEFORE_LEN + 1];
+
+	if (l->depth || strcmp(o->record->detector, "slub") != 0 || strcmp(o->record->kind, "object-corrupt") != 0)
+		return;
+	for (size_t back = 1; back < BEFORE_MAX; back++) {
+		const struct before *b = &l->before[(l->next_before + BEFORE_MAX - back) % BEFORE_MAX];
+		const char *end = b->len ? memmem(b->p, b->len, mark, sizeof(mark) - 1) : NULL, *p = end;
+
+		while (p && p > b->p && *p != '[')
+			p--;
+		if (!p || *p != '[')
+			continue;
+		snprintf(text, sizeof(text), "%.*s", (int)(b->p + b->len - p), p);
+		o->record->kind = decode_kind(o->record, text + 1, (size_t)(end - p) + strlen(" overwritten") - 1);
+		decode_read_first_byte(o->record, text + strcspn(text, "]"));
+		decode_record_line(o->record, text, strlen(text));
+		o->record->first_line = MIN(o->record->first_line, l->line - back);
+		return;
+	}
+}
+
 static bool try_begin(struct decode_reader *l, const struct line *n)
 {
 	struct decode_open probe = { .caller = n->prefix.caller }, *o;
@@ -430,12 +456,13 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	if (strcmp(probe.record->detector, "list-debug") == 0 && l->warned.caller == probe.caller)
 		l->warned.line = 0;
 	warning_says(l);
-	decode_record_line(probe.record, n->text, strlen(n->text));
 	o = lane_new(l);
 	l->nr_open++;
 	*o = probe;
 	o->record->file = l->name ? decode_record_string(o->record, l->name, strlen(l->name)) : NULL;
 	o->record->first_line = rule_before(l, o);
+	take_damage(l, o);
+	decode_record_line(o->record, n->text, strlen(n->text));
 	if (n->prefix.stamp_len)
 		o->record->time = decode_record_string(o->record, n->raw + n->prefix.stamp_at, n->prefix.stamp_len);
 	o->shape = n->shape;

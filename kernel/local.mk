@@ -5,7 +5,9 @@ dist_kernel_SCRIPTS = kernel/build
 dist_kernel_DATA = kernel/gdb.py
 kernelconfigsdir = $(kerneldir)/configs
 dist_kernelconfigs_DATA = kernel/configs/common.config kernel/configs/x86_64.config kernel/configs/kasan.config \
-	kernel/configs/light.config kernel/configs/arm64.config kernel/configs/before-5.18.config
+	kernel/configs/light.config kernel/configs/ubsan.config kernel/configs/kmsan.config \
+	kernel/configs/arm64.config kernel/configs/sw_tags.config kernel/configs/hw_tags.config \
+	kernel/configs/before-5.18.config kernel/configs/since-6.2.config
 kernelsubsystemdir = $(kerneldir)/configs/subsystem
 dist_kernelsubsystem_DATA = kernel/configs/subsystem/9p.config kernel/configs/subsystem/bpf.config \
 	kernel/configs/subsystem/ext4.config kernel/configs/subsystem/loop.config \
@@ -20,7 +22,7 @@ kernelmoduledir = $(kerneldir)/module
 dist_kernelmodule_DATA = kernel/module/Kbuild kernel/module/bugs.def kernel/module/memsan_bugs.h \
 	kernel/module/main.c kernel/module/kmalloc.c kernel/module/cache.c kernel/module/pages.c \
 	kernel/module/access.c kernel/module/lifetime.c kernel/module/fence.c kernel/module/leaks.c \
-	kernel/module/switches.c kernel/module/limits.c kernel/module/demos.c
+	kernel/module/switches.c kernel/module/undefined.c kernel/module/limits.c kernel/module/demos.c
 
 # A memsan command that is not installed finds the files through this link beside it.
 all-local: kernel-data

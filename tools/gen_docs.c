@@ -131,6 +131,18 @@ static void put_bug_cell(const char *kernel, const struct bug_cell *cell)
 	}
 }
 
+/* "HW_TAGS", "6.12": "hw_tags from Linux 6.12 on" */
+static void put_other_cell(const char *profile, const char *since, const struct bug_cell *cell)
+{
+	char kernel[80];
+	size_t n = 0;
+
+	for (; profile[n]; n++)
+		kernel[n] = (char)(profile[n] == '_' ? '_' : profile[n] | 0x20);
+	snprintf(kernel + n, sizeof(kernel) - n, "%s%s%s", *since ? " from Linux " : "", since, *since ? " on" : "");
+	put_bug_cell(kernel, cell);
+}
+
 static bool needs_an_option(const char *name)
 {
 	static const char *const names[] = {
@@ -183,6 +195,17 @@ static void put_kernel_bugs(void)
 #include "kernel/module/bugs.def"
 #undef KBUG
 #undef DEMO
+	};
+	static const struct {
+		const char *name, *profile, *since;
+		struct bug_cell cell;
+	} others[] = {
+#define KBUG(name, setup, kasan, light, arm64, what, why)
+#define DEMO(name, what)
+#define OTHER(name, profile, since, unless, cell) { #name, #profile, since, cell },
+#include "kernel/module/bugs.def"
+#undef KBUG
+#undef DEMO
 #undef SAY
 #undef SAY_BECAUSE
 #undef QUIET
@@ -199,6 +222,10 @@ static void put_kernel_bugs(void)
 		put_bug_cell("kasan", &bugs[i].kasan);
 		put_bug_cell("light", &bugs[i].light);
 		put_bug_cell("arm64", *bugs[i].arm64.expect ? &bugs[i].arm64 : &bugs[i].kasan);
+		for (size_t j = 0; j < ARRAY_SIZE(others); j++)
+			if (!strcmp(others[j].name, bugs[i].name))
+				put_other_cell(others[j].profile, others[j].since,
+				               *others[j].cell.expect ? &others[j].cell : &bugs[i].kasan);
 		fputs(".br\n", stdout);
 		put_mdoc(bugs[i].why);
 		putchar('\n');

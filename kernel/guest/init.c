@@ -355,22 +355,35 @@ static void unload_module(char *name)
 
 /* ---- leaks ----------------------------------------------------------------------------------- */
 
-/* In "    [<ffffffffc0001234>] 0xffffffffc0001234" the kernel no longer knows the function: puts in its name. */
-static void print_leak_line(const char *line)
+/* The address where a frame has no function: in "    [<ffffffffc0001234>] 0xffffffffc0001234", and from Linux 6.8 on in
+ * "    0xffffffffc0001234". */
+static const char *unknown_function(const char *line)
 {
 	const char *mark = strstr(line, ">] 0x");
+
+	if (mark)
+		return mark + 3;
+	if (strncmp(line, "    0x", 6) == 0 && line[6 + strspn(line + 6, "0123456789abcdef")] == '\0')
+		return line + 4;
+	return NULL;
+}
+
+/* The kernel no longer knows the functions of a module that is gone: puts in their names. */
+static void print_leak_line(const char *line)
+{
+	const char *unknown = unknown_function(line);
 	const struct function *best = NULL;
-	unsigned long at = mark ? strtoul(mark + 3, NULL, 16) : 0;
+	unsigned long at = unknown ? strtoul(unknown, NULL, 16) : 0;
 	char text[512];
 
-	for (size_t i = 0; mark && i < nr_functions; i++)
+	for (size_t i = 0; unknown && i < nr_functions; i++)
 		if (functions[i].at <= at && (!best || functions[i].at > best->at))
 			best = &functions[i];
 	if (!best || at - best->at >= 65536) {
 		log_line(4, line);
 		return;
 	}
-	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(mark + 3 - line), line, best->name, at - best->at,
+	snprintf(text, sizeof(text), "%.*s%s+0x%lx/0x%x %s", (int)(unknown - line), line, best->name, at - best->at,
 	         65536, best->module);
 	log_line(4, text);
 }

@@ -75,6 +75,7 @@ static ssize_t trigger_write(struct file *file, const char __user *text, size_t 
 	if (!bug)
 		return -ENOENT;
 	pr_info("begin %s\n", bug->name);
+	check_again();
 	status = bug->run();
 	pr_info("end %s: %d\n", bug->name, status);
 	return status < 0 ? status : (ssize_t)len;

@@ -33,6 +33,20 @@
 /* Reads a value that is not used; the compiler must not drop the read. */
 #define look(lvalue) ((void)READ_ONCE(lvalue))
 
+/* The processor no longer checks tags once it has reported one (arch/arm64/mm/fault.c, do_tag_recovery). */
+#ifdef CONFIG_KASAN_HW_TAGS
+#include <asm/sysreg.h>
+static inline void check_again(void)
+{
+	sysreg_clear_set(sctlr_el1, SCTLR_EL1_TCF_MASK, 1UL << SCTLR_EL1_TCF_SHIFT); /* synchronously */
+	isb();
+}
+#else
+static inline void check_again(void)
+{
+}
+#endif
+
 /* leak_forget() and demo_cache_drop() are called once, as the module is unloaded.  They free the objects that bugs and
  * demonstrations still hold. */
 void leak_forget(void);

@@ -201,6 +201,8 @@ def main(make=None, asked_for=(), names=None):
     for name in choose(names, known):
         if names or known[name] not in asked_for:
             run_case(known[name], make)
+    if asked_for and not names:
+        print("only when asked for by name: " + ", ".join(function.__name__ for function in asked_for))
     return finish()
 
 

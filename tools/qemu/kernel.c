@@ -22,25 +22,30 @@ static int list_main(const struct kernel_options *o)
 		puts("[");
 	for (size_t i = 0; i < kernel_nr_bugs; i++) {
 		const struct kernel_bug *bug = &kernel_bugs[i];
-		char *kasan = kernel_cell_text(bug, PROFILE_KASAN), *light = kernel_cell_text(bug, PROFILE_LIGHT);
-		char *arm64 = kernel_cell_text(bug, PROFILE_ARM64);
+		bool demo = bug->setup == SETUP_DEMO;
 
 		if (o->format == KERNEL_JSON) {
 			printf("%s{\"name\":\"%s\",\"setup\":\"%s\",\"what\":", i ? ",\n" : "", bug->name,
 			       kernel_setup_name(bug->setup));
 			decode_json_string(stdout, bug->what);
-			printf(",\"kasan\":\"%s\",\"light\":\"%s\",\"arm64\":\"%s\",\"why\":", kasan, light, arm64);
+		} else {
+			printf("%s\n    %s%s\n", bug->name, bug->what, demo ? " (a demonstration)" : "");
+		}
+		for (int p = 0; p < NR_BUILT_PROFILES; p++) {
+			const char *name = kernel_profile_name((enum kernel_profile)p);
+			char *text = kernel_cell_text(bug, (enum kernel_profile)p);
+
+			if (o->format == KERNEL_JSON)
+				printf(",\"%s\":\"%s\"", name, text);
+			else if (!demo && (o->profile_given ? o->profile[p] : p < NR_CELLS))
+				printf("    %s kernel: %s\n", name, text);
+			free(text);
+		}
+		if (o->format == KERNEL_JSON) {
+			printf(",\"why\":");
 			decode_json_string(stdout, bug->why);
 			putchar('}');
-		} else if (bug->setup == SETUP_DEMO) {
-			printf("%s\n    %s (a demonstration)\n", bug->name, bug->what);
-		} else {
-			printf("%s\n    %s\n    kasan kernel: %s\n    light kernel: %s\n    arm64 kernel: %s\n",
-			       bug->name, bug->what, kasan, light, arm64);
 		}
-		free(kasan);
-		free(light);
-		free(arm64);
 	}
 	if (o->format == KERNEL_JSON)
 		puts("\n]");
@@ -86,6 +91,16 @@ static int set_profile(struct kernel_options *o, const struct arguments *a)
 		return EXIT_USAGE;
 	o->profile[p] = o->profile_given = true;
 	return 0;
+}
+
+/* --kernel=6.12 */
+static int set_kernel(struct kernel_options *o, const char *version)
+{
+	for (int p = 0; p < NR_BUILT_PROFILES; p++)
+		kernel_table_release((enum kernel_profile)p, version);
+	free(o->found_source);
+	o->source = o->found_source = kernel_debian_source(version);
+	return o->source ? 0 : EXIT_USAGE;
 }
 
 static int set_timeout(struct kernel_options *o, const char *text)
@@ -240,6 +255,7 @@ enum {
 	OPT_PATCH,
 	OPT_REVERT,
 	OPT_SHARE,
+	OPT_KERNEL,
 	OPT_KERNEL_SOURCE,
 	OPT_CONFIG,
 	OPT_SUBSYSTEM,
@@ -267,6 +283,7 @@ static const struct option known_options[] = {
 	{ "all", no_argument, NULL, OPT_ALL },
 	{ "kunit", no_argument, NULL, OPT_KUNIT },
 	{ "gdb", no_argument, NULL, OPT_GDB },
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "kernel-source", required_argument, NULL, OPT_KERNEL_SOURCE },
 	{ "patch", required_argument, NULL, OPT_PATCH },
 	{ "revert", required_argument, NULL, OPT_REVERT },
@@ -338,6 +355,8 @@ static int take_option(struct kernel_options *o, const struct arguments *a, int 
 		return set_format(o, a);
 	case OPT_PROFILE:
 		return set_profile(o, a);
+	case OPT_KERNEL:
+		return set_kernel(o, a->value);
 	case OPT_TIMEOUT:
 		return set_timeout(o, a->value);
 	case OPT_MODULE:
@@ -485,6 +504,7 @@ static int kernel_main(int argc, char **argv)
 		status = act(action, &o);
 	free(o.bugs);
 	free(o.share_host);
+	free(o.found_source);
 	for (size_t i = 0; i < o.nr_owned; i++)
 		free(o.owned[i]);
 	return status;
@@ -505,10 +525,12 @@ const struct tool_command command_kernel = {
 		"\n"
 		"Boots a small Linux in QEMU, makes known memory bugs happen there or runs your own module,\n"
 		"script and reproducer, and shows what KASAN, KFENCE, SLUB's checks and kmemleak report.\n"
-		"Kernels are built once from Debian's linux-source: some minutes each, 3 GB altogether.\n"
+		"Kernels are built once from Debian's linux-source: some minutes and 1 GB each.\n"
 		"\n"
-		"  --profile=NAME       kernel to use: kasan, light (no KASAN), arm64 (KASAN by tags),\n"
-		"                       debian (as it is, no build); may be repeated\n"
+		"  --profile=NAME       kernel to use: kasan, light (no KASAN), ubsan, kmsan (built by\n"
+		"                       clang), arm64 (KASAN by tags), hw_tags (arm64's memory tags), debian\n"
+		"                       (as it is, no build); may be repeated\n"
+		"  --kernel=VERSION     build Debian's linux-source-VERSION, such as 6.12 (6.1)\n"
 		"  --module=MODULE      a .ko file, or the folder of its source; may be repeated\n"
 		"  --script=SCRIPT      shell script to run in the guest after the modules are loaded\n"
 		"  --repro=FILE         C source, program or script that makes a bug happen\n"

@@ -41,8 +41,12 @@ enum kernel_profile {
 	PROFILE_LIGHT,
 	NR_DEFAULT_PROFILES,
 	PROFILE_ARM64 = NR_DEFAULT_PROFILES,
-	NR_TABLE_PROFILES,
-	PROFILE_DEBIAN = NR_TABLE_PROFILES,
+	NR_CELLS, /* the profiles that have a column in the table */
+	PROFILE_HW_TAGS = NR_CELLS,
+	PROFILE_UBSAN,
+	PROFILE_KMSAN,
+	NR_BUILT_PROFILES, /* the profiles whose kernels kernel/build makes */
+	PROFILE_DEBIAN = NR_BUILT_PROFILES,
 	NR_PROFILES
 };
 /* in the order of a boot */
@@ -72,7 +76,7 @@ struct kernel_bug {
 	const char *name;
 	enum kernel_setup setup;
 	const char *what, *why;
-	struct kernel_cell cell[NR_TABLE_PROFILES];
+	struct kernel_cell cell[NR_CELLS];
 };
 extern const struct kernel_bug kernel_bugs[];
 extern const size_t kernel_nr_bugs;
@@ -86,7 +90,9 @@ const char *kernel_setup_words(enum kernel_setup setup);
 const char *kernel_bug_needs(const struct kernel_bug *bug);
 /* The configuration of a profile's kernel, once kernel_get has found that kernel; the table frees the text. */
 void kernel_table_config(enum kernel_profile p, char *text);
-/* What the kernel of a profile is expected to print; Debian's kernel counts as a light one. */
+/* The version of that kernel, "6.12.117-memsan-kasan"; without it, Linux 6.1 is meant. */
+void kernel_table_release(enum kernel_profile p, const char *release);
+/* What the kernel of a profile is expected to print. */
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p);
 /* '-' and '_' are equal.  NULL: there is no such bug; a line with the nearest name was printed. */
 const struct kernel_bug *kernel_find_bug(const char *name);
@@ -102,6 +108,7 @@ struct kernel_options {
 	bool all, kunit, keep, kvm, fail_each, leak_check, gdb;
 	bool shell;         /* the action is shell */
 	const char *source; /* --kernel-source; NULL: Debian's source */
+	char *found_source; /* of --kernel */
 	const char *patches[16], *reverts[16];
 	size_t nr_patches, nr_reverts;
 	const char *configs[32];
@@ -141,6 +148,7 @@ void kernel_watch_signals(void);
 /* Where kernel/ is: beside the command in a build folder, or installed.  NULL: in neither place; a line was printed. */
 const char *kernel_data_dir(void);
 struct kernel_built {
+	enum kernel_profile profile;
 	char *dir;     /* the build folder, or the headers of an installed kernel */
 	char *image;   /* what QEMU boots */
 	char *vmlinux; /* with debug information, or NULL */
@@ -149,6 +157,8 @@ struct kernel_built {
 	bool arm64;
 };
 void kernel_built_free(struct kernel_built *k);
+/* Debian's source of that version of Linux, "6.12".  NULL: a line was printed; else the caller frees the path. */
+char *kernel_debian_source(const char *version);
 /* Is the option of the kernel's configuration on? */
 bool kernel_config_has(const struct kernel_built *k, const char *option);
 /* Are QEMU and the compilers installed that the profile needs?  False: a line says what to install. */

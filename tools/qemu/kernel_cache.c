@@ -215,7 +215,7 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	size_t n = 0;
 	char *script, *init, *config;
 
-	*k = (struct kernel_built){ 0 };
+	*k = (struct kernel_built){ .profile = p };
 	if (p == PROFILE_DEBIAN)
 		return get_debian(o, k);
 	k->arm64 = kernel_profile_is_arm64(p);
@@ -254,10 +254,30 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	k->image = tool_format("%s/image", k->dir);
 	k->vmlinux = tool_format("%s/vmlinux", k->dir);
 	k->release = read_release(k->dir);
+	kernel_table_release(p, k->release);
 	config = tool_format("%s/.config", k->dir);
 	read_config(p, config);
 	free(config);
 	return true;
+}
+
+char *kernel_debian_source(const char *version)
+{
+	static const char *const endings[] = { "xz", "gz", "bz2", "zst" };
+
+	if (strspn(version, "0123456789.") != strlen(version) || !strchr(version, '.')) {
+		tool_say("--kernel wants a version of Linux such as 6.12, not '%s'", version);
+		return NULL;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		char *path = tool_format("/usr/src/linux-source-%s.tar.%s", version, endings[i]);
+
+		if (access(path, R_OK) == 0)
+			return path;
+		free(path);
+	}
+	tool_say("there is no source of Linux %s in /usr/src: apt-get install linux-source-%s", version, version);
+	return NULL;
 }
 
 char *kernel_get_module(const struct kernel_built *k, const char *source)
@@ -362,11 +382,12 @@ bool kernel_programs_there(enum kernel_profile p)
 {
 	static const struct program {
 		const char *name, *package;
-		bool arm64;
+		bool arm64, kmsan_only;
 	} programs[] = {
-		{ "qemu-system-x86_64", "qemu-system-x86", false },
-		{ "qemu-system-aarch64", "qemu-system-arm", true },
-		{ "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", true },
+		{ "qemu-system-x86_64", "qemu-system-x86", false, false },
+		{ "clang", "clang", false, true },
+		{ "qemu-system-aarch64", "qemu-system-arm", true, false },
+		{ "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross", true, false },
 	};
 	char names[200] = "", packages[200] = "";
 
@@ -374,7 +395,8 @@ bool kernel_programs_there(enum kernel_profile p)
 		const struct program *program = &programs[i];
 		size_t n = strlen(names), m = strlen(packages);
 
-		if (program->arm64 != kernel_profile_is_arm64(p) || tool_have_program(program->name))
+		if (program->arm64 != kernel_profile_is_arm64(p) || (program->kmsan_only && p != PROFILE_KMSAN) ||
+		    tool_have_program(program->name))
 			continue;
 		snprintf(names + n, sizeof(names) - n, "%s%s", n ? " and no " : "", program->name);
 		snprintf(packages + m, sizeof(packages) - m, " %s", program->package);

@@ -62,6 +62,8 @@ const char *guest_end_text(enum guest_end end)
 	return "";
 }
 
+#define X86_APPEND "ttyS0,115200 acpi=off pty.legacy_count=0 no_timer_check"
+
 static bool is_number(const char *s, const char *more)
 {
 	size_t n = strspn(s, "0123456789");
@@ -108,21 +110,27 @@ static const char *const x86_machine[] = { "qemu-system-x86_64",
 	                                   "isa-debug-exit,iobase=0xf4,iosize=0x04",
 	                                   NULL };
 static const char *const arm64_machine[] = {
-	"qemu-system-aarch64", "-cpu",    "cortex-a76",           "-machine", "virt,gic-version=3",         "-serial",
-	"chardev:log",         "-device", "virtio-serial-device", "-device",  "virtconsole,chardev=script", NULL
+	"qemu-system-aarch64",        "-serial", "chardev:log", "-device", "virtio-serial-device", "-device",
+	"virtconsole,chardev=script", NULL
 };
+/* Memory tags are a feature of newer processors, whose other features cost time. */
+static const char *const plain_processor[] = { "-cpu", "cortex-a76", "-machine", "virt,gic-version=3", NULL };
+static const char *const tags_processor[] = { "-cpu", "max,sve=off,pauth-impdef=on", "-machine",
+	                                      "virt,gic-version=3,mte=on", NULL };
 
 /* Debian's kernel has ACPI, whose interpreter takes seconds under TCG, and so do the old pseudo-terminals.  Neither
  * is of use here.
  * Tags in pointers do not go together with SLUB's red zones and poison.  Where Linux 6.1 repairs damaged bytes, the
  * range's end has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes).
  * On a busy machine, or when a debugger has stopped it, a guest may find that no tick has come while it waited for ten,
- * and panics ("IO-APIC + timer doesn't work") unless it is told not to look. */
+ * and panics ("IO-APIC + timer doesn't work") unless it is told not to look.
+ * KMSAN forgets freed objects that SLUB poisons. */
 static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
 {
 	return tool_format("console=%s " BASE_APPEND "%s%s",
-	                   k->arm64 ? "ttyAMA0 slub_debug=FU"
-	                            : "ttyS0,115200 slub_debug=FZPU acpi=off pty.legacy_count=0 no_timer_check",
+	                   k->arm64                      ? "ttyAMA0 slub_debug=FU"
+	                   : k->profile == PROFILE_KMSAN ? X86_APPEND " slub_debug=FZU"
+	                                                 : X86_APPEND " slub_debug=FZPU",
 	                   o->append ? " " : "", o->append ? o->append : "");
 }
 
@@ -166,6 +174,12 @@ static void add_gdb(struct words *argv, char **owned)
 	add_words(argv, (const char *const[]){ "-chardev", *owned, "-gdb", "chardev:gdb", "-S", NULL });
 }
 
+/* KMSAN takes two thirds of the memory. */
+static const char *memory_of(const struct kernel_options *o, const struct kernel_built *k)
+{
+	return o->mem ? o->mem : k->profile == PROFILE_KMSAN ? "3G" : "1G";
+}
+
 static pid_t start_qemu(const struct kernel_options *o, const struct kernel_built *k, const char *initrd, bool shell,
                         int log_fd, int script_fd)
 {
@@ -175,7 +189,7 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 	char *script = shell ? tool_format("stdio,id=script,signal=off")
 	                     : tool_format("file,id=script,path=/dev/fd/%d", script_fd);
 	const char *const more[] = { "-accel",      o->kvm ? "kvm" : o->gdb ? "tcg,thread=single" : "tcg,thread=multi",
-		                     "-m",          o->mem ? o->mem : "1G",
+		                     "-m",          memory_of(o, k),
 		                     "-smp",        smp,
 		                     "-nodefaults", "-no-user-config",
 		                     "-display",    "none",
@@ -191,6 +205,8 @@ static pid_t start_qemu(const struct kernel_options *o, const struct kernel_buil
 	pid_t pid;
 
 	add_words(&argv, k->arm64 ? arm64_machine : x86_machine);
+	if (k->arm64)
+		add_words(&argv, k->profile == PROFILE_HW_TAGS ? tags_processor : plain_processor);
 	add_words(&argv, more);
 	if (o->share_host)
 		add_share(&argv, o, k->arm64, &share);

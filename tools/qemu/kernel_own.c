@@ -16,7 +16,7 @@ static enum kernel_profile profile_of_release(const char *release)
 {
 	size_t len = strlen(release);
 
-	for (int p = 0; p < NR_TABLE_PROFILES; p++) {
+	for (int p = 0; p < NR_BUILT_PROFILES; p++) {
 		char *tail = tool_format("-memsan-%s", kernel_profile_name((enum kernel_profile)p));
 		size_t n = strlen(tail);
 		bool same = len > n && strcmp(release + len - n, tail) == 0;

@@ -249,6 +249,8 @@ static char *difference_of(const struct kernel_result *r)
 			                   first->function ? first->function : "?");
 		return r->panicked || r->died ? tool_format("%s", r->panicked ? "panicked" : "killed its task") : NULL;
 	}
+	if (!first && !r->panicked && same_kind("none", cell->kind))
+		return NULL;
 	if (!first)
 		return tool_format("%s", r->panicked ? "no report, the guest panicked" : "no report");
 	if (strcmp(first->detector, cell->detector) == 0 && same_kind(first->kind, cell->kind) &&

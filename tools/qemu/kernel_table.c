@@ -43,19 +43,42 @@ const struct kernel_bug kernel_bugs[] = {
 };
 #undef KBUG
 #undef DEMO
+const size_t kernel_nr_bugs = sizeof(kernel_bugs) / sizeof(kernel_bugs[0]);
+
+/* What differs from the columns: in the kernels of another profile, or of a later version of Linux. */
+static const struct other {
+	const char *name;
+	enum kernel_profile profile;
+	const char *since, *unless;
+	struct kernel_cell cell;
+} others[] = {
+#define KBUG(name, setup, kasan, light, arm64, what, why)
+#define DEMO(name, what)
+#define OTHER(name, profile, since, unless, cell) { #name, PROFILE_##profile, since, unless, cell },
+#include "kernel/module/bugs.def"
+};
+#undef KBUG
+#undef DEMO
 #undef SAY
 #undef SAY_BECAUSE
 #undef QUIET
 #undef QUIET_BECAUSE
 #undef SKIP
 #undef AS_KASAN
-const size_t kernel_nr_bugs = sizeof(kernel_bugs) / sizeof(kernel_bugs[0]);
+
+/* A profile without a column is expected to print what its base prints, but for others[]. */
+static const struct {
+	const char *name;
+	enum kernel_profile base;
+} profiles[NR_PROFILES] = {
+	{ "kasan", PROFILE_KASAN },   { "light", PROFILE_LIGHT }, { "arm64", PROFILE_ARM64 },
+	{ "hw_tags", PROFILE_ARM64 }, { "ubsan", PROFILE_LIGHT }, { "kmsan", PROFILE_LIGHT },
+	{ "debian", PROFILE_LIGHT },
+};
 
 const char *kernel_profile_name(enum kernel_profile p)
 {
-	static const char *const names[NR_PROFILES] = { "kasan", "light", "arm64", "debian" };
-
-	return names[p];
+	return profiles[p].name;
 }
 
 const char *kernel_profile_at(size_t i)
@@ -65,7 +88,7 @@ const char *kernel_profile_at(size_t i)
 
 bool kernel_profile_is_arm64(enum kernel_profile p)
 {
-	return p == PROFILE_ARM64;
+	return p == PROFILE_ARM64 || p == PROFILE_HW_TAGS;
 }
 
 const char *kernel_setup_name(enum kernel_setup setup)
@@ -117,6 +140,13 @@ void kernel_table_config(enum kernel_profile p, char *text)
 	configs[p] = text;
 }
 
+static char versions[NR_PROFILES][16];
+
+void kernel_table_release(enum kernel_profile p, const char *release)
+{
+	snprintf(versions[p], sizeof(versions[p]), "%.*s", (int)strspn(release, "0123456789."), release);
+}
+
 static bool has_option(enum kernel_profile p, const char *option)
 {
 	char *with_ends = tool_format("\n%s=y\n", option);
@@ -124,6 +154,38 @@ static bool has_option(enum kernel_profile p, const char *option)
 
 	free(with_ends);
 	return has;
+}
+
+/* The entry of others[] that counts for this kernel, or NULL. */
+static const struct kernel_cell *other_cell(const struct kernel_bug *bug, enum kernel_profile p,
+                                            enum kernel_profile kernel)
+{
+	const char *version = *versions[kernel] ? versions[kernel] : "6.1";
+	const struct other *best = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		const struct other *o = &others[i];
+
+		if (o->profile == p && strverscmp(o->since, version) <= 0 && strcmp(o->name, bug->name) == 0 &&
+		    !has_option(kernel, o->unless) && (!best || strverscmp(best->since, o->since) < 0))
+			best = o;
+	}
+	return best ? &best->cell : NULL;
+}
+
+/* What the table says, without regard to the kernel's configuration. */
+static const struct kernel_cell *table_cell(const struct kernel_bug *bug, enum kernel_profile p)
+{
+	enum kernel_profile from = p;
+	const struct kernel_cell *cell = other_cell(bug, from, p);
+
+	if (!cell && profiles[from].base != from) {
+		from = profiles[from].base;
+		cell = other_cell(bug, from, p);
+	}
+	if (!cell)
+		cell = &bug->cell[from]; /* others[] does not count for AS_KASAN: the processors differ */
+	return cell->expect == EXPECT_AS_KASAN ? &bug->cell[PROFILE_KASAN] : cell;
 }
 
 const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kernel_profile p)
@@ -144,9 +206,7 @@ const struct kernel_cell *kernel_cell_of(const struct kernel_bug *bug, enum kern
 		return &quiet;
 	if (p == PROFILE_DEBIAN && bug->setup == SETUP_FENCE && !has_option(p, "CONFIG_KFENCE"))
 		return &skip;
-	if (p == PROFILE_ARM64 && bug->cell[p].expect == EXPECT_AS_KASAN)
-		return &bug->cell[PROFILE_KASAN];
-	return &bug->cell[p == PROFILE_DEBIAN ? PROFILE_LIGHT : p];
+	return table_cell(bug, p);
 }
 
 static bool same_name(const char *a, const char *b)

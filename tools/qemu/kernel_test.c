@@ -122,7 +122,7 @@ static size_t print_strays(const struct kernel_session *s)
 
 int kernel_test_matrix(const struct kernel_options *o)
 {
-	struct kernel_session s[NR_TABLE_PROFILES] = { { .profile = PROFILE_KASAN }, { .profile = PROFILE_LIGHT } };
+	struct kernel_session s[NR_PROFILES] = { { .profile = PROFILE_KASAN }, { .profile = PROFILE_LIGHT } };
 	size_t nr = NR_DEFAULT_PROFILES, good = 0, bad = 0;
 	struct kernel_options bugs_only = *o;
 	double began = tool_clock();
@@ -130,7 +130,7 @@ int kernel_test_matrix(const struct kernel_options *o)
 
 	if (o->profile_given) {
 		nr = 0;
-		for (int p = 0; p < NR_TABLE_PROFILES; p++)
+		for (int p = 0; p < NR_PROFILES; p++)
 			if (o->profile[p])
 				s[nr++].profile = (enum kernel_profile)p;
 	}
