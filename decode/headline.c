@@ -458,12 +458,13 @@ bool decode_headline_goes_on(struct decode_open *o, const char *t)
 {
 	struct decode_record *r = o->record;
 	const char *last = o->own_lines ? r->lines[o->own_lines - 1] : "", *in = strstr(t, " in");
+	const char *kind = after_detector(t);
 
-	if (!starts(t, "BUG: K") || !in || strncmp(last, t, (size_t)(in - t)) != 0 || !after_detector(t) ||
+	if (!starts(t, "BUG: K") || !in || strncmp(last, t, (size_t)(in - t)) != 0 || !kind ||
 	    (!strstr(last, "[inline]") && !strstr(last, "[<     inline     >]")))
 		return false;
 	set_headline(o, r->detector, t);
-	kasan_kind(o, after_detector(t));
+	kasan_kind(o, kind);
 	return true;
 }
 

@@ -10,6 +10,13 @@
  * poisoned. They are never given back. */
 #define LEND_PAGES 16u
 
+static size_t lent; /* pages; atomic */
+
+size_t slab_lent_pages(void)
+{
+	return __atomic_load_n(&lent, __ATOMIC_RELAXED);
+}
+
 void *slab_meta_alloc(size_t size, enum cost_centre centre)
 {
 	void *p = meta_alloc(size, centre);
@@ -26,6 +33,7 @@ void *slab_meta_alloc(size_t size, enum cost_centre centre)
 		return NULL;
 	if (!clean)
 		mem_set((void *)page_address(page), 0, n << PAGE_SHIFT);
+	__atomic_fetch_add(&lent, n, __ATOMIC_RELAXED);
 	meta_lend((void *)page_address(page), n << PAGE_SHIFT);
 	return meta_alloc(size, centre);
 }

@@ -16,6 +16,7 @@
 #include "slab/arena.h"
 #include "slab/buddy.h"
 #include "slab/cache.h"
+#include "slab/lend.h"
 #include "slab/quarantine.h"
 #include "slab/slab.h"
 #include "slab/tcache.h"
@@ -409,7 +410,7 @@ static void count_used(uint64_t *objects, size_t *used)
 	slab_get_stats(&s);
 	buddy_get_stats(&b);
 	*objects = s.live_objects;
-	*used = b.mapped_pages - b.free_pages;
+	*used = b.mapped_pages - b.free_pages - slab_lent_pages();
 }
 
 /* Exit status of the child: did the scenario get as far as the N-th allocation? */
