@@ -117,19 +117,20 @@ static void row_compute(void *arg)
 		row_enter(r->pc, r->row, r->salt);
 }
 
-/* Programs for tables and expressions of DWARF need much stack, so they run on memsan's own. */
 /* Threads may count at once; the cache then grows a little later. */
 static void cache_count(void)
 {
 	static uint32_t rows;
+	uint32_t n = READ_ONCE(rows) + 1;
 
 	if (READ_ONCE(unwind_cache_mask) == ARRAY_SIZE(unwind_cache) - 1)
 		return;
-	WRITE_ONCE(rows, rows + 1);
-	if (rows >= CACHE_SMALL / 2)
+	WRITE_ONCE(rows, n);
+	if (n >= CACHE_SMALL / 2)
 		WRITE_ONCE(unwind_cache_mask, (uint32_t)ARRAY_SIZE(unwind_cache) - 1);
 }
 
+/* Programs for tables and expressions of DWARF need much stack, so they run on memsan's own. */
 __cold_path uint64_t unwind_row_compute(uintptr_t pc, uint64_t salt)
 {
 	struct row_wanted r = { pc, salt, 0 };

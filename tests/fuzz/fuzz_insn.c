@@ -47,4 +47,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	return 0;
 }
 
+#include "watch/arch/x86_64/elements.c"
 #include "watch/arch/x86_64/opcodes.c" /* last, for its short macros */

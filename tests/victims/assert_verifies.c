@@ -22,13 +22,13 @@ int main(void)
 
 	setrlimit(RLIMIT_CORE, &no_core);
 	if (fork() == 0) {
-		p[20] = 1;
+		p[20] = 1;      /* WRITE */
 		fclose(stderr); /* the message */
 		assert(p[20] == 0);
 	}
 	wait(NULL);
 	if (fork() == 0) {
-		q[40] = 1;
+		q[40] = 1; /* WRITE */
 		kill(getpid(), SIGTERM);
 	}
 	wait(NULL);

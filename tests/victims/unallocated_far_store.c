@@ -11,6 +11,6 @@ int main(void)
 {
 	volatile char *volatile p = malloc(100);
 
-	p[200000] = 1;
+	p[200000] = 1; /* WRITE */
 	return 0;
 }
