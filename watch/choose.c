@@ -91,6 +91,21 @@ bool choose_explain(const char *list)
 	return false;
 }
 
+/* Is the user told of a module that cannot be watched? Of the program and its own libraries, and of those that the list
+ * names; of the system's, which "all" takes along, only with explain: nobody can do anything about them. */
+bool choose_tells(const char *list, const char *path, bool program)
+{
+	const char *item;
+	size_t len;
+
+	if (program || !is_system(path) || choose_explain(list))
+		return true;
+	while (next_item(&list, &item, &len))
+		if (item[0] != '!' && !item_is(item, len, "all") && names_module(item, len, path, program))
+			return true;
+	return false;
+}
+
 enum choice choose_module(const char *list, const char *path, bool program)
 {
 	bool own = program || !is_system(path), named = false, named_any = false;

@@ -57,6 +57,19 @@ static bool publish(struct watch_module *m)
 	return false;
 }
 
+/* Has the loader mapped these bytes of the file? It does not look at notes: their addresses may be nonsense. */
+static bool is_mapped(const struct dl_phdr_info *info, ElfW(Addr) vaddr, size_t size)
+{
+	for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type == PT_LOAD && (p->p_flags & PF_R) && vaddr >= p->p_vaddr && p->p_filesz >= size &&
+		    vaddr - p->p_vaddr <= p->p_filesz - size)
+			return true;
+	}
+	return false;
+}
+
 /* Go's linker leaves the note "Go" in what it makes. Go's stacks are tiny, and its runtime finds functions by return
  * addresses of its own making. */
 static bool is_go(const struct dl_phdr_info *info)
@@ -65,19 +78,22 @@ static bool is_go(const struct dl_phdr_info *info)
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(info->dlpi_addr + p->p_vaddr);
 
-		if (p->p_type == PT_NOTE && p->p_memsz >= sizeof(*note) + 4 && note->n_namesz == 4 &&
+		if (p->p_type == PT_NOTE && is_mapped(info, p->p_vaddr, sizeof(*note) + 4) && note->n_namesz == 4 &&
 		    mem_compare(note + 1, "Go\0", 4) == 0)
 			return true;
 	}
 	return false;
 }
 
+/* The loader takes the last one. */
 static const ElfW(Dyn) *dynamic_of(const struct dl_phdr_info *info)
 {
+	const ElfW(Dyn) *dynamic = NULL;
+
 	for (unsigned i = 0; i < info->dlpi_phnum; i++)
 		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			return (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
-	return NULL;
+			dynamic = (const ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+	return dynamic;
 }
 
 /* In words: why the module is left alone; NULL: it is watched. */
@@ -107,6 +123,7 @@ static struct watch_module *module_came(const struct dl_phdr_info *info, bool pr
 	static char path[MODULE_PATH_MAX]; /* under watch_lock */
 	struct watch_module *m;
 	const char *wrong;
+	bool tells;
 	long n;
 
 	str_copy(path, info->dlpi_name ? info->dlpi_name : "", sizeof(path));
@@ -116,12 +133,13 @@ static struct watch_module *module_came(const struct dl_phdr_info *info, bool pr
 	}
 	if (choose_module(options.watch, path, program) != CHOICE_YES)
 		return NULL;
+	tells = choose_tells(options.watch, path, program);
 	m = module_new();
 	if (!m)
 		return NULL;
 	str_copy(m->path, path, sizeof(m->path));
 	wrong = watch_module(m, info);
-	if (!wrong && m->nameless > m->code_size / 2 && m->nameless > MUCH_CODE)
+	if (!wrong && tells && m->nameless > m->code_size / 2 && m->nameless > MUCH_CODE)
 		report_line(
 			"watch: %s: most of its code (%lu bytes of %lu) is in no function that .eh_frame names, and is "
 			"not watched",
@@ -129,7 +147,7 @@ static struct watch_module *module_came(const struct dl_phdr_info *info, bool pr
 	if (!wrong)
 		return m;
 	/* There is nothing to watch in data alone (libicudata). */
-	if (wrong != module_without_functions || choose_explain(options.watch))
+	if (tells && (wrong != module_without_functions || choose_explain(options.watch)))
 		report_line("watch: %s is not watched: %s", path_base(path), wrong);
 	module_delete(m);
 	return NULL;
@@ -194,13 +212,33 @@ static void look(void *unused)
 		lock_release(&watch_lock);
 }
 
-/* glibc 2.35 and later: the state of further name spaces stands behind this one (struct r_debug_extended). */
-static bool has_name_spaces(void)
-{
-	uintptr_t end = (uintptr_t)&_r_debug + sizeof(_r_debug);
+/* glibc 2.35 and later: the state of a further name space stands behind that of each (struct r_debug_extended). */
+struct name_space {
+	struct r_debug state;
+	const struct name_space *next;
+};
 
-	__asm__("" : "+r"(end)); /* the compiler knows the smaller structure */
-	return _r_debug.r_version >= 2 && *(void *const *)end;
+static bool holds_chosen(const struct r_debug *state)
+{
+	for (const struct link_map *l = state->r_map; l && state->r_state == RT_CONSISTENT; l = l->l_next)
+		if (choose_module(options.watch, l->l_name, false) == CHOICE_YES &&
+		    choose_tells(options.watch, l->l_name, false))
+			return true;
+	return false;
+}
+
+/* Has another name space a module that the user wants to be watched? */
+static bool misses_name_space(void)
+{
+	const struct name_space *n = (const struct name_space *)&_r_debug;
+
+	__asm__("" : "+r"(n)); /* the compiler knows the smaller structure */
+	while (n->state.r_version >= 2 && n->next) {
+		n = n->next;
+		if (holds_chosen(&n->state))
+			return true;
+	}
+	return false;
 }
 
 /* The loader calls this in place of the function that debuggers stop at. */
@@ -210,7 +248,7 @@ static void loader_changed(void)
 
 	if (watch_stopped)
 		return;
-	if (has_name_spaces() && !__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
+	if (misses_name_space() && !__atomic_exchange_n(&said, true, __ATOMIC_RELAXED))
 		report_line("watch: modules of another name space (dlmopen) are not watched");
 	if (_r_debug.r_state == RT_CONSISTENT)
 		deep_run(look, NULL);

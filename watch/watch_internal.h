@@ -13,8 +13,9 @@
 enum choice { CHOICE_NO, CHOICE_YES, CHOICE_EXCLUDED /* never watched, whatever the list says */ };
 /* `list`: option watch. `path`: as the loader names the module; the program's own path for `program`. */
 enum choice choose_module(const char *list, const char *path, bool program);
-bool choose_any(const char *list);     /* is anything watched at all? */
-bool choose_explain(const char *list); /* "explain" is in the list */
+bool choose_any(const char *list);                                   /* is anything watched at all? */
+bool choose_explain(const char *list);                               /* "explain" is in the list */
+bool choose_tells(const char *list, const char *path, bool program); /* is the user told that it cannot be watched? */
 
 /* ---- module.c: a watched module: its functions, and where control may enter them ------------- */
 

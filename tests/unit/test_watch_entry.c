@@ -44,6 +44,14 @@ static void test_choose(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (choose_module(rows[i].list, rows[i].path, rows[i].program) != rows[i].choice)
 			fail_msg("'%s' of '%s' is %d", rows[i].path, rows[i].list, rows[i].choice);
+	/* Of the system's modules only those that the list names. */
+	assert_true(choose_tells("all", "/home/me/prog", true));
+	assert_true(choose_tells("all", "/usr/bin/prog", true));
+	assert_true(choose_tells("all", "/home/me/libmine.so", false));
+	assert_false(choose_tells("all", "/usr/lib/libLLVM-14.so.1", false));
+	assert_true(choose_tells("all,explain", "/usr/lib/libLLVM-14.so.1", false));
+	assert_true(choose_tells("main,libLLVM*", "/usr/lib/libLLVM-14.so.1", false));
+	assert_false(choose_tells("all,!libLLVM*", "/usr/lib/libz.so.1", false));
 	assert_false(choose_any(""));
 	assert_false(choose_any("off"));
 	assert_false(choose_any(" , "));
