@@ -4,6 +4,7 @@
  *     file          what it holds                       how much
  *     tcache.c      a thread's free objects             256 objects or 64 KiB in each class
  *                   those of threads that ended         64 KiB in each of 8 blocks
+ *     transfer.c    halves of bins                      an eighth of what is out of the cache's slabs, or 8 KiB
  *     cache.c       empty slabs                         an eighth of the cache's slabs, and a small one
  *     area.c        retained areas                      the latest peak of live bytes, less the bytes live now, and no
  *                                                       more than buddy.c keeps
@@ -36,10 +37,23 @@ extern bool budget_lean;
 
 #define BUDGET_BIN_OBJECTS 256u
 #define BUDGET_BIN_BYTES ((size_t)64 << 10)
+#define BUDGET_TRANSFER_BYTES ((size_t)8 << 10)
 
 /* Free pages that the buddy keeps: at least, and at most (buddy.c). */
 #define BUDGET_KEEP_MIN ((size_t)(512 << 10) >> PAGE_SHIFT)
 #define BUDGET_KEEP_MAX ((size_t)(64 << 20) >> PAGE_SHIFT)
+
+/* The most objects that a bin of such objects has room for. */
+static inline uint32_t budget_bin_limit(size_t object_size)
+{
+	return (uint32_t)MIN(BUDGET_BIN_OBJECTS, MAX(2, BUDGET_BIN_BYTES / object_size));
+}
+
+/* How many objects of a cache may wait between threads' bins and their slabs (transfer.c). */
+static inline uint64_t budget_transfer(uint64_t nr_out, size_t slot_size)
+{
+	return MAX(nr_out / 8, BUDGET_TRANSFER_BYTES / slot_size);
+}
 
 #define BUDGET_RETAINED_AREAS 64
 #define BUDGET_RETAINED_AREA_MAX ((size_t)32 << 20) /* larger ones are not retained */

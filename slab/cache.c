@@ -510,22 +510,29 @@ static void slab_became_empty(struct slab_cache *c, struct slab *s)
 		slab_delete(c, c->empty);
 }
 
-/* Puts object i back. False: it was in its slab already. */
-static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
+/* Puts object i back. False: it was in its slab already. The caller counts the objects. */
+static inline bool slab_put(struct slab *s, uint32_t i)
 {
-	uint64_t bit = (uint64_t)1 << i % 64;
+	uint64_t bit = (uint64_t)1 << i % 64, word = s->map[i / 64];
 
-	if (unlikely(s->map[i / 64] & bit))
+	if (unlikely(word & bit))
 		return false;
-	WRITE_ONCE(s->map[i / 64], s->map[i / 64] | bit);
+	WRITE_ONCE(s->map[i / 64], word | bit);
 	s->hint = MIN(s->hint, i / 64);
-	s->nr_free++;
-	c->nr_out--;
-	if (unlikely(s->nr_free == 1))
-		list_add(c, s, SLAB_LIST_PARTIAL);
-	if (unlikely(s->nr_free == nr_usable(c)))
-		slab_became_empty(c, s);
 	return true;
+}
+
+/* n objects were put back. */
+static void slab_count(struct slab_cache *c, struct slab *s, uint32_t n)
+{
+	if (!n)
+		return;
+	if (!s->nr_free)
+		list_add(c, s, SLAB_LIST_PARTIAL);
+	s->nr_free += n;
+	c->nr_out -= n;
+	if (s->nr_free == nr_usable(c))
+		slab_became_empty(c, s);
 }
 
 /* Returns one batch, under the lock; slabs[k] is the slab of objects[k]. An object that is in no slab of this cache
@@ -533,19 +540,29 @@ static bool slab_put(struct slab_cache *c, struct slab *s, uint32_t i)
 static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n,
                           struct returned *r)
 {
+	struct slab *s = NULL;
+	uint32_t put = 0;
 	size_t k;
 
 	for (k = 0; k < n; k++) {
 		uintptr_t addr = (uintptr_t)objects[k];
 
-		if (unlikely(!slabs[k] || slabs[k]->cache != c)) {
-			c->broken = true;
-			r->strange = addr;
-			return;
+		if (k == 0 || slabs[k] != s) {
+			slab_count(c, s, put);
+			s = slabs[k];
+			put = 0;
+			if (unlikely(!s || s->cache != c)) {
+				c->broken = true;
+				r->strange = addr;
+				return;
+			}
 		}
-		if (unlikely(!slab_put(c, slabs[k], slab_index(c, slabs[k], addr))) && r->nr_twice < RETURN_BAD_MAX)
+		if (likely(slab_put(s, slab_index(c, s, addr))))
+			put++;
+		else if (r->nr_twice < RETURN_BAD_MAX)
 			r->twice[r->nr_twice++] = addr;
 	}
+	slab_count(c, s, put);
 }
 
 /* The memmap and the descriptors are looked up before the lock is taken. The objects are the caller's, so their

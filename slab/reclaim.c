@@ -9,15 +9,16 @@
 #include "slab/shrinker.h"
 #include "slab/slab.h"
 #include "slab/tcache.h"
+#include "slab/transfer.h"
 
 /*     when                                   what goes back, in this order
  *
  *     an allocation fails: reclaim_all       quarantine, guarded slabs; areas in quarantine; all that slab_trim gives;
  *                                            what the program's shrinkers can spare
- *     the program asks: slab_trim            this thread's bins, and those of ended threads; empty slabs; retained
- *                                            areas; free pages
- *     now and then, in each thread: decay    half of each bin that did not run empty; retained areas and free pages
- *                                            beyond what was needed lately
+ *     the program asks: slab_trim            this thread's bins, those of ended threads, and objects between bins;
+ *                                            empty slabs; retained areas; free pages
+ *     now and then, in each thread: decay    half of each bin that did not run empty; objects between bins, retained
+ *                                            areas and free pages beyond what was needed lately
  *     15/16 of the arena are in use          what the program's shrinkers can spare, once a second at most
  *
  * Each step gives the next one more memory to return: freed objects leave slabs empty, and slabs and areas become
@@ -46,6 +47,7 @@ bool slab_trim(size_t pad)
 	if (b)
 		tcache_flush_all(b);
 	tcache_flush_parked();
+	transfer_flush();
 	cache_for_each(shrink_cache, NULL);
 	area_shrink();
 	return buddy_purge(pad >> PAGE_SHIFT) != 0;
@@ -83,6 +85,7 @@ void reclaim_near_limit(void)
 static void decay(struct tcache_block *b)
 {
 	tcache_decay(b);
+	transfer_decay();
 	area_decay();
 	buddy_decay();
 	reclaim_near_limit();

@@ -27,6 +27,7 @@
  *   cache.c, cache.h               slab caches: slabs cut into equal slots; their state is out of line
  *   failslab.c                     allocations that fail on purpose
  *   harden.c, harden.h             production's protection of the heap: canaries, marks in freed objects
+ *   transfer.c, transfer.h         halves of bins on their way from thread to thread
  *   tcache.c, tcache.h             thread caches
  *   fast.h                         production's inline paths
  *

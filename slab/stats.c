@@ -7,9 +7,10 @@
 #include "slab/quarantine.h"
 #include "slab/slab.h"
 #include "slab/tcache.h"
+#include "slab/transfer.h"
 
-/* The fast paths count nothing. The live objects of a cache are its objects out of slabs, minus those in threads' bins
- * and those in quarantine. While other threads run, the sums are of different moments. */
+/* The fast paths count nothing. The live objects of a cache are its objects out of slabs, minus those in threads' bins,
+ * those between bins, and those in quarantine. While other threads run, the sums are of different moments. */
 
 struct cache_sum {
 	uint64_t cached[SLAB_FIRST_CUSTOM];
@@ -23,6 +24,7 @@ static void cache_sum_add(struct slab_cache *c, void *ctx)
 
 	lock_acquire(&c->lock);
 	out = c->nr_out;
+	cached += transfer_count(c);
 	lock_release(&c->lock);
 	cached = MIN(cached, out);
 	sum->objects += out - cached;

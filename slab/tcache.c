@@ -7,6 +7,7 @@
 #include "slab/slab.h"
 #include "slab/state.h"
 #include "slab/tcache.h"
+#include "slab/transfer.h"
 
 /*     thread A's block            cache "malloc-64"               thread B's block
  *     bins[4] p p p p ◄──refill── slabs' free maps ◄──flush half── bins[4] q q q q q q q q   (B frees what A allocated)
@@ -16,6 +17,8 @@
  * to 256 objects or 64 KiB. So a thread that uses a class once costs little, and a thread in a loop takes the lock once
  * in 128 operations. Refilled objects are handed out in order of address, so a program that fills memory walks forward
  * through it.
+ *
+ * The halves of full bins go through transfer.c, so a bin that runs empty may get one as it was.
  *
  * Objects that wait in a bin keep their slabs from becoming empty. A bin that did not run empty for a while holds more
  * than its thread needs, and half of them go back. (jemalloc's collection of thread caches uses a low-water mark, which
@@ -35,7 +38,6 @@
 #define BIN_FIRST 16u
 #define BIN_FIRST_BYTES ((size_t)8 << 10)
 #define BIN_GROWTH 4u
-#define BIN_MAX BUDGET_BIN_OBJECTS
 #define TRIPS_A_TICK 256
 #define PARKED_MAX 8u
 #define PARKED_BYTES ((size_t)64 << 10) /* in one of these blocks */
@@ -143,11 +145,6 @@ struct tcache_block *tcache_block(void)
 
 /* ---- bins ------------------------------------------------------------------------------------ */
 
-static uint32_t bin_limit(const struct slab_cache *c)
-{
-	return (uint32_t)MIN(BIN_MAX, MAX(2, BUDGET_BIN_BYTES / c->object_size));
-}
-
 static uint32_t bin_first(const struct slab_cache *c)
 {
 	return (uint32_t)MIN(BIN_FIRST, MAX(2, BIN_FIRST_BYTES / c->object_size));
@@ -171,7 +168,7 @@ static inline uint16_t *bin_capacity(struct tcache_block *b, struct tcache_bin *
 static void bin_grow(struct tcache_block *b, struct tcache_bin *bin, const struct slab_cache *c)
 {
 	uint16_t *room = bin_room(bin, c), *capacity = bin_capacity(b, bin, c);
-	uint32_t max = MIN(bin_limit(c), *room ? (uint32_t)*room * BIN_GROWTH : bin_first(c));
+	uint32_t max = MIN(budget_bin_limit(c->object_size), *room ? (uint32_t)*room * BIN_GROWTH : bin_first(c));
 	void **items;
 
 	if (max <= *room)
@@ -226,19 +223,39 @@ static size_t take(struct slab_cache *c, void **objects, size_t n, uint64_t key)
 	return c->tail ? harden_take(c, objects, got, key) : got;
 }
 
+/* An older half of a bin. Its lowest address is on top already, as far as it was when the half was given. */
+static uint32_t take_transferred(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	uint32_t n = transfer_batch(c);
+	uint64_t key;
+
+	if (!transfer_take(c, bin->items, &key))
+		return 0;
+	return c->tail && key != b->fast.key ? (uint32_t)harden_take(c, bin->items, n, b->fast.key) : n;
+}
+
+static uint32_t take_from_slabs(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
+{
+	uint32_t got = (uint32_t)take(c, bin->items, want, b->fast.key);
+
+	reverse(bin->items, got);
+	return got;
+}
+
 static bool bin_refill(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t want)
 {
-	uint32_t got;
+	uint32_t got = 0;
 
 	/* This comes first, because it may run the program's shrinkers, and they may allocate. */
 	tick(b);
 	if (unlikely(bin->count))
 		return true;
-	got = (uint32_t)take(c, bin->items, want, b->fast.key);
+	if (want == transfer_batch(c))
+		got = take_transferred(b, bin, c);
+	if (!got)
+		got = take_from_slabs(b, bin, c, want);
 	if (c->fast)
 		WRITE_ONCE(b->allocs, b->allocs + got);
-
-	reverse(bin->items, got);
 	tcache_barrier();
 	WRITE_ONCE(bin->count, (uint16_t)got);
 	return got != 0;
@@ -263,8 +280,8 @@ static __cold_path void bin_check_leaving(const struct tcache_bin *bin, const st
 	bin_check(&leaving, c, key, SLAB_AT_FREE);
 }
 
-/* The n oldest objects go. The objects freed last are still in the processor's caches. */
-static void bin_flush_old(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t n)
+/* Takes the n oldest objects off. The objects freed last are still in the processor's caches. */
+static void **bin_take_old(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t n)
 {
 	void **old = b->work.flushed;
 	uint32_t rest = bin->count - n;
@@ -278,7 +295,26 @@ static void bin_flush_old(struct tcache_block *b, struct tcache_bin *bin, struct
 	mem_move(bin->items, bin->items + n, rest * sizeof(void *));
 	tcache_barrier();
 	WRITE_ONCE(bin->count, (uint16_t)rest);
+	return old;
+}
+
+static void bin_flush_old(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c, uint32_t n)
+{
+	cache_return(c, bin_take_old(b, bin, c, n), n);
+}
+
+/* The bin has no room. */
+static void bin_flush_full(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
+{
+	uint32_t n = (bin->count + 1u) / 2;
+	void **old = bin_take_old(b, bin, c, n);
+
+	WRITE_ONCE(b->frees, b->frees + n);
+	if (n == transfer_batch(c) && transfer_put(c, old, b->fast.key))
+		return;
 	cache_return(c, old, n);
+	if (n == transfer_batch(c))
+		transfer_trim(c);
 }
 
 static void bin_flush_half(struct tcache_block *b, struct tcache_bin *bin, struct slab_cache *c)
@@ -350,10 +386,8 @@ static bool bin_put(struct tcache_block *b, struct tcache_bin *bin, struct slab_
 		return false;
 	if (bin->count == *room) {
 		bin_grow(b, bin, c);
-		if (bin->count && bin->count == *room) {
-			WRITE_ONCE(b->frees, b->frees + (bin->count + 1) / 2);
-			bin_flush_half(b, bin, c);
-		}
+		if (bin->count && bin->count == *room)
+			bin_flush_full(b, bin, c);
 	}
 	if (unlikely(bin->count == *room))
 		return false;

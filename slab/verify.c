@@ -10,6 +10,7 @@
 #include "slab/slab.h"
 #include "slab/tcache.h"
 #include "slab/track.h"
+#include "slab/transfer.h"
 #include "slab/vmalloc.h"
 
 /* The memmap leads from slab to slab. The cache's lock pins a slab: its pages cannot go away while the lock is held.
@@ -366,6 +367,8 @@ size_t slab_check_all(enum slab_found_at at, const struct unwind_regs *regs)
 		}
 	}
 	found += tcache_check_own(at);
+	if (READ_ONCE(transfer_used))
+		found += transfer_check(at);
 	found += area_check_all(at, regs);
 	return found + mempool_check_all(at, regs);
 }
