@@ -4,7 +4,7 @@
  *
  * expect: none
  * modes: check production
- * ways: preload linked
+ * ways: preload linked static
  * options: fence.sample_rate=20
  * output: ok (null)
  */
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#define FILTER_CALLS CALLS_OF_QUIET_START
+#define FILTER_CALLS CALLS_OF_QUIET_START, SYS_readlink /* static programs */, SYS_readlinkat
 #define FILTER_SET FILTER_UNSEEN
 #include "filter.h"
 
