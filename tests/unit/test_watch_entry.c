@@ -64,7 +64,7 @@ static void write_function(uint8_t *code, uint32_t value)
 
 typedef uint32_t (*number_fn)(void);
 static uint8_t *page;
-static bool done; /* atomic */
+static bool done;        /* atomic */
 static unsigned running; /* threads that have made a call; atomic */
 static uint64_t strange; /* calls that returned something else than one of the functions does; atomic */
 
