@@ -275,7 +275,7 @@ struct os_filters {
 struct os_filters os_filters_now(void);
 void os_filters_back(struct os_filters before);
 /* Calls about which the program's filters are asked. Under a filter that was inherited, those are allowed that ld.so
- * and libc's start make, and those that os_calls_evident names. */
+ * and libc's start make, and those of os_calls_seen. */
 enum os_call {
 	OS_CALL_SIGPROCMASK,
 	OS_CALL_SIGTIMEDWAIT,
@@ -295,9 +295,9 @@ enum os_call {
 	OS_CALL_ADVISE /* all other advice on memory */
 };
 bool os_filter_allows(enum os_call call);
-/* Under a filter that was inherited, and of which nothing is known, the program is seen to make these calls by itself
- * (bits of enum os_call): so the filter lets them pass. */
-void os_calls_evident(uint32_t calls);
+/* The program makes these calls by itself (bits of enum os_call). So a filter that was inherited, and of which nothing
+ * was known, lets them pass. */
+void os_calls_seen(uint32_t calls);
 bool os_calls_are_unknown(void);
 /* What a program that this one starts must know of the filters that it inherits, as text for its environment. Returns
  * the length; 0: nothing. */

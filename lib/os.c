@@ -93,7 +93,7 @@ static uint32_t calls_allowed = ~0u;
 #define CALLS_UNDER_INHERITED                                                                            \
 	(1u << OS_CALL_FSTAT | 1u << OS_CALL_NEWFSTATAT | 1u << OS_CALL_SIGRETURN | 1u << OS_CALL_MMAP | \
 	 1u << OS_CALL_MPROTECT | 1u << OS_CALL_MPROTECT_CODE)
-/* What os_calls_evident may say. */
+/* What else may be known to pass. */
 #define CALLS_EVIDENT                                                                                               \
 	(1u << OS_CALL_SIGPROCMASK | 1u << OS_CALL_SIGACTION | 1u << OS_CALL_SIGALTSTACK | 1u << OS_CALL_DONTNEED | \
 	 1u << OS_CALL_GUARD | 1u << OS_CALL_ADVISE)
@@ -372,6 +372,13 @@ static bool of_first_process(unsigned filters)
 	       proc_number(text, "Seccomp_filters:") == filters;
 }
 
+static void calls_pass(uint32_t calls)
+{
+	__atomic_fetch_or(&calls_allowed, calls & CALLS_EVIDENT, __ATOMIC_RELAXED);
+	if (!(CALLS_EVIDENT & ~calls))
+		calls_unknown = false;
+}
+
 /* A filter that was inherited lets ld.so read files, but may kill for prctl(PR_GET_SECCOMP), getpid or gettid. So a
  * file tells. Its process number counts only if libc has the same for this thread: /proc may belong to another name
  * space. */
@@ -398,7 +405,7 @@ void os_start(void)
 	calls_allowed = CALLS_UNDER_INHERITED & ~calls_unlike_libc();
 	calls_unknown = !of_first_process(nr_inherited);
 	if (!calls_unknown)
-		os_calls_evident(CALLS_EVIDENT);
+		calls_pass(CALLS_EVIDENT);
 }
 
 bool os_calls_are_unknown(void)
@@ -426,16 +433,15 @@ void os_filters_told(const char *text)
 	if (!calls_unknown || !text || *text != ':' || !number_decimal(text + 1, &calls) || !filters ||
 	    filters != nr_inherited)
 		return;
-	os_calls_evident((uint32_t)calls);
+	calls_pass((uint32_t)calls);
 	calls_unknown = false;
 	calls_told = true;
 }
 
-void os_calls_evident(uint32_t calls)
+void os_calls_seen(uint32_t calls)
 {
-	WRITE_ONCE(calls_allowed, calls_allowed | (calls & CALLS_EVIDENT));
-	if (!(CALLS_EVIDENT & ~calls))
-		calls_unknown = false;
+	if (unlikely(calls_unknown) && !os_filter_set())
+		calls_pass(calls);
 }
 
 bool os_was_traced(void)
@@ -1261,5 +1267,5 @@ size_t os_probe_read(void *dst, const void *src, size_t n)
 		return os_safe_read(dst, src, n);
 	done = n - arch_probe_copy(dst, src, n);
 	/* A key of the program may forbid this thread what the kernel may read. */
-	return done < n ? done + os_safe_read((char *)dst + done, (const char *)src + done, n - done) : n;
+	return done < n ? done + os_safe_read((char *)dst + done, (const void *)((uintptr_t)src + done), n - done) : n;
 }

@@ -75,8 +75,6 @@ static void learn_calls(void)
 
 	if (told)
 		os_filters_told(told);
-	if (os_calls_are_unknown())
-		os_calls_evident(&evidence_of_calls ? evidence_of_calls() : UINT32_MAX);
 }
 
 static void complain_option(void *ctx, const char *line)

@@ -50,8 +50,6 @@ __inline_hot void runtime_ensure(void)
 
 /* Defined in the shared library only. */
 extern const char runtime_is_shared __attribute__((weak));
-/* Bits of enum os_call (unseen/evidence.c): those that the program is seen to make. */
-uint32_t evidence_of_calls(void) __attribute__((weak));
 
 /* ---- allocate.c ------------------------------------------------------------------------------ */
 /* What glibc aligns to. */

@@ -38,6 +38,7 @@ __attribute__((visibility("default"))) unsigned int la_objopen(struct link_map *
 	} else if (s.result == SCAN_INSTRUMENTED && !mapped &&
 	           reserve_map(SHADOW_START, SHADOW_END, PROT_READ | PROT_WRITE) == 0) {
 		mapped = true;
+		reserve_look_for_filters();
 		reserve_finish();
 	}
 	return 0;

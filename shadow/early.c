@@ -33,6 +33,7 @@ void shadow_early_map(void)
 	map_instrumented = s.result == SCAN_INSTRUMENTED;
 	if (s.other_runtime || s.result == SCAN_PLAIN)
 		return;
+	reserve_look_for_filters();
 	if (map_full() == 0 || s.result != SCAN_INSTRUMENTED)
 		return;
 	early_say("memsan: the program is instrumented, but its shadow cannot be mapped at 0x7fff8000 "

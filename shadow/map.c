@@ -316,8 +316,13 @@ void map_require_full(void)
 
 void shadow_init(void)
 {
+	bool late;
+
 	shadow_early();
+	late = !reserve_may_advise;
 	reserve_may_advise = os_filter_allows(OS_CALL_ADVISE);
+	if (late && map_state == MAP_FULL)
+		reserve_advise(SHADOW_START, SHADOW_END);
 	map_started = true;
 	if (map_other_runtime) {
 		report_line("AddressSanitizer's runtime is loaded too: shadow off");

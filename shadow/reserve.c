@@ -4,6 +4,7 @@
 #include "shadow/shadow_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -31,6 +32,29 @@ long reserve_map(uintptr_t start, uintptr_t end, int prot)
 }
 
 bool reserve_may_advise = true;
+
+/* Before os_start: is there a filter of system calls, which may kill for advice? ld.so reads files, so this may. */
+static bool filter_inherited(void)
+{
+	static const char key[] = "\nSeccomp:\t";
+	char text[2048];
+	long fd = arch_syscall6(SYS_openat, AT_FDCWD, (long)"/proc/self/status", O_RDONLY | O_CLOEXEC, 0, 0, 0), n;
+
+	if (fd < 0)
+		return false;
+	n = arch_syscall6(SYS_read, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
+	arch_syscall6(SYS_close, fd, 0, 0, 0, 0, 0);
+	text[MAX(n, 0)] = '\0';
+	for (const char *p = text; *p; p++)
+		if (str_starts(p, key))
+			return p[sizeof(key) - 1] != '0';
+	return false;
+}
+
+void reserve_look_for_filters(void)
+{
+	reserve_may_advise = !filter_inherited();
+}
 
 /* Keeps the shadow out of core files and free of huge pages: touching a few addresses would otherwise take
  * gigabytes. */

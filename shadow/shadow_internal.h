@@ -35,7 +35,8 @@ struct scan scan_module(const struct link_map *l);
 #define NULL_PAGES (64ul << 10)
 /* 0 or -errno: -EEXIST when something is there. */
 long reserve_map(uintptr_t start, uintptr_t end, int prot);
-extern bool reserve_may_advise; /* no filter of system calls may kill for madvise */
+extern bool reserve_may_advise;      /* no filter of system calls may kill for madvise */
+void reserve_look_for_filters(void); /* sets it, before os_start */
 void reserve_advise(uintptr_t start, uintptr_t end);
 void reserve_undo(uintptr_t start, uintptr_t end);
 /* Does the last steps: called once all of the shadow is mapped and the null page's part is writable. */

@@ -196,7 +196,7 @@ void exits_init(void)
 {
 	if (options.check_at_exit || (options.leak && options.leak_quick_exit))
 		at_quick_exit(on_quick_exit); /* registered first, called last */
-	if (!options.leak)
+	if (!options.leak || !os_filter_allows(OS_CALL_SIGACTION))
 		return;
 	for (unsigned i = 0; options.leak_fatal_signals && i < ARRAY_SIZE(fatal_signals); i++)
 		install(fatal_signals[i]);

@@ -4,7 +4,7 @@
  * Frames that never returned leave poison behind, for example those of an abandoned coroutine or a cancelled thread.
  * The poison must be gone when another thread's stack lies there. (munmap, in remap.c, clears the shadow of what the
  * program unmaps.) Only with instrumented code, and only in the shared library. */
-#include "preload/preload.h"
+#include "preload/unseen/unseen.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -71,6 +71,7 @@ MEMSAN_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attr, 
 		real_pthread_create = (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(
 			RTLD_NEXT, "pthread_create");
 	runtime_ensure();
+	signals_are_used(); /* libc sets a handler for its first thread */
 	start = shadow_everywhere || fault_installed ? slab_malloc(sizeof(*start), 16, SLAB_API_MALLOC, false, NULL)
 	                                             : NULL;
 	if (!start)

@@ -110,9 +110,26 @@ MEMSAN_EXPORT int pkey_mprotect(void *p, size_t n, int prot, int key)
 	                             : arch_syscall6(SYS_pkey_mprotect, (long)p, (long)n, prot, key, 0, 0));
 }
 
+/* A filter may let only some kinds of advice pass. */
+static uint32_t calls_of_advice(int advice)
+{
+	switch (advice) {
+	case MADV_DONTNEED:
+		return 1u << OS_CALL_DONTNEED;
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+		return 1u << OS_CALL_ADVISE;
+	default:
+		return 0;
+	}
+}
+
 MEMSAN_EXPORT int madvise(void *p, size_t n, int advice)
 {
 	note_advice((uintptr_t)p, n, advice);
+	os_calls_seen(calls_of_advice(advice));
 	return (int)result(arch_syscall6(SYS_madvise, (long)p, (long)n, advice, 0, 0, 0));
 }
 

@@ -30,11 +30,28 @@ static void signals_lookup(void)
 	real_siginterrupt = (int (*)(int, int))dlsym(RTLD_NEXT, "siginterrupt");
 }
 
+static void install(void)
+{
+	fault_init(real_sigaction);
+	relay_start();
+}
+
+/* An inherited filter may kill for rt_sigaction. So memsan's handler waits until the program makes that call itself.
+ * There is one thread then, for pthread_create counts as such a call. */
+void signals_are_used(void)
+{
+	if (likely(!os_calls_are_unknown()) || os_filter_allows(OS_CALL_SIGACTION) || runtime_is_off() ||
+	    !process_is_this())
+		return;
+	signals_lookup();
+	os_calls_seen(1u << OS_CALL_SIGACTION);
+	install();
+}
+
 __attribute__((constructor)) static void signals_constructor(void)
 {
 	signals_lookup();
-	fault_init(real_sigaction);
-	relay_start();
+	install();
 	/* No handler answers the first fault of instrumented frames when the option is off, or when only a library
 	 * needs libmemsan: libc comes before it then, and memsan's sigaction is not the program's. */
 	if (!fault_installed && !runtime_is_off())
@@ -84,6 +101,7 @@ static int set_action(int sig, const struct sigaction *act, struct sigaction *ol
 {
 	int r;
 
+	signals_are_used();
 	if (unlikely(!fault_installed)) {
 		signals_lookup();
 		r = real_sigaction(sig, act, old);
@@ -112,6 +130,7 @@ MEMSAN_EXPORT int __sigaction(int sig, const struct sigaction *act, struct sigac
 /* libc's signal calls a sigaction of its own, which memsan does not see. */
 static bool is_ours(int sig)
 {
+	signals_are_used();
 	return fault_installed && (sig == SIGSEGV || sig == SIGBUS || (relay_works() && sig > 0 && sig < NSIG));
 }
 
@@ -254,6 +273,7 @@ MEMSAN_EXPORT sighandler_t sigset(int sig, sighandler_t handler)
 
 static int unseen_sigaltstack(const stack_t *ss, stack_t *old)
 {
+	os_calls_seen(1u << OS_CALL_SIGALTSTACK);
 	return result(signals_sigaltstack(ss, old));
 }
 

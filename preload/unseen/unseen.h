@@ -17,7 +17,7 @@
  *   dup.c           dup2 and its kin: which file is standard error (static too)
  *   modules.c       dlclose, dlopen, libstdc++ that is loaded late
  *   sandbox.c       what the program does by prctl, syscall and ioctl
- *   evidence.c      which system calls does the program make, as its imports tell?
+ *   evidence.c      what is known of filters of system calls, told to programs that this one starts
  *   mlock.c         mlockall beside a large reserve (static too)
  *   limits.c        setrlimit beside a large reserve (static too)
  *   remap.c         the heap's memory, mapped in another way (static too)
@@ -101,6 +101,7 @@ void wait_wrap(void **real);
 void wait_wrap_rare(void **real);
 void wait_wrap_io(void **real);
 void signals_wrap(void **real);
+void signals_are_used(void); /* the program is about to make libc call rt_sigaction */
 void exec_wrap(void **real);
 void stderr_wrap(void **real);
 void sandbox_wrap(void **real);

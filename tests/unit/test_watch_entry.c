@@ -72,7 +72,7 @@ static void write_function(uint8_t *code, uint32_t value)
 
 typedef uint32_t (*number_fn)(void);
 static uint8_t *page;
-static volatile bool done;
+static bool done;        /* atomic */
 static unsigned running; /* threads that have made a call; atomic */
 static uint64_t strange; /* calls that returned something else than one of the functions does; atomic */
 
@@ -85,7 +85,7 @@ static void *caller(void *arg)
 {
 	uint64_t calls = 0;
 
-	while (!done) {
+	while (!__atomic_load_n(&done, __ATOMIC_ACQUIRE)) {
 		uint32_t got = call(arg);
 
 		if (got < 1 || got > 3)
@@ -108,7 +108,7 @@ static void change_entry_under_threads(unsigned at)
 	write_function(two, 3);
 	mem_copy(original, entry, STUB_JUMP);
 	assert_true(stub_write_jump(jump, (uintptr_t)entry, (uintptr_t)one));
-	done = false;
+	__atomic_store_n(&done, false, __ATOMIC_RELEASE);
 	WRITE_ONCE(running, 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, caller, entry), 0);
@@ -120,7 +120,7 @@ static void change_entry_under_threads(unsigned at)
 		stub_replace(entry, original);
 		assert_int_equal(call(entry), 1);
 	}
-	done = true;
+	__atomic_store_n(&done, true, __ATOMIC_RELEASE);
 	for (unsigned i = 0; i < ARRAY_SIZE(threads); i++) {
 		pthread_join(threads[i], &calls);
 		assert_true((uintptr_t)calls > 0);
