@@ -51,6 +51,10 @@ static const struct mark {
 	MARK("Kernel Fault: Code=", 7, 1),
 	MARK("Bad Address (null pointer deref?): Code=", 32, 2),
 	MARK(" mm/page_alloc.c:", 8, 1),
+	MARK("Data bus error, epc ", 0, 1), /* MIPS */
+	MARK("Instruction bus error, epc ", 17, 5),
+	MARK("Kernel unaligned instruction access", 7, 0),
+	MARK("slab error in ", 6, 5),
 	MARK("Kernel panic - not syncing: ", 25, 4),
 	MARK("kasan: GPF could be caused by ", 21, 7),
 	MARK("detected buffer overflow", 10, 6),
@@ -84,6 +88,8 @@ static const struct mark {
 	MARK("<jemalloc>: ", 1, 7),
 	MARK("src/tcmalloc", 0, 5),
 	MARK("<error>", 2, 5), /* Valgrind's XML */
+	MARK("lt;error&gt;", 4, 5),
+	MARK("lt;fatal_signal&gt;", 8, 6),
 	MARK("<fatal_signal>", 0, 6),
 	MARK("UNADDRESSABLE ACCESS", 3, 1), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
 	MARK("Error #", 1, 5),
@@ -112,6 +118,31 @@ static const struct mark {
 	MARK(" dumped core.", 2, 6),
 	MARK("memsan-report/", 6, 5),
 	MARK("memsan-growth/", 9, 3),
+	/* words in base64; see base64.c */
+	MARK("U2FuaXRpemVyOi", 12, 3), /* Sanitizer: */
+	MARK("Nhbml0aXplcjog", 3, 4),
+	MARK("TYW5pdGl6ZXI6I", 12, 2),
+	MARK("QlVHOiBL", 4, 3), /* BUG: K */
+	MARK("JVRzogS", 5, 6),
+	MARK("CVUc6IE", 4, 2),
+	MARK("QlVHOiBNRU1TQU46I", 15, 2), /* BUG: MEMSAN: */
+	MARK("JVRzogTUVNU0FOOi", 14, 3),
+	MARK("CVUc6IE1FTVNBTjog", 4, 2),
+	MARK("PSBJbnZhbGlkI", 1, 7), /* = Invalid */
+	MARK("0gSW52YWxpZC", 1, 6),
+	MARK("9IEludmFsaWQg", 6, 1),
+	MARK("ZGVmaW5pdGVseSBsb3N0", 13, 7), /* definitely lost */
+	MARK("RlZmluaXRlbHkgbG9zd", 3, 4),
+	MARK("kZWZpbml0ZWx5IGxvc3", 6, 4),
+	MARK("cnVudGltZSBlcnJvcjog", 9, 7), /* runtime error: */
+	MARK("J1bnRpbWUgZXJyb3I6I", 17, 2),
+	MARK("ydW50aW1lIGVycm9yOi", 17, 3),
+	MARK("bmFibGUgdG8gaGFuZGxlIGtlcm5lb", 1, 1), /* nable to handle kernel */
+	MARK("InNjaGVtYSI6Im1lbXNhbi1yZXBvcnQvMS", 11, 2), /* "schema":"memsan-report/1" */
+	MARK("JzY2hlbWEiOiJtZW1zYW4tcmVwb3J0LzEi", 10, 3),
+	MARK("bWVtc2FuLXJlcG9ydC8xI", 5, 5),
+	MARK("5hYmxlIHRvIGhhbmRsZSBrZXJuZW", 19, 7),
+	MARK("uYWJsZSB0byBoYW5kbGUga2VybmVs", 6, 7),
 	/* letters that are spelled; see spelled.c */
 	MARK("\\u00", 0, 2),
 	MARK("\\x", 0, 2),
@@ -185,7 +216,8 @@ static inline vector pairs(vector here, vector next)
 	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r') |
 	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':') |
 	                PAIR('\\', 'u') | PAIR('\\', 'x') | PAIR('\\', '1') | PAIR('&', '#') | PAIR('&', 'n') |
-	                PAIR('%', '3') | PAIR('O', 'o'));
+	                PAIR('%', '3') | PAIR('O', 'o') | PAIR('_', 's') | PAIR('6', 'I') | PAIR('S', 'B') |
+	                PAIR('O', 'i') | PAIR('m', 'l') | PAIR('g', 'S') | PAIR('m', 'F') | PAIR('2', 'F'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -307,6 +339,24 @@ const char *decode_mark_words(const char *start, const char *end)
 	return p;
 }
 
+/* Of the table's marks, the ones between these are words in base64. */
+#define BASE64_FIRST "U2FuaXRpemVyOi"
+#define BASE64_NR 24
+
+const char *decode_mark_base64(const char *start, const char *end)
+{
+	static size_t first;
+	const char *p = start;
+
+	while (strcmp(marks[first].text, BASE64_FIRST) != 0)
+		first++;
+	for (; (p = decode_mark_find(p, end)) != NULL; p++)
+		for (size_t i = first; i < first + BASE64_NR; i++)
+			if ((size_t)(end - p) >= marks[i].len && memcmp(p, marks[i].text, marks[i].len) == 0)
+				return p;
+	return NULL;
+}
+
 bool decode_mark_spelled(const char *start, const char *end)
 {
 	const char *p = start;
@@ -324,8 +374,16 @@ bool decode_mark_spelled(const char *start, const char *end)
 static bool is_headline(const char *p, const char *end, uint64_t caller)
 {
 	char *text = strndup(p, MIN((size_t)(end - p), (size_t)HEADLINE_MAX));
+	size_t entities = text && strchr(text, '&') ? decode_strings_entities(text, strlen(text)) : 0;
 	struct decode_open probe = { .caller = caller, .record = text ? decode_record_new() : NULL };
-	bool known = probe.record && decode_headline(text, &probe) != FORM_NONE;
+	bool known;
+
+	if (entities)
+		text[entities] = '\0';
+	if (text &&
+	    (starts(text, "<error>") || starts(text, "<fatal_signal>"))) /* other lines, or tags, stand behind it */
+		text[strcspn(text, ">") + 1] = '\0';
+	known = probe.record && decode_headline(text, &probe) != FORM_NONE;
 
 	/* LeakSanitizer's heading has no report of its own; the leaks behind it have its prefix */
 	known |= text && starts(text, "==") && strstr(text, "==ERROR: LeakSanitizer: ");
@@ -496,6 +554,8 @@ static const struct around {
 	{ "(): ", NULL, "", ANYWHERE, from_name },
 	{ "Kernel panic - not syncing: ", NULL, "", ANYWHERE, from_panic },
 	{ "Unable to handle kernel ", NULL, "", ANYWHERE, from_processor },
+	{ "lt;error&gt;", "&", "", ANYWHERE, NULL },
+	{ "lt;fatal_signal&gt;", "&", "", ANYWHERE, NULL },
 	{ " (err ", "ERROR: ", "", ANYWHERE, NULL },
 	{ " (err ", "Error: ", "", ANYWHERE, NULL },
 	{ "CHECK failed: ", NULL, "", ANYWHERE, from_sanitizer },
