@@ -640,11 +640,15 @@ bool decode_record_guilty(const struct decode_record *r)
 	return s && decode_guilty_index(r, s) < s->nr;
 }
 
-/* MTE's asynchronous faults are noticed on the way out of the kernel: the stack says nothing of their place. */
-bool decode_noticed_late(const struct decode_record *r)
+/* MTE's asynchronous faults are noticed later, often on the way out of the kernel: then the stack says nothing of their
+ * place. */
+bool decode_noticed_late(const struct decode_record *r, const struct decode_stack *s, size_t guilty)
 {
+	const char *name = guilty < s->nr ? s->frames[guilty].function : NULL;
+
 	return strcmp(r->detector, "kasan") == 0 && strcmp(r->kind, "invalid-access") == 0 && !r->have_addr &&
-	       !r->title_function;
+	       !r->title_function &&
+	       (!name || starts(name, "el0") || list_matches(anchors, name, decode_plain_length(name)));
 }
 
 static void set_guilty(struct decode_record *r)
@@ -654,12 +658,12 @@ static void set_guilty(struct decode_record *r)
 	size_t i = s ? decode_guilty_index(r, s) : 0;
 
 	r->function = r->function_module = NULL;
-	if (decode_noticed_late(r))
-		return;
 	/* a headline's function that is not in the trace, because the trace is broken */
 	if (named && !is_overflow(r) && (!s || find_function(s, named) == s->nr)) {
 		r->function = named;
 		r->function_module = r->title_module;
+	} else if (s && decode_noticed_late(r, s, i)) {
+		return;
 	} else if (s && i < s->nr) {
 		r->function = s->frames[i].function;
 		r->function_module = s->frames[i].module;

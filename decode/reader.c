@@ -1104,6 +1104,16 @@ static bool indents_another(struct decode_reader *l, const struct decode_shape *
 	return o && o->heard_at > s->used && !s->quote && all_blank(n->raw + MIN(n->prefix.len, taken), n->raw + taken);
 }
 
+/* "`text`  ": code in Markdown */
+static size_t without_ticks(const char *raw, size_t len)
+{
+	size_t end = len;
+
+	while (end > 2 && raw[end - 1] == ' ')
+		end--;
+	return raw[end - 1] == '`' ? end - 1 : len;
+}
+
 /* A line of TeamCity's messages. */
 static bool take_command(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
 {
@@ -1111,6 +1121,8 @@ static bool take_command(struct decode_reader *l, const char *raw, size_t len, u
 	size_t text_len;
 	char *text;
 
+	if (len <= 12 || memcmp(raw, "##teamcity[", 11) != 0)
+		return false;
 	while (value && value + 2 < raw + len && !last) {
 		if (value - raw > 4 && (memcmp(value - 4, "text", 4) == 0 || memcmp(value - 3, "out", 3) == 0))
 			last = value + 2;
@@ -1136,14 +1148,12 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 
 	while (len && raw[len - 1] == '\r')
 		len--;
-	if (len > 2 && *raw == '`') { /* code in Markdown */
-		size_t end = len;
-		while (end > 2 && raw[end - 1] == ' ')
-			end--;
-		len = raw[end - 1] == '`' ? end - 1 : len;
+	if (len > 2 && (*raw == '`' || *raw == '#')) {
+		if (*raw == '`')
+			len = without_ticks(raw, len);
+		else if (take_command(l, raw, len, caller))
+			return;
 	}
-	if (len > 12 && memcmp(raw, "##teamcity[", 11) == 0 && take_command(l, raw, len, caller))
-		return;
 	n.raw_len = len;
 	decode_prefix_parse(raw, len, &n.prefix);
 	if (l->nr_open && len && *raw == ' ' && !n.prefix.caller && !caller)
@@ -1367,7 +1377,8 @@ static bool begin_base64(struct decode_reader *l, const char *raw, size_t len, s
 /* Takes one line of the log, or of a string in it. */
 static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
 {
-	const char *base64;
+	enum decode_writing writing;
+	const char *at;
 
 	if (l->depth == 0 && len <= BYTE_LINE_MAX && len && (*raw == ' ' || *raw == '\t') && hold_byte(l, raw, len))
 		return;
@@ -1379,10 +1390,10 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 			return;
 		take_base64(l);
 	}
-	if (marked && (base64 = decode_mark_base64(raw, raw + len)) != NULL &&
-	    begin_base64(l, raw, len, (size_t)(base64 - raw), caller))
+	writing = marked ? decode_mark_writing(raw, raw + len, &at) : WRITING_PLAIN;
+	if (writing == WRITING_BASE64 && begin_base64(l, raw, len, (size_t)(at - raw), caller))
 		return;
-	if (marked && decode_mark_spelled(raw, raw + len))
+	if (writing == WRITING_SPELLED)
 		take_spelled(l, raw, len, caller);
 	else
 		take_wrapped(l, raw, len, marked, caller);

@@ -217,7 +217,7 @@ static void set_signature(struct decode_record *r)
 	h = decode_hash_word(h, kind, strlen(kind));
 	if (access_counts(kind) && access && strcmp(access, "free") != 0)
 		h = decode_hash_word(h, access, strlen(access));
-	if (decode_noticed_late(r))
+	if (s && decode_noticed_late(r, s, i))
 		s = NULL;
 	else if (s && i == s->nr)
 		i = kernel && !r->function ? 0 : s->nr;

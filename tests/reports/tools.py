@@ -664,6 +664,10 @@ add("ubsan-and-memsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlin
 add("gwp-and-ubsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), GWP.splitlines(True), 1),
     "ubsan out-of-bounds-index - !", "gwp-asan use-after-free * !")
 
+for number, front in enumerate(("+", "build.log:NUMBER:")):
+    add(f"ubsan-glued-{number}", "".join(front.replace("NUMBER", str(12 + i)) + line for i, line in enumerate(
+        UBSAN_STACK.replace("NAME", "take").splitlines(True))), "ubsan out-of-bounds-index take")
+
 # ---- libc's functions, and the tools' own, are nobody's bug ------------------------------------------
 
 HEAP = """\
