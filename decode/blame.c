@@ -18,6 +18,7 @@
 #define SKIP_KERNEL(...)
 #define SKIP_PROGRAM(...)
 #define SKIP_OF(detector, kind, ...)
+#define SKIP_LIBC(...)
 #define ANCHOR(...)
 static const char *const skip_all[] = {
 #include "decode/skip.def"
@@ -40,6 +41,16 @@ static const char *const skip_program[] = {
 	NULL
 };
 #undef SKIP_PROGRAM
+#undef SKIP_LIBC
+#define SKIP_PROGRAM(...)
+#define SKIP_LIBC(...) __VA_ARGS__,
+static const char *const skip_libc[] = {
+#include "decode/skip.def"
+	NULL
+};
+#undef SKIP_PROGRAM
+#undef SKIP_LIBC
+#define SKIP_LIBC(...)
 #undef ANCHOR
 #define SKIP_PROGRAM(...)
 #define ANCHOR(...) __VA_ARGS__,
@@ -329,14 +340,38 @@ static bool is_library_source(const char *file)
 {
 	/* without their folder, as Valgrind prints them; the last ones are glibc's printf */
 	static const char *const names[] = {
-		"stl_*",          "*new_allocator.h",  "alloc_traits.h", "allocator.h",      "basic_string.*",
-		"char_traits.h",  "shared_ptr*",       "unique_ptr.h",   "std_function.h",   "invoke.h",
-		"vector.tcc",     "deque.tcc",         "hashtable*.h",   "unordered_map.h",  "ptr_traits.h",
-		"string_view",    "std_thread.h",      "array",          "list.tcc",         "functional_hash.h",
-		"range_access.h", "cpp_type_traits.h", "localefwd.h",    "predefined_ops.h", "vfprintf-*",
-		"iovs*",          "genops.c",          "strops.c",
+		"stl_*",
+		"*new_allocator.h",
+		"alloc_traits.h",
+		"allocator.h",
+		"basic_string.*",
+		"char_traits.h",
+		"shared_ptr*",
+		"unique_ptr.h",
+		"allocated_ptr.h",
+		"std_function.h",
+		"invoke.h",
+		"vector.tcc",
+		"deque.tcc",
+		"hashtable*.h",
+		"unordered_map.h",
+		"ptr_traits.h",
+		"string_view",
+		"std_thread.h",
+		"array",
+		"list.tcc",
+		"functional_hash.h",
+		"range_access.h",
+		"cpp_type_traits.h",
+		"localefwd.h",
+		"predefined_ops.h",
+		"vfprintf-*",
+		"iovs*",
+		"genops.c",
+		"strops.c",
 	};
-	static const char *const paths[] = { "*/malloc/malloc.c", "*/malloc/arena.c", "../sysdeps/*" };
+	static const char *const paths[] = { "*/malloc/malloc.c", "*/malloc/arena.c", "../sysdeps/*",
+		                             "*/libsanitizer/*", "*/compiler-rt/lib/*" };
 	const char *base = path_base(file);
 
 	if (report_library_source(file))
@@ -365,21 +400,59 @@ bool decode_is_library_module(const char *module)
 	return false;
 }
 
+/* Is the source one of glibc's, as its debugging information names it? */
+static bool is_libc_source(const char *file)
+{
+	static const char *const folders[] = {
+		"io/",     "libio/", "inet/",   "misc/",         "nptl/",   "posix/", "resolv/", "socket/", "stdlib/",
+		"string/", "time/",  "wcsmbs/", "stdio-common/", "dirent/", "nss/",   "iconv/",  "login/",  "sysdeps/",
+	};
+
+	file += starts(file, "./") ? 2 : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (starts(file, folders[i]))
+			return true;
+	return false;
+}
+
+#define VALGRIND_LIBRARIES 0x4000000u /* it puts programs below, libraries above */
+
+/* Is the frame libc's, or the function by which a sanitizer replaces libc's? */
+static bool is_libc_frame(const struct decode_record *r, const struct decode_frame *f)
+{
+	size_t len = decode_plain_length(f->function);
+
+	if (len > 2 && memcmp(f->function + len - 2, "64", 2) == 0)
+		len -= 2;
+	if (!list_matches(skip_libc, f->function, len) &&
+	    !list_matches(skip_libc, f->function, decode_plain_length(f->function)))
+		return false;
+	len = f->file ? strlen(f->file) : 0;
+	if (len > 2 && memcmp(f->file + len - 2, ".h", 2) == 0) /* inlined from libc's header */
+		return true;
+	if (!f->file)
+		return strcmp(r->detector, "valgrind") != 0 || !f->have_pc || f->pc >= VALGRIND_LIBRARIES;
+	return strcmp(r->detector, "valgrind") == 0 ? f->have_pc && f->pc >= VALGRIND_LIBRARIES
+	                                            : is_libc_source(f->file);
+}
+
 /* In a program: is the frame nobody's bug? */
 static bool program_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
 {
 	const char *name = f->function;
 
-	if (!name) /* GWP-ASan is a part of the program, and its functions have no names there */
-		return !f->module || decode_is_library_module(f->module) || strcmp(r->detector, "gwp-asan") == 0 ||
+	if (!name)
+		return !f->module || decode_is_library_module(f->module) ||
 		       strcmp(f->module, r->detector) == 0; /* Node's own */
 	if (f->file && is_library_source(f->file))
 		return true;
 	if (f->module && starts(path_base(f->module), "vgpreload")) /* "pthread_mutex_unlock@*" */
 		return true;
+	if (f->module && (starts(path_base(f->module), "libc.so") || starts(path_base(f->module), "libc-2")))
+		return true;
 	if (strcmp(name, "UnknownInlinedFun") == 0) /* Valgrind cannot read all debugging information */
 		return true;
-	return frame_is_plumbing(r, f) || report_library_name(name);
+	return frame_is_plumbing(r, f) || report_library_name(name) || is_libc_frame(r, f);
 }
 
 bool decode_frame_is_plumbing(const struct decode_record *r, const struct decode_frame *f)
@@ -471,6 +544,29 @@ bool decode_frame_is_allocator(const struct decode_frame *f)
 	return false;
 }
 
+/* GWP-ASan is a part of the program, and its functions have no names there.  They stand in front of the frame of the
+ * signal, which is libc's; when there was no signal, nobody knows where they end. */
+static bool is_gwp_frame(const struct decode_record *r, const struct decode_stack *s, size_t i)
+{
+	if (strcmp(r->detector, "gwp-asan") != 0 || s->frames[i].function)
+		return false;
+	while (i-- > 0)
+		if (s->frames[i].module && !s->frames[i].function && decode_is_library_module(s->frames[i].module))
+			return false;
+	return true;
+}
+
+/* Was the frame's function inlined into one of libc's? */
+static bool inlined_into_libc(const struct decode_record *r, const struct decode_stack *s, size_t i)
+{
+	const struct decode_frame *f = &s->frames[i];
+
+	while (f->have_pc && ++i < s->nr && s->frames[i].have_pc && s->frames[i].pc == f->pc)
+		if (s->frames[i].function && is_libc_frame(r, &s->frames[i]))
+			return true;
+	return false;
+}
+
 /* The first frame of a program's stack that may be to blame; its function may have no name.  s->nr: there is none. */
 static size_t first_of_program(const struct decode_record *r, const struct decode_stack *s)
 {
@@ -480,7 +576,8 @@ static size_t first_of_program(const struct decode_record *r, const struct decod
 		const struct decode_frame *f = &s->frames[i];
 		if (decode_frame_is_start(r, f) && strcmp(f->function, "main") != 0)
 			break;
-		if (f->unreliable || program_frame_is_plumbing(r, f))
+		if (f->unreliable || program_frame_is_plumbing(r, f) || inlined_into_libc(r, s, i) ||
+		    is_gwp_frame(r, s, i))
 			continue;
 		if (!r->leak.class || !decode_frame_is_allocator(f))
 			return i;
@@ -543,6 +640,17 @@ bool decode_record_guilty(const struct decode_record *r)
 	return s && decode_guilty_index(r, s) < s->nr;
 }
 
+/* MTE's asynchronous faults are noticed later, often on the way out of the kernel: then the stack says nothing of their
+ * place. */
+bool decode_noticed_late(const struct decode_record *r, const struct decode_stack *s, size_t guilty)
+{
+	const char *name = guilty < s->nr ? s->frames[guilty].function : NULL;
+
+	return strcmp(r->detector, "kasan") == 0 && strcmp(r->kind, "invalid-access") == 0 && !r->have_addr &&
+	       !r->title_function &&
+	       (!name || starts(name, "el0") || list_matches(anchors, name, decode_plain_length(name)));
+}
+
 static void set_guilty(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
@@ -554,6 +662,8 @@ static void set_guilty(struct decode_record *r)
 	if (named && !is_overflow(r) && (!s || find_function(s, named) == s->nr)) {
 		r->function = named;
 		r->function_module = r->title_module;
+	} else if (s && decode_noticed_late(r, s, i)) {
+		return;
 	} else if (s && i < s->nr) {
 		r->function = s->frames[i].function;
 		r->function_module = s->frames[i].module;

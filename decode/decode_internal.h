@@ -57,7 +57,9 @@ size_t decode_prefix_valgrind(const char *line, size_t len, uint64_t *caller);
 const char *decode_mark_find(const char *start, const char *end);
 const char *decode_mark_find_plain(const char *start, const char *end); /* the same, for any processor */
 const char *decode_mark_words(const char *start, const char *end);      /* the same without spelled letters */
-bool decode_mark_spelled(const char *start, const char *end);           /* are there spelled letters? */
+/* How the text's headlines are written; *at is where the first one stands that is not plain. */
+enum decode_writing { WRITING_PLAIN, WRITING_SPELLED, WRITING_BASE64 };
+enum decode_writing decode_mark_writing(const char *start, const char *end, const char **at);
 /* The headline inside of a line. */
 struct decode_found {
 	size_t at;       /* the prefix ends here */
@@ -88,7 +90,11 @@ enum decode_likeness decode_shape_match(const struct decode_shape *s, const char
 /* Does the escape at p, which begins with a backslash, "&" or "%", stand for a letter that needs none? */
 bool decode_spelled(const char *p, const char *end);
 /* Writes the line with escapes for those letters only that need them; returns its length, which is no larger. */
+void decode_spell_entities(char *text); /* XML's letters, in place */
 size_t decode_spell_out(char *to, const char *line, size_t len);
+/* The run of base64's letters around `at`: its length. */
+size_t decode_base64_run(const char *line, size_t len, size_t at, size_t *start);
+size_t decode_base64(char *to, const char *p, size_t len); /* the bytes' number */
 
 /* ---- strings.c ------------------------------------------------------------------------------- */
 
@@ -234,6 +240,7 @@ void decode_record_blame(struct decode_record *r);
 /* The stack to blame; NULL: there is none. */
 const struct decode_stack *decode_blame_stack(const struct decode_record *r);
 /* Index of the guilty function's frame; s->nr: there is none. */
+bool decode_noticed_late(const struct decode_record *r, const struct decode_stack *s, size_t guilty);
 size_t decode_guilty_index(const struct decode_record *r, const struct decode_stack *s);
 /* Does the stack to blame name a function that is not plumbing? */
 bool decode_record_guilty(const struct decode_record *r);

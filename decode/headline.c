@@ -195,6 +195,27 @@ static enum decode_form headline_busy_cache(const char *text, struct decode_open
 	return strstr(end, " when called from ") ? FORM_OOPS : FORM_TRACE;
 }
 
+/* The old allocator, SLAB: "slab error in verify_redzone_free(): cache `size-64': memory outside object was
+ * overwritten". */
+static enum decode_form headline_slab(const char *text, struct decode_open *o)
+{
+	const char *p = after(text, "slab error in "), *cache = p ? strstr(p, "cache `") : NULL,
+		   *end = cache ? strstr(cache, "': ") : NULL;
+	struct decode_record *r = o->record;
+
+	if (!end)
+		return FORM_NONE;
+	set_headline(o, "slub", text);
+	r->object.present = true;
+	r->object.cache = decode_record_string(r, cache + 7, (size_t)(end - cache - 7));
+	end += 3;
+	if (starts(end, "memory outside object was overwritten"))
+		r->kind = "redzone-overwritten";
+	else
+		r->kind = decode_kind(r, end, strcspn(end, ","));
+	return FORM_TRACE;
+}
+
 /* ---- kmemleak -------------------------------------------------------------------------------- */
 
 /* "unreferenced object 0xffff888005e5b000 (size 128):"; with kmemleak.verbose, each line has DECODE_PRINTED_LEAK in
@@ -259,6 +280,7 @@ static const struct fault faults[] = {
 	{ "BUG: Bad page cache", "bad-page-cache", "", FORM_TRACE },
 	{ "BUG: Bad page map", "bad-page-map", "", FORM_TRACE },
 	{ "BUG: Bad rss-counter state", "bad-rss-counter-state", "", FORM_TRACE },
+	{ "BUG: non-zero pgtables_bytes on freeing mm", "non-zero-pgtables-bytes", "", FORM_TRACE },
 	{ "Unable to handle kernel NULL pointer dereference", "null-pointer-dereference", "address ", FORM_OOPS },
 	{ "Unable to handle kernel paging request", "paging-request", "address ", FORM_OOPS },
 	{ "Unable to handle kernel access", "paging-request", "address ", FORM_OOPS },
@@ -267,6 +289,14 @@ static const struct fault faults[] = {
 	{ "Unable to handle kernel execute", "paging-request", "address ", FORM_OOPS },
 	{ "Unable to handle kernel pointer dereference", "paging-request", "", FORM_OOPS },
 	{ "Unhandled fault: ", NULL, " at ", FORM_OOPS },
+	/* MIPS */
+	{ "Unhandled kernel unaligned access", "misaligned-access", "", FORM_OOPS },
+	{ "Kernel unaligned instruction access", "misaligned-access", "", FORM_OOPS },
+	{ "Data bus error, epc ", "data-bus-error", "", FORM_OOPS },
+	{ "Instruction bus error, epc ", "instruction-bus-error", "", FORM_OOPS },
+	/* user-mode Linux */
+	{ "Kernel panic - not syncing: Segfault with ", "paging-request", "", FORM_OOPS },
+	{ "Kernel panic - not syncing: Kernel mode fault", "paging-request", " addr ", FORM_OOPS },
 	{ "Unhandled prefetch abort: ", NULL, " at ", FORM_OOPS },
 	{ "Internal error: synchronous external abort", "synchronous-external-abort", "", FORM_OOPS },
 	{ "Internal error: synchronous tag check fault", "tag-check-fault", "", FORM_OOPS },
@@ -322,6 +352,9 @@ static const char *fault_detector(const struct fault *f)
 		{ "kernel BUG at mm/user", "usercopy" },
 		{ "pagealloc", "page-poison" },
 		{ "BUG: Bad", "page-alloc" },
+		{ "BUG: non-zero pgt", "page-alloc" },
+		{ "Kernel panic - not syncing: Segfault", "oops" },
+		{ "Kernel panic - not syncing: Kernel mode", "oops" },
 		{ "BUG: stack", "vmap-stack" },
 		{ "BUG: TASK", "vmap-stack" },
 		{ "BUG: IRQ", "vmap-stack" },
@@ -423,6 +456,8 @@ static enum decode_form headline_fault(const char *whole, struct decode_open *o)
 	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
 		const struct fault *f = &faults[i];
 		const char *p = after(text, f->mark);
+		if (p && starts(p, ": 0") && strstr(p, ", signal ")) /* of a report of memsan */
+			return FORM_NONE;
 		if (!p || (f->kind && strcmp(f->kind, "stack-segment-fault") == 0 && !strstr(p, " [#")))
 			continue;
 		set_headline(o, fault_detector(f), whole);
@@ -554,7 +589,9 @@ static const struct {
 	MARK("memory clobbered "), MARK("block freed twice"), MARK("bogus mcheck_status"), MARK("ubsan: "),
 	MARK("AddressSanitizer: "), MARK("HWAddressSanitizer: "), MARK("MemorySanitizer: "), MARK("ThreadSanitizer: "),
 	MARK("LeakSanitizer: "), MARK("UndefinedBehaviorSanitizer: "),
-	MARK("Kernel Fault: "), MARK("Bad Address ("), MARK("Kernel page f"),
+	MARK("Kernel Fault: "), MARK("slab error in "), MARK("Data bus error, "), MARK("Instruction bus e"),
+	MARK("Kernel unaligned i"), MARK("Kernel panic - not syncing: S"), MARK("Kernel panic - not syncing: Kernel m"),
+	MARK("Bad Address ("), MARK("Kernel page f"),
 	MARK("in free(): "), MARK("in malloc(): "), MARK("in calloc(): "),
 	MARK("in realloc(): "), MARK("malloc: *** error"), MARK("not freed: '0x"),
 	/* no headlines, but perhaps parts of reports that nothing here understands; more in unread.c */
@@ -629,8 +666,9 @@ bool decode_may_be_headline(const char *text, size_t len)
 enum decode_form decode_headline(const char *text, struct decode_open *o)
 {
 	static enum decode_form (*const tries[])(const char *, struct decode_open *) = {
-		headline_kasan, headline_slub,  headline_kmemleak, headline_wrong_cache, headline_busy_cache,
-		headline_fault, headline_ubsan, headline_gpf_hint, headline_fortify,     headline_warning,
+		headline_kasan,      headline_slub,    headline_kmemleak, headline_wrong_cache,
+		headline_busy_cache, headline_fault,   headline_ubsan,    headline_gpf_hint,
+		headline_fortify,    headline_warning, headline_slab,
 	};
 	static const struct {
 		bool (*headline)(const char *, struct decode_open *);

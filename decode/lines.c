@@ -101,7 +101,8 @@ static const struct {
 	{ "lr : ", false },      { "LR is at ", false },  { "NIP [", true },       { "NIP: ", true },
 	{ "LR [", false },       { "epc : ", true },      { "epc   : ", true },    { "ra : ", false },
 	{ "ra    : ", false },   { "Krnl PSW : ", true }, { "ERA: ", true },       { "   ra: ", false },
-	{ "IAOQ[0]: ", true },
+	{ "IAOQ[0]: ", true },   { "TPC: <", true },      { "PC: [<", true },      { "pc is at ", true },
+	{ "[ERET  ]: ", true },
 };
 
 /* "RIP: 0010:func+0x1/0x2 [mod]", "pc : func+0x1/0x2": the instruction itself. */
@@ -190,6 +191,19 @@ static bool read_hint(struct decode_record *r, const char *t)
 	return true;
 }
 
+/* s390: "Failing address: 0000000000000000 TEID: 0000000000000483", of a page. */
+static bool read_failing_address(struct decode_record *r, const char *t)
+{
+	const char *p = after(t, "Failing address: ");
+
+	if (!p)
+		return false;
+	r->have_addr = decode_hex(p, &r->addr) != NULL;
+	if (r->have_addr && r->addr < 4096 && strcmp(r->kind, "paging-request") == 0)
+		r->kind = "null-pointer-dereference";
+	return true;
+}
+
 static bool read_page_fault_access(struct decode_record *r, const char *t)
 {
 	if (!starts(t, "#PF: "))
@@ -244,7 +258,7 @@ static bool read_common(struct decode_open *o, const char *text, const char *t)
 	o->user_registers |= starts(t, "RIP: 0033:") || starts(t, "RIP: 0023:");
 	if (o->form == FORM_KASAN)
 		watch_mixture(o, t);
-	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t))
+	if (read_hint(r, t) || read_page_fault_access(r, t) || read_warning(r, t) || read_failing_address(r, t))
 		return true;
 	if (decode_read_cpu(r, t)) {
 		if (o->section != SECTION_TRACE || o->form == FORM_KASAN)
@@ -434,7 +448,8 @@ static enum decode_answer line_kasan(struct decode_open *o, const char *text, co
 		return LINE_TAKEN;
 	if (read_common(o, text, t) || read_frame(o, text, t) || read_registers(t))
 		return LINE_TAKEN;
-	if (starts(t, "Asynchronous ")) { /* MTE noticed later; the headline names where */
+	if (starts(t,
+	           "Asynchronous ")) { /* MTE noticed later, on the way out of the kernel: nobody knows where it was */
 		r->title_function = NULL;
 		return LINE_TAKEN;
 	}
@@ -626,6 +641,8 @@ const char *decode_missing(const struct decode_open *o)
 	case FORM_OOPS:
 		return !s ? "its call trace is missing" : trace_is_whole(o) ? NULL : "its call trace goes on";
 	case FORM_TRACE:
+		if (strstr(r->kind, "-counter-state") || strstr(r->kind, "pgtables-bytes")) /* one line */
+			return NULL;
 		return trace_open(o) ? "its call trace goes on" : s ? NULL : "its call trace is missing";
 	case FORM_ASAN:
 	case FORM_TSAN:

@@ -51,6 +51,9 @@ static const struct mark {
 	MARK("Kernel Fault: Code=", 7, 1),
 	MARK("Bad Address (null pointer deref?): Code=", 32, 2),
 	MARK(" mm/page_alloc.c:", 8, 1),
+	MARK("Data bus error, epc ", 10, 5), /* MIPS */
+	MARK("Instruction bus error, epc ", 17, 5),
+	MARK("slab error in ", 6, 5),
 	MARK("Kernel panic - not syncing: ", 25, 4),
 	MARK("kasan: GPF could be caused by ", 21, 7),
 	MARK("detected buffer overflow", 10, 6),
@@ -84,6 +87,8 @@ static const struct mark {
 	MARK("<jemalloc>: ", 1, 7),
 	MARK("src/tcmalloc", 0, 5),
 	MARK("<error>", 2, 5), /* Valgrind's XML */
+	MARK("lt;error&gt;", 4, 5),
+	MARK("lt;fatal_signal&gt;", 15, 2),
 	MARK("<fatal_signal>", 0, 6),
 	MARK("UNADDRESSABLE ACCESS", 3, 1), /* "Error #1: UNADDRESSABLE ACCESS beyond heap bounds" */
 	MARK("Error #", 1, 5),
@@ -112,6 +117,31 @@ static const struct mark {
 	MARK(" dumped core.", 2, 6),
 	MARK("memsan-report/", 6, 5),
 	MARK("memsan-growth/", 9, 3),
+	/* words in base64; see base64.c */
+	MARK("U2FuaXRpemVyOi", 5, 5), /* Sanitizer: */
+	MARK("Nhbml0aXplcjog", 0, 6),
+	MARK("TYW5pdGl6ZXI6I", 9, 2),
+	MARK("QlVHOiBL", 2, 2), /* BUG: K */
+	MARK("JVRzogS", 1, 5),
+	MARK("CVUc6IE", 1, 2),
+	MARK("QlVHOiBNRU1TQU46I", 2, 2), /* BUG: MEMSAN: */
+	MARK("JVRzogTUVNU0FOOi", 1, 5),
+	MARK("CVUc6IE1FTVNBTjog", 1, 2),
+	MARK("PSBJbnZhbGlkI", 6, 2), /* = Invalid */
+	MARK("0gSW52YWxpZC", 6, 2),
+	MARK("9IEludmFsaWQg", 2, 0),
+	MARK("ZGVmaW5pdGVseSBsb3N0", 0, 2), /* definitely lost */
+	MARK("RlZmluaXRlbHkgbG9zd", 1, 4),
+	MARK("kZWZpbml0ZWx5IGxvc3", 8, 3),
+	MARK("cnVudGltZSBlcnJvcjog", 2, 2), /* runtime error: */
+	MARK("J1bnRpbWUgZXJyb3I6I", 10, 2),
+	MARK("ydW50aW1lIGVycm9yOi", 6, 1),
+	MARK("bmFibGUgdG8gaGFuZGxlIGtlcm5lb", 16, 2), /* nable to handle kernel */
+	MARK("InNjaGVtYSI6Im1lbXNhbi1yZXBvcnQvMS", 24, 2), /* "schema":"memsan-report/1" */
+	MARK("JzY2hlbWEiOiJtZW1zYW4tcmVwb3J0LzEi", 18, 2),
+	MARK("bWVtc2FuLXJlcG9ydC8xI", 9, 2),
+	MARK("5hYmxlIHRvIGhhbmRsZSBrZXJuZW", 22, 2),
+	MARK("uYWJsZSB0byBoYW5kbGUga2VybmVs", 1, 2),
 	/* letters that are spelled; see spelled.c */
 	MARK("\\u00", 0, 2),
 	MARK("\\x", 0, 2),
@@ -175,17 +205,20 @@ static const char *mark_at(const char *p, const char *start, const char *end)
 /* Which of sixteen places have two letters of a mark? */
 static inline vector pairs(vector here, vector next)
 {
-	return (vector)(PAIR('=', '=') | PAIR('G', ':') | PAIR('U', 'G') | PAIR('0', 'x') | PAIR('a', 'u') |
-	                PAIR('U', 'n') | PAIR('d', 'd') | PAIR('_', 'd') | PAIR('_', 't') | PAIR('N', ':') |
-	                PAIR('p', 'y') | PAIR('r', 'r') | PAIR('u', 'f') | PAIR('g', 'm') | PAIR('F', 'a') |
-	                PAIR(')', ':') | PAIR('_', 'a') | PAIR('g', ':') | PAIR('l', 'd') | PAIR('*', '*') |
-	                PAIR('j', 'u') | PAIR('(', 'f') | PAIR('R', 'T') | PAIR('R', 'R') | PAIR('E', 'l') |
-	                PAIR('U', 'M') | PAIR('(', 'S') | PAIR('f', 'd') | PAIR('j', 'e') | PAIR('s', 'r') |
-	                PAIR('<', 'f') | PAIR('D', 'D') | PAIR('a', 'k') | PAIR('D', 'a') | PAIR('R', 'e') |
-	                PAIR('k', 'e') | PAIR('o', 'w') | PAIR('N', 'a') | PAIR('u', 'm') | PAIR('-', 'r') |
-	                PAIR('b', 'e') | PAIR('e', 'e') | PAIR('k', '_') | PAIR('u', 'b') | PAIR('d', ':') |
-	                PAIR('\\', 'u') | PAIR('\\', 'x') | PAIR('\\', '1') | PAIR('&', '#') | PAIR('&', 'n') |
-	                PAIR('%', '3') | PAIR('O', 'o'));
+	return (vector)(PAIR('%', '3') | PAIR('&', '#') | PAIR('&', 'g') | PAIR('&', 'n') | PAIR('(', 'S') |
+	                PAIR('(', 'f') | PAIR(')', ':') | PAIR('*', '*') | PAIR('-', 'r') | PAIR('0', 'Z') |
+	                PAIR('0', 'x') | PAIR('<', 'f') | PAIR('=', '=') | PAIR('D', 'D') | PAIR('D', 'a') |
+	                PAIR('E', 'l') | PAIR('F', 'a') | PAIR('G', ':') | PAIR('N', ':') | PAIR('N', 'a') |
+	                PAIR('N', 'h') | PAIR('O', 'o') | PAIR('R', 'R') | PAIR('R', 'T') | PAIR('R', 'e') |
+	                PAIR('U', 'G') | PAIR('U', 'M') | PAIR('U', 'n') | PAIR('V', 'H') | PAIR('V', 'R') |
+	                PAIR('V', 'U') | PAIR('V', 'u') | PAIR('W', '1') | PAIR('X', 'J') | PAIR('X', 'R') |
+	                PAIR('Y', 'W') | PAIR('Z', 'G') | PAIR('Z', 'X') | PAIR('Z', 'h') | PAIR('\\', '1') |
+	                PAIR('\\', 'u') | PAIR('\\', 'x') | PAIR('_', 'a') | PAIR('_', 'd') | PAIR('_', 't') |
+	                PAIR('a', 'k') | PAIR('a', 'u') | PAIR('b', 'e') | PAIR('d', ':') | PAIR('d', 'd') |
+	                PAIR('e', 'e') | PAIR('f', 'd') | PAIR('g', ':') | PAIR('g', 'm') | PAIR('j', 'e') |
+	                PAIR('j', 'u') | PAIR('k', '_') | PAIR('k', 'e') | PAIR('l', 'Z') | PAIR('l', 'd') |
+	                PAIR('o', 'w') | PAIR('p', 'y') | PAIR('r', 'r') | PAIR('s', 'r') | PAIR('u', 'b') |
+	                PAIR('u', 'f') | PAIR('u', 'm'));
 }
 
 /* The bytes at p and one more, with zeros behind the end; `padded` is used when they are fewer. */
@@ -307,13 +340,39 @@ const char *decode_mark_words(const char *start, const char *end)
 	return p;
 }
 
-bool decode_mark_spelled(const char *start, const char *end)
-{
-	const char *p = start;
+/* Of the table's marks, the ones between these are words in base64. */
+#define BASE64_FIRST "U2FuaXRpemVyOi"
+#define BASE64_NR 24
 
-	while ((p = decode_mark_find(p, end)) != NULL && !is_spelling(p))
-		p++;
-	return p != NULL;
+/* Is the mark at p a word in base64? */
+static bool is_base64(const char *p, const char *end)
+{
+	static size_t first;
+	static bool begins[256];
+
+	if (!first) {
+		while (strcmp(marks[first].text, BASE64_FIRST) != 0)
+			first++;
+		for (size_t i = first; i < first + BASE64_NR; i++)
+			begins[(uint8_t)*marks[i].text] = true;
+	}
+	for (size_t i = first; begins[(uint8_t)*p] && i < first + BASE64_NR; i++)
+		if (*p == *marks[i].text && (size_t)(end - p) >= marks[i].len &&
+		    memcmp(p, marks[i].text, marks[i].len) == 0)
+			return true;
+	return false;
+}
+
+enum decode_writing decode_mark_writing(const char *start, const char *end, const char **at)
+{
+	for (const char *p = start; (p = decode_mark_find(p, end)) != NULL; p++) {
+		*at = p;
+		if (is_spelling(p))
+			return WRITING_SPELLED;
+		if (is_base64(p, end))
+			return WRITING_BASE64;
+	}
+	return WRITING_PLAIN;
 }
 
 /* ---- inside of a line ------------------------------------------------------------------------ */
@@ -325,7 +384,14 @@ static bool is_headline(const char *p, const char *end, uint64_t caller)
 {
 	char *text = strndup(p, MIN((size_t)(end - p), (size_t)HEADLINE_MAX));
 	struct decode_open probe = { .caller = caller, .record = text ? decode_record_new() : NULL };
-	bool known = probe.record && decode_headline(text, &probe) != FORM_NONE;
+	bool known;
+
+	if (text && strchr(text, '&'))
+		decode_spell_entities(text);
+	if (text &&
+	    (starts(text, "<error>") || starts(text, "<fatal_signal>"))) /* other lines, or tags, stand behind it */
+		text[strcspn(text, ">") + 1] = '\0';
+	known = probe.record && decode_headline(text, &probe) != FORM_NONE;
 
 	/* LeakSanitizer's heading has no report of its own; the leaks behind it have its prefix */
 	known |= text && starts(text, "==") && strstr(text, "==ERROR: LeakSanitizer: ");
@@ -420,10 +486,20 @@ static const char *from_word(const char *line, const char *p)
 	return word_in_front(line, p, "");
 }
 
-/* "a.c:3:5: runtime error: …" */
+/* "a.c:3:5: runtime error: …"; "+a.c:3:5: …" of a diff, "build.log:12:a.c:3:5: …" of grep */
 static const char *from_place(const char *line, const char *p)
 {
-	return word_in_front(line, p, "=\"'`>");
+	const char *start = word_in_front(line, p, "=\"'`>"), *colon = start, *behind;
+
+	start += *start == '+' && start + 1 < p;
+	while ((colon = memchr(colon, ':', (size_t)(p - colon))) != NULL) {
+		for (behind = ++colon; behind < p && isdigit((unsigned char)*behind); behind++)
+			;
+		if (behind > colon && behind + 1 < p && *behind == ':' && !isdigit((unsigned char)behind[1]) &&
+		    behind[1] != ' ')
+			start = behind + 1;
+	}
+	return start;
 }
 
 /* "AddressSanitizer: CHECK failed: …" */
@@ -496,6 +572,8 @@ static const struct around {
 	{ "(): ", NULL, "", ANYWHERE, from_name },
 	{ "Kernel panic - not syncing: ", NULL, "", ANYWHERE, from_panic },
 	{ "Unable to handle kernel ", NULL, "", ANYWHERE, from_processor },
+	{ "lt;error&gt;", "&", "", ANYWHERE, NULL },
+	{ "lt;fatal_signal&gt;", "&", "", ANYWHERE, NULL },
 	{ " (err ", "ERROR: ", "", ANYWHERE, NULL },
 	{ " (err ", "Error: ", "", ANYWHERE, NULL },
 	{ "CHECK failed: ", NULL, "", ANYWHERE, from_sanitizer },

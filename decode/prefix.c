@@ -16,6 +16,7 @@
  *     11-21 03:02:16.123  1  2 E tag: text       logcat
  *     web-1  | text                              docker compose
  *     ==123== text                               Valgrind
+ *     ##[error]text                              GitHub, Azure
  *
  * These tokens follow each other in any order; one blank behind the last token belongs to it.  Anything else begins the
  * text, unless printk's time stands soon behind it: then a logger has put words of its own in front of
@@ -184,6 +185,8 @@ static bool take_host(struct cursor *c, struct decode_prefix *out)
 	const char *tag;
 	uint64_t pid;
 
+	if (c->p < c->end && *c->p == '#') /* "##[error]Call Trace:" */
+		return false;
 	if (!word(c, 255) || !letter(c, ' '))
 		return false;
 	tag = c->p;
@@ -565,12 +568,22 @@ static bool take_compose(struct cursor *c, struct decode_prefix *out)
 	return true;
 }
 
+/* "123 <11>1 …": syslog over TCP counts the bytes of each message (RFC 6587). */
+static bool take_octets(struct cursor *c, const char *line, struct decode_prefix *out)
+{
+	uint64_t n;
+
+	(void)out;
+	return c->p == line && number(c, &n) && c->end - c->p > 4 && c->p[0] == ' ' && c->p[1] == '<' &&
+	       digit(c->p[2]) && memchr(c->p + 3, '>', 3);
+}
+
 /* Tokens that begin with a digit. */
 static bool take_number(struct cursor *c, const char *line, struct decode_prefix *out)
 {
-	static bool (*const tries[])(struct cursor *, const char *, struct decode_prefix *) = { take_kmsg, take_iso,
-		                                                                                take_epoch, take_logcat,
-		                                                                                take_rfc5424 };
+	static bool (*const tries[])(struct cursor *, const char *,
+	                             struct decode_prefix *) = { take_kmsg,   take_iso,     take_epoch,
+		                                                 take_logcat, take_rfc5424, take_octets };
 	struct cursor began = *c;
 	struct decode_prefix kept = *out;
 
@@ -583,10 +596,21 @@ static bool take_number(struct cursor *c, const char *line, struct decode_prefix
 	return false;
 }
 
+/* "##[error]text": GitHub's and Azure's */
+static bool take_ci_level(struct cursor *c)
+{
+	if (!optional_word(c, "##["))
+		return false;
+	while (c->p < c->end && *c->p >= 'a' && *c->p <= 'z')
+		c->p++;
+	return letter(c, ']');
+}
+
 /* May a token begin with this letter? */
 static bool begins_token(char c)
 {
-	return digit(c) || c == '<' || c == '[' || c == '=' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'W');
+	return digit(c) || c == '<' || c == '[' || c == '=' || c == '#' || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'W');
 }
 
 static bool take_token(struct cursor *c, const char *line, struct decode_prefix *out)
@@ -607,6 +631,9 @@ static bool take_token(struct cursor *c, const char *line, struct decode_prefix 
 		break;
 	case '=':
 		taken = take_valgrind(c, out);
+		break;
+	case '#':
+		taken = take_ci_level(c);
 		break;
 	case '0' ... '9':
 		taken = take_number(c, line, out);
@@ -801,6 +828,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 	for (int i = 0; i < TOKENS_MAX; i++) {
 		struct cursor behind;
 		bool stamped = p->have_stamp, tight;
+		const char *token = c.p;
 		if (!take_token(&c, line, p)) {
 			if (i == 0 && take_prompt(&c))
 				continue;
@@ -811,7 +839,7 @@ void decode_prefix_parse(const char *line, size_t len, struct decode_prefix *p)
 		}
 		/* The blank behind a token belongs to the token.  Behind "<4>", "<stderr>:" and kmsg's fields, it is
 		 * the text's indentation. */
-		tight = c.p[-1] == ':' && c.p - line >= 2 && c.p[-2] == '>';
+		tight = (c.p[-1] == ':' && c.p - line >= 2 && c.p[-2] == '>') || *token == '#';
 		behind = c;
 		if (letter(&behind, ' ') &&
 		    (tight || c.p[-1] == ';' || (c.p[-1] == '>' && (behind.p >= behind.end || *behind.p != '['))))

@@ -109,6 +109,11 @@ struct decode_reader {
 		char copy[BEFORE_LEN];
 	} before[BEFORE_MAX];
 	size_t next_before;
+	/* what lines in base64 hold; `width` is their length when a text was wrapped */
+	struct {
+		char *text;
+		size_t len, room, width;
+	} base64;
 	/* an array of bytes with a line for each */
 	char *bytes;
 	size_t bytes_len, bytes_room;
@@ -162,6 +167,12 @@ static void mark_stackless(struct decode_reader *l, const struct decode_record *
 	}
 }
 
+/* The program was ended by a signal: such a report of UBSan's runtime always has a stack. */
+static bool of_a_signal(const struct decode_record *r)
+{
+	return r->headline && strstr(r->headline, "UndefinedBehaviorSanitizer: ");
+}
+
 static void hand_over(struct decode_reader *l, struct decode_record *r)
 {
 	const struct decode_stack *s = decode_record_main_stack(r);
@@ -170,7 +181,7 @@ static void hand_over(struct decode_reader *l, struct decode_record *r)
 	bool stackless = (ubsan && s && s->nr == 1 && s->frames[0].at_line == DECODE_NONE) ||
 	                 (strcmp(r->detector, "lsan") == 0 && s && s->nr && !decode_record_guilty(r));
 
-	mark_stackless(l, r, ubsan && !stackless);
+	mark_stackless(l, r, ubsan && !stackless && !of_a_signal(r));
 	if (!stackless || l->nr_stackless == STACKLESS_MAX)
 		hand_over_stackless(l);
 	if (stackless)
@@ -611,7 +622,8 @@ static void take_text(struct decode_reader *l, const struct line *n)
 	struct decode_open *o = lane_of_line(l, n->prefix.caller, n->text);
 	size_t rule = decode_rule_length(n->text);
 
-	lost_stack(l, n->text);
+	if (!o || !of_a_signal(o->record))
+		lost_stack(l, n->text);
 
 	if (take_news(l, n->text)) {
 		if (o)
@@ -769,10 +781,17 @@ static size_t without_tags(const char *text, size_t len)
 
 static const char *copy_text(struct decode_reader *l, const char *p, size_t len)
 {
-	size_t bare = without_tags(p, len);
-	const char *text = decode_bytes_clean(&l->text, &l->text_room, p, bare);
+	const char *text;
+	size_t bare;
 
-	if (text && (l->nr_open || bare < len || starts(text, "{&")) && strchr(text, '&')) /* XML, HTML */
+	while (len && (p[len - 1] == ' ' || p[len - 1] == '\t'))
+		len--;
+	bare = without_tags(p, len);
+	text = decode_bytes_clean(&l->text, &l->text_room, p, bare);
+	if (text &&
+	    (l->nr_open || bare < len || starts(text, "{&") || starts(text, "&lt;error") ||
+	     starts(text, "&lt;fatal_signal")) &&
+	    strchr(text, '&')) /* XML, HTML */
 		l->text[decode_strings_entities(l->text, strlen(l->text))] = '\0';
 	if (text && starts(text, "{\"\"schema")) /* CSV */
 		l->text[decode_strings_undouble(l->text, strlen(l->text), '"')] = '\0';
@@ -1004,8 +1023,10 @@ static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct 
 	}
 	n->prefix.len = taken + decode_prefix_valgrind(p, len, &pid);
 	n->prefix.caller = pid ? decode_caller_valgrind((uint32_t)pid, s->caller) : s->caller;
-	if (s->tagged || (taken > 2 && n->raw[1] == '(' && strchr("VDIWEF", n->raw[0])))
+	if (s->tagged || (taken > 2 && n->raw[1] == '(' && strchr("VDIWEF", n->raw[0]) && !memchr(n->raw, ':', taken)))
 		n->raw_len = taken + without_tag(p, len);
+	if (n->raw[0] == '|' && len > 2 && memcmp(p + len - 2, " |", 2) == 0) /* a row of a table */
+		n->raw_len -= 2;
 	n->shape = s->id;
 	n->text = copy_text(l, n->raw + n->prefix.len, n->raw_len > n->prefix.len ? n->raw_len - n->prefix.len : 0);
 	if (n->text)
@@ -1083,6 +1104,38 @@ static bool indents_another(struct decode_reader *l, const struct decode_shape *
 	return o && o->heard_at > s->used && !s->quote && all_blank(n->raw + MIN(n->prefix.len, taken), n->raw + taken);
 }
 
+/* "`text`  ": code in Markdown */
+static size_t without_ticks(const char *raw, size_t len)
+{
+	size_t end = len;
+
+	while (end > 2 && raw[end - 1] == ' ')
+		end--;
+	return raw[end - 1] == '`' ? end - 1 : len;
+}
+
+/* A line of TeamCity's messages. */
+static bool take_command(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
+{
+	const char *value = memmem(raw, len, "='", 2), *last = NULL;
+	size_t text_len;
+	char *text;
+
+	if (len <= 12 || memcmp(raw, "##teamcity[", 11) != 0)
+		return false;
+	while (value && value + 2 < raw + len && !last) {
+		if (value - raw > 4 && (memcmp(value - 4, "text", 4) == 0 || memcmp(value - 3, "out", 3) == 0))
+			last = value + 2;
+		value = memmem(value + 2, (size_t)(raw + len - value - 2), "='", 2);
+	}
+	text = last ? decode_strings_command(raw, len, (size_t)(last - raw), &text_len) : NULL;
+	if (!text)
+		return false;
+	take_string(l, text, text_len, caller);
+	free(text);
+	return true;
+}
+
 /* Takes one line without its wrapping. `caller` is used when the prefix names none; `whole`: its pieces are joined. */
 static void take_plain(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller, bool whole)
 {
@@ -1095,6 +1148,12 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 
 	while (len && raw[len - 1] == '\r')
 		len--;
+	if (len > 2 && (*raw == '`' || *raw == '#')) {
+		if (*raw == '`')
+			len = without_ticks(raw, len);
+		else if (take_command(l, raw, len, caller))
+			return;
+	}
 	n.raw_len = len;
 	decode_prefix_parse(raw, len, &n.prefix);
 	if (l->nr_open && len && *raw == ' ' && !n.prefix.caller && !caller)
@@ -1231,14 +1290,110 @@ static bool hold_byte(struct decode_reader *l, const char *raw, size_t len)
 	return true;
 }
 
+/* ---- base64 -------------------------------------------------------------------------------------------- */
+
+static void take_base64(struct decode_reader *l)
+{
+	size_t len = l->base64.len;
+
+	l->base64.len = 0;
+	if (len && decode_mark_find(l->base64.text, l->base64.text + len))
+		take_string(l, l->base64.text, len, 0);
+}
+
+static size_t without_end(const char *raw, size_t len)
+{
+	while (len && (raw[len - 1] == '\r' || raw[len - 1] == ' '))
+		len--;
+	return len;
+}
+
+/* Appends what a line of base64 holds.  A wrapped text has lines of one length, the last one is shorter; otherwise
+ * each line was a line before.  False: it is not base64. */
+static bool hold_base64(struct decode_reader *l, const char *raw, size_t len)
+{
+	size_t start, need;
+
+	len = without_end(raw, len);
+	if (len && decode_base64_run(raw, len, 0, &start) != len)
+		return false;
+	need = l->base64.len + len + 2;
+	if (need > BYTES_MAX)
+		return false;
+	if (need > l->base64.room) {
+		char *grown = realloc(l->base64.text, need * 2);
+		if (!grown)
+			return false;
+		l->base64.text = grown;
+		l->base64.room = need * 2;
+	}
+	l->base64.len += decode_base64(l->base64.text + l->base64.len, raw, len);
+	if (!l->base64.width && (!l->base64.len || l->base64.text[l->base64.len - 1] != '\n'))
+		l->base64.text[l->base64.len++] = '\n';
+	return true;
+}
+
+#define BASE64_LEAST 60 /* the lines of a wrapped text */
+#define BASE64_MOST 77  /* with a carriage return */
+
+/* Does a wrapped text begin here? */
+static bool wraps_base64(struct decode_reader *l, const char *raw, size_t len)
+{
+	size_t start;
+
+	len = without_end(raw, len);
+	if (len % 4 != 0 || *raw == '=' || raw[len - 1] == '=' || decode_base64_run(raw, len, 0, &start) != len)
+		return false;
+	l->base64.width = len;
+	return true;
+}
+
+/* A line with words of a headline in base64, at `at`.  False: it is no such text. */
+static bool begin_base64(struct decode_reader *l, const char *raw, size_t len, size_t at, uint64_t caller)
+{
+	size_t start, run = decode_base64_run(raw, len, at, &start), n, back = BEFORE_MAX;
+	char *text = malloc(run + 1);
+	bool known;
+
+	if (!text)
+		return false;
+	n = decode_base64(text, raw + start, run);
+	known = decode_mark_find(text, text + n) != NULL;
+	if (known && (l->depth || start || run != without_end(raw, len)))
+		take_string(l, text, n, caller);
+	else if (known) {
+		l->base64.width = 0;
+		while (--back > 0) { /* the text's first lines */
+			const struct before *b = &l->before[(l->next_before + BEFORE_MAX - back) % BEFORE_MAX];
+			if (b->len >= 8)
+				hold_base64(l, b->p, b->len);
+		}
+		hold_base64(l, raw, len);
+	}
+	free(text);
+	return known;
+}
+
 /* Takes one line of the log, or of a string in it. */
 static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
 {
+	enum decode_writing writing;
+	const char *at;
+
 	if (l->depth == 0 && len <= BYTE_LINE_MAX && len && (*raw == ' ' || *raw == '\t') && hold_byte(l, raw, len))
 		return;
 	if (l->bytes_len && l->depth == 0)
 		take_bytes(l);
-	if (marked && decode_mark_spelled(raw, raw + len))
+	if (l->depth == 0 &&
+	    (l->base64.len || (len >= BASE64_LEAST && len <= BASE64_MOST && wraps_base64(l, raw, len)))) {
+		if (hold_base64(l, raw, len))
+			return;
+		take_base64(l);
+	}
+	writing = marked ? decode_mark_writing(raw, raw + len, &at) : WRITING_PLAIN;
+	if (writing == WRITING_BASE64 && begin_base64(l, raw, len, (size_t)(at - raw), caller))
+		return;
+	if (writing == WRITING_SPELLED)
 		take_spelled(l, raw, len, caller);
 	else
 		take_wrapped(l, raw, len, marked, caller);
@@ -1416,7 +1571,7 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	free(l->name);
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
-	l->bytes_len = 0;
+	l->bytes_len = l->base64.len = 0;
 	memset(l->rules, 0, sizeof(l->rules));
 	decode_envelope_reset(&l->envelope);
 	memset(&l->strings, 0, sizeof(l->strings));
@@ -1447,6 +1602,7 @@ void decode_reader_end(struct decode_reader *l)
 	if (l->carry_len)
 		take_carried(l);
 	take_bytes(l);
+	take_base64(l);
 	release_all(l);
 	l->ending = false;
 	l->skipping = false;
@@ -1468,6 +1624,7 @@ void decode_reader_destroy(struct decode_reader *l)
 		decode_record_free(l->stackless[--l->nr_stackless]);
 	free(l->carry);
 	free(l->bytes);
+	free(l->base64.text);
 	free(l->text);
 	free(l->plain);
 	free(l->envelope.text);

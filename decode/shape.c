@@ -76,7 +76,7 @@ bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len)
 		return false;
 	memcpy(s->bytes, p, len);
 	s->len = len;
-	s->tagged = len > 5 && strchr("VDIWEF", *p) && p[1] == '(' && p[len - 2] == ')';
+	s->tagged = len > 5 && strchr("VDIWEF", *p) && p[1] == '(' && p[len - 2] == ')' && !memchr(p, ':', len);
 	return true;
 }
 

@@ -74,6 +74,13 @@ static const char *const kinds[][2] = {
 	{ "wild-memory-access", "wild" },
 	{ "user-memory-access", "wild" },
 	{ "segv", "wild" },
+	{ "write-to-read-only", "wild" },
+	{ "invalid-jump", "jump" },
+	{ "bad-jump", "jump" },
+	{ "integer-divide-by-zero", "fpe" },
+	{ "lock-order", "lock-order" },
+	{ "lock-misuse", "lock-misuse" },
+	{ "unlock-of-", "lock-misuse" },
 	{ "unknown-crash", "wild" },
 	{ "general-protection", "wild" },
 	{ "*param-overlap", "overlap" },
@@ -112,13 +119,43 @@ static const char *kind_of_tags(const struct decode_record *r, const char *other
 	return r->object.present ? kind_of_access(r) : otherwise;
 }
 
+/* Valgrind's words for a signal that ended the program, and for what a system call was given. */
+static const char *kind_of_valgrind(const struct decode_record *r)
+{
+	static const char *const signals[][2] = { { "(SIGSEGV)", "segv" }, { "(SIGBUS)", "bus" },
+		                                  { "(SIGFPE)", "fpe" },   { "(SIGABRT)", "abrt" },
+		                                  { "(SIGILL)", "ill" },   { "(SIGTRAP)", "trap" } };
+
+	if (!r->headline || strcmp(r->detector, "valgrind") != 0)
+		return r->kind;
+	if (strcmp(r->kind, "syscall-param") == 0)
+		return strstr(r->headline, "uninitialised") ? "uninitialised" : "invalid-read";
+	for (size_t i = 0; i < ARRAY_SIZE(signals) && strcmp(r->kind, "fatal-signal") == 0; i++)
+		if (strstr(r->headline, signals[i][0]))
+			return signals[i][1];
+	return r->kind;
+}
+
+/* Valgrind does not say whether the kernel was to read or to write there. */
+static const char *access_of(const struct decode_record *r)
+{
+	static const char *const writes[] = { "read(",  "pread", "readv(",  "recv",      "getrandom(",
+		                              "fstat(", "stat(", "getcwd(", "readlink(", "getdents" };
+	const char *call = r->access || !r->headline ? NULL : after(r->headline, "Syscall param ");
+
+	for (size_t i = 0; call && i < ARRAY_SIZE(writes); i++)
+		if (starts(call, writes[i]))
+			return "write";
+	return call ? "read" : r->access;
+}
+
 const char *decode_kind_of_bug(const struct decode_record *r)
 {
-	const char *kind = r->kind;
+	const char *words = kind_of_valgrind(r), *kind = words;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const char *words = kinds[i][0];
-		if (*words == '*' ? strstr(r->kind, words + 1) != NULL : starts(r->kind, words)) {
+		const char *row = kinds[i][0];
+		if (*row == '*' ? strstr(words, row + 1) != NULL : starts(words, row)) {
 			kind = kinds[i][1];
 			break;
 		}
@@ -172,15 +209,17 @@ static uint64_t hash_frame(uint64_t h, const struct decode_frame *f, bool *weak)
 static void set_signature(struct decode_record *r)
 {
 	const struct decode_stack *s = decode_blame_stack(r);
-	const char *kind = decode_kind_of_bug(r);
+	const char *kind = decode_kind_of_bug(r), *access = access_of(r);
 	bool kernel = decode_in_kernel(r), weak = false;
 	size_t taken = 0, i = s ? decode_guilty_index(r, s) : 0, wanted = kernel ? 2 : 1;
 	uint64_t h = decode_hash_word(HASH_START, kernel ? "kernel" : "program", 6);
 
 	h = decode_hash_word(h, kind, strlen(kind));
-	if (access_counts(kind) && r->access && strcmp(r->access, "free") != 0)
-		h = decode_hash_word(h, r->access, strlen(r->access));
-	if (s && i == s->nr)
+	if (access_counts(kind) && access && strcmp(access, "free") != 0)
+		h = decode_hash_word(h, access, strlen(access));
+	if (s && decode_noticed_late(r, s, i))
+		s = NULL;
+	else if (s && i == s->nr)
 		i = kernel && !r->function ? 0 : s->nr;
 	else if (s && s->frames[i].unreliable) /* only its name is known: frames behind it may not be its callers */
 		i = s->nr;

@@ -130,3 +130,20 @@ size_t decode_spell_out(char *to, const char *line, size_t len)
 	}
 	return (size_t)(to - start);
 }
+
+void decode_spell_entities(char *text)
+{
+	static const char entities[][8] = { "<&lt;", ">&gt;", "\"&quot;", "'&apos;", "&&amp;" };
+	const char *end = text + strlen(text);
+	char *to = text;
+
+	for (const char *p = text; p < end;) {
+		struct letter l = *p == '&' ? of_entity(p, end) : (struct letter){ 0, 0 };
+		for (size_t i = 0; *p == '&' && !l.len && i < ARRAY_SIZE(entities); i++)
+			if (starts(p, entities[i] + 1))
+				l = (struct letter){ (uint32_t)entities[i][0], strlen(entities[i] + 1) };
+		*to++ = l.len && l.value <= '~' && l.value >= ' ' ? (char)l.value : *p;
+		p += l.len && l.value <= '~' && l.value >= ' ' ? l.len : 1;
+	}
+	*to = '\0';
+}

@@ -174,7 +174,7 @@ bool decode_looks_like_report(const char *text)
 	if ((p = strstr(text, "Internal error: ")) != NULL || (p = after(text, "Oops: ")) != NULL)
 		return strstr(p, " [#") != NULL;
 	if (starts(text, "Unable to handle kernel ") || starts(text, "general protection fault"))
-		return !strstr(text, " error:"); /* with it: of a program */
+		return !strstr(text, " error:") && !strstr(text, ", signal "); /* with these: of a program */
 	return begins_so(text) || of_a_tool(text);
 }
 

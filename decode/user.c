@@ -722,6 +722,8 @@ bool decode_summary_differs(const struct decode_open *o, const char *text)
 	if (!name || !s || !s->nr)
 		return false;
 	name += 4;
+	if (starts(name, "__interceptor_"))
+		name += strlen("__interceptor_");
 	len = strcspn(name, "(+ ");
 	for (size_t i = 0; i < s->nr; i++)
 		if (!s->frames[i].function || memmem(s->frames[i].function, strlen(s->frames[i].function), name, len))

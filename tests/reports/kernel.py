@@ -794,3 +794,76 @@ for number, line in enumerate((
         "Uninit was created at:", "kfence-#72: 0xffff8c3f2e292000-0xffff8c3f2e29201f, size=32, cache=kmalloc-32",
         "comm \"worker\", pid 326, jiffies 4294937906 (age 20379.570s)")):
     add(f"unread-kernel-part-{number}", f"[   12.345678] {line}\n")
+
+# ---- processors that are rare, the old allocator ---------------------------------------------------
+
+MIPS = """\
+CPU: 0 PID: 4711 Comm: worker Not tainted 5.10.176 #0
+$ 0   : 00000000 00000001 00000000 6b6b6b6b
+epc   : 83a04068 thing_word+0x18/0x60 [thing]
+ra    : 83a040d4 thing_poll+0x24/0x80 [thing]
+Call Trace:
+[<83a04068>] thing_word+0x18/0x60 [thing]
+[<83a041d4>] thing_poll+0x24/0x80 [thing]
+[<80212b10>] vfs_read+0x10/0x60
+
+Code: 00801025  03e00008 <8c420008> 00000000
+
+---[ end trace 7c2a8a9b3f1f2c11 ]---
+"""
+add("mips-unaligned", stamped("Unhandled kernel unaligned access[#1]:\n" + MIPS), "oops misaligned-access thing_word")
+add("mips-bus-error", stamped("Data bus error, epc == 83a04068, ra == 83a040d4\nOops[#1]:\n" + MIPS),
+    "oops data-bus-error thing_word")
+add("sparc", stamped("""\
+Unable to handle kernel NULL pointer dereference
+worker(4711): Oops [#1]
+CPU: 1 PID: 4711 Comm: worker Not tainted 6.6.30 #12
+TSTATE: 0000004411001605 TPC: 0000000010002068 TNPC: 000000001000206c Y: 00000000    Not tainted
+TPC: <thing_get+0x8/0x40 [thing]>
+RPC: <thing_init+0x24/0x60 [thing]>
+Call Trace:
+[<0000000000427fac>] do_one_initcall+0x4c/0x200
+Disabling lock debugging due to kernel taint
+Caller[0000000000427fac]: do_one_initcall+0x4c/0x200
+Instruction DUMP:
+ c25a2018
+---[ end trace 7c2a8a9b3f1f2c11 ]---
+"""), "oops null-pointer-dereference thing_get")
+add("m68k", stamped("""\
+Unable to handle kernel NULL pointer dereference at virtual address 00000008
+Oops: 00000000
+PC: [<00804068>] thing_get+0x18/0x60 [thing]
+SR: 2000  SP: 00f5be30  a2: 00f4c000
+Process worker (pid: 4711, task=00f4c000)
+Call Trace: [<008040d4>] thing_init+0x24/0x80 [thing]
+ [<0000220c>] do_one_initcall+0x4c/0x200
+---[ end trace 7c2a8a9b3f1f2c11 ]---
+"""), "oops null-pointer-dereference thing_get")
+add("s390-null", stamped("""\
+Unable to handle kernel pointer dereference in virtual kernel address space
+Failing address: 0000000000000000 TEID: 0000000000000483
+Fault in home space mode while using kernel ASCE.
+Oops: 0004 ilc:2 [#1] SMP
+CPU: 1 PID: 4711 Comm: worker Not tainted 6.6.30 #12
+Krnl PSW : 0704c00180000000 000003ff8014a1c2 (thing_get+0x32/0x90 [thing])
+Call Trace:
+ [<000003ff8014a1c2>] thing_get+0x32/0x90 [thing]
+ [<0000000000b1a2f8>] do_one_initcall+0xf8/0x2c0
+Last Breaking-Event-Address:
+ [<000003ff8014a2b2>] thing_init+0x42/0x80 [thing]
+---[ end trace 7c2a8a9b3f1f2c11 ]---
+"""), "oops null-pointer-dereference thing_get")
+add("user-mode", stamped("Kernel panic - not syncing: Kernel mode fault at addr 0x8, ip 0x60041234\n" + cpu()
+    + "Call Trace:\n" + frames("show_stack thing_get do_one_initcall", "address") + "---[ end Kernel panic - not "
+    "syncing: Kernel mode fault at addr 0x8, ip 0x60041234 ]---\n"), "oops paging-request thing_get")
+add("slab-error", stamped("slab error in verify_redzone_free(): cache `size-64': memory outside object was "
+    "overwritten\n" + cpu("3.10.0") + "Call Trace:\n"
+    + frames("dump_stack __slab_error cache_free_debugcheck kfree thing_drop thing_close", "address")
+    + "ffff88003c2b7a38: redzone 1:0xd84156c5635688c0, redzone 2:0xd84156c563568800.\n"),
+    "slub redzone-overwritten thing_drop")
+add("rss-counter", stamped("BUG: Bad rss-counter state mm:00000000d1c8a3f2 type:MM_ANONPAGES val:1\n"
+    "BUG: non-zero pgtables_bytes on freeing mm: 4096\n"), "page-alloc bad-rss-counter-state -",
+    "page-alloc non-zero-pgtables-bytes -")
+add("mte-asynchronous", stamped("=" * 66 + "\nBUG: KASAN: invalid-access\nAsynchronous fault: no details available\n\n"
+    + cpu() + "Call trace:\n" + frames("dump_backtrace show_stack kasan_report_async mte_check_tfsr_el1 el0_svc "
+    "el0t_64_sync_handler") + "=" * 66 + "\n"), "kasan invalid-access -")

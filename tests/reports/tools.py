@@ -663,3 +663,102 @@ add("ubsan-and-memsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlin
     "ubsan out-of-bounds-index - !", "memsan double-free draw")
 add("gwp-and-ubsan", alternating(UBSAN_STACK.replace("NAME", "take").splitlines(True), GWP.splitlines(True), 1),
     "ubsan out-of-bounds-index - !", "gwp-asan use-after-free * !")
+
+for number, front in enumerate(("+", "build.log:NUMBER:")):
+    add(f"ubsan-glued-{number}", "".join(front.replace("NUMBER", str(12 + i)) + line for i, line in enumerate(
+        UBSAN_STACK.replace("NAME", "take").splitlines(True))), "ubsan out-of-bounds-index take")
+
+# ---- libc's functions, and the tools' own, are nobody's bug ------------------------------------------
+
+HEAP = """\
+=================================================================
+==4711==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x603000000059 at pc 0x55d0 bp 0x7ffc sp 0x7ffb
+WRITE of size 40 at 0x603000000059 thread T0
+    #0 0x55d0 in FRAME
+    #1 0x55f1 in take /src/take.c:12:14
+    #2 0x5612 in main /src/take.c:40:7
+
+SUMMARY: AddressSanitizer: heap-buffer-overflow /src/take.c:12:14 in take
+==4711==ABORTING
+"""
+for number, (frame, guilty) in enumerate((
+        ("read (/src/prog+0x4b398) (BuildId: 5f82b2a0)", "take"), ("inet_ntop (/src/prog+0x4dfb6)", "take"),
+        ("printf_common(void*, char const*, __va_list_tag*) asan_interceptors.cpp.o", "take"),
+        ("getline /usr/include/x86_64-linux-gnu/bits/stdio.h:120:3", "take"),
+        ("qsort_r ./stdlib/msort.c:297:3", "take"), ("read /src/io.c:30:5", "read"),
+        ("reader (/src/prog+0x1)", "reader"))):
+    add(f"asan-libc-{number}", HEAP.replace("FRAME", frame), f"asan heap-buffer-overflow {guilty}")
+VALGRIND_WRITE = """\
+==4711== Invalid write of size 1
+==4711==    at 0x48478E4: strcpy (in /usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so)
+==4711==    by 0x498C252: inet_ntop4 (inet_ntop.c:89)
+==4711==    by 0x498C252: inet_ntop (inet_ntop.c:57)
+==4711==    by 0x10A342: take (take.c:12)
+==4711==    by 0x109872: main (take.c:40)
+==4711==  Address 0x4a49045 is 0 bytes after a block of size 5 alloc'd
+==4711==    at 0x48417B4: malloc (in /usr/libexec/valgrind/vgpreload_memcheck-amd64-linux.so)
+==4711==    by 0x109F08: make (take.c:3)
+==4711== 
+"""
+add("valgrind-libc", VALGRIND_WRITE, "valgrind invalid-write take")
+add("valgrind-libc-own", VALGRIND_WRITE.replace("0x498C252", "0x10A252"), "valgrind invalid-write inet_ntop4")
+add("tsan-libc", """\
+==================
+WARNING: ThreadSanitizer: unlock of an unlocked mutex (or by a wrong thread) (pid=4711)
+    #0 pthread_mutex_unlock <null> (prog+0x6ef5a) (BuildId: 42a5e688)
+    #1 take /src/take.c:12:57 (prog+0xd1b9b) (BuildId: 42a5e688)
+    #2 main /src/take.c:40:11 (prog+0xd09d5) (BuildId: 42a5e688)
+
+SUMMARY: ThreadSanitizer: unlock of an unlocked mutex (or by a wrong thread) (/src/prog+0x6ef5a) in \
+__interceptor_pthread_mutex_unlock
+==================
+""", "tsan unlock-of-an-unlocked-mutex-or-by-a-wrong-thread take")
+add("ubsan-own-frames", """\
+UndefinedBehaviorSanitizer:DEADLYSIGNAL
+==4711==ERROR: UndefinedBehaviorSanitizer: SEGV on unknown address 0x000000000000 (pc 0x000000000000 T4711)
+==4711==The signal is caused by a READ memory access.
+    #0 0x0  (<unknown module>)
+    #1 0x55 in ubsan_GetStackTrace(__sanitizer::BufferedStackTrace*, unsigned long, bool) (/src/prog+0x2b082)
+    #2 0x56 in take /src/take.c:12:3
+
+UndefinedBehaviorSanitizer can not provide additional info.
+SUMMARY: UndefinedBehaviorSanitizer: SEGV (<unknown module>)
+==4711==ABORTING
+""", "ubsan segv take")
+add("ubsan-then-signal", """\
+take.c:12:40: runtime error: division by zero
+UndefinedBehaviorSanitizer:DEADLYSIGNAL
+==4711==ERROR: UndefinedBehaviorSanitizer: FPE on unknown address 0x55e1783d6778 (pc 0x55e1783d6778 T4711)
+    #0 0x55e1783d6778 in take /src/take.c:12:40
+    #1 0x55e1783d38a4 in main /src/take.c:40:29
+
+UndefinedBehaviorSanitizer can not provide additional info.
+SUMMARY: UndefinedBehaviorSanitizer: FPE /src/take.c:12:40 in take
+==4711==ABORTING
+""", "ubsan integer-divide-by-zero -", "ubsan fpe take")
+add("gwp-no-names", """\
+*** GWP-ASan detected a memory error ***
+Use After Free at 0x7f6b91d06000 (0 bytes into a 24-byte allocation at 0x7f6b91d06000) by thread 4711 here:
+  #0 ./prog(+0x3bc9) [0x556687f56bc9]
+  #1 ./prog(+0x3ff2) [0x556687f56ff2]
+  #2 /lib/x86_64-linux-gnu/libc.so.6(+0x3c050) [0x7f6b91e12050]
+  #3 ./prog(+0x12d83) [0x556687f65d83]
+  #4 ./prog(main+0x8e4) [0x556687f65464]
+
+*** End GWP-ASan report ***
+""", "gwp-asan use-after-free -")
+add("memsan-fault-line", """\
+==================================================================
+BUG: MEMSAN: bad-jump in take+0x3f/0x3f [prog] at take.c:12
+Execute at addr 0x3736353433323130 by thread prog/4711
+
+PID: 4711 TID: 4711 Comm: prog memsan 0.2.0 Exe: /src/prog
+general protection fault: 0000, signal 11 code 128
+Instruction: retq
+Call Trace:
+ take+0x3f/0x3f [prog] at /src/take.c:12:3
+ main+0x1d/0x40 [prog] at /src/take.c:40:7
+
+SUMMARY: MEMSAN: bad-jump /src/take.c:12:3 in take
+==================================================================
+""", "memsan bad-jump take")
