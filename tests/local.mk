@@ -20,7 +20,8 @@ EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/progra
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \
 	tests/victims tests/victims-shadow tests/shadow tests/shadow-early tests/early tests/memsan-cc \
 	tests/examples-shadow tests/inject tests/languages tests/live tests/real tests/soak tests/kernel-real \
-	tests/kernel-logs tests/kernel-repros tests/fuzz tests/mutations tests/reports tests/prefixes tests/scores \
+	tests/kernel-logs tests/kernel-repros tests/kernel-published tests/fuzz \
+	tests/mutations tests/reports tests/prefixes tests/scores \
 	tests/signatures \
 	tests/report-sql
 

@@ -261,12 +261,19 @@ bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct ke
 	return true;
 }
 
+/* Also in kernel/build. */
+#define KERNEL_OLDEST "5.15"
+
 char *kernel_debian_source(const char *version)
 {
 	static const char *const endings[] = { "xz", "gz", "bz2", "zst" };
 
 	if (strspn(version, "0123456789.") != strlen(version) || !strchr(version, '.')) {
 		tool_say("--kernel wants a version of Linux such as 6.12, not '%s'", version);
+		return NULL;
+	}
+	if (strverscmp(version, KERNEL_OLDEST) < 0) {
+		tool_say("--kernel=%s: Linux %s is the oldest that can be used", version, KERNEL_OLDEST);
 		return NULL;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {

@@ -124,12 +124,13 @@ static const char *const tags_processor[] = { "-cpu", "max,sve=off,pauth-impdef=
  * range's end has a tag and its beginning has none, so that all memory is overwritten (mm/slub.c, restore_bytes).
  * On a busy machine, or when a debugger has stopped it, a guest may find that no tick has come while it waited for ten,
  * and panics ("IO-APIC + timer doesn't work") unless it is told not to look.
- * KMSAN forgets freed objects that SLUB poisons. */
+ * KMSAN forgets freed objects that SLUB poisons.  kmemleak of Linux 6.12 reads memory that was never written, and KMSAN
+ * reports each such word. */
 static char *make_append(const struct kernel_options *o, const struct kernel_built *k)
 {
 	return tool_format("console=%s " BASE_APPEND "%s%s",
 	                   k->arm64                      ? "ttyAMA0 slub_debug=FU"
-	                   : k->profile == PROFILE_KMSAN ? X86_APPEND " slub_debug=FZU"
+	                   : k->profile == PROFILE_KMSAN ? X86_APPEND " slub_debug=FZU kmemleak=off"
 	                                                 : X86_APPEND " slub_debug=FZPU",
 	                   o->append ? " " : "", o->append ? o->append : "");
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- which kernel ---------------------------------------------------------------------------- */
@@ -50,8 +51,14 @@ static bool choose_profile(const struct kernel_options *o, enum kernel_profile *
 			tool_say("cannot read the module %s: %s", o->modules[i], strerror(errno));
 			return false;
 		}
-		if (!is_ko(o->modules[i]))
-			continue;
+		if (!is_ko(o->modules[i])) {
+			struct stat st;
+
+			if (stat(o->modules[i], &st) == 0 && S_ISDIR(st.st_mode))
+				continue;
+			tool_say("%s is neither a .ko file nor the folder of a module's source", o->modules[i]);
+			return false;
+		}
 		release = kernel_module_release(o->modules[i]);
 		of = profile_of_release(release);
 		if (*release && of != NR_PROFILES && !o->profile_given)

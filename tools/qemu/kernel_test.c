@@ -123,7 +123,7 @@ static size_t print_strays(const struct kernel_session *s)
 int kernel_test_matrix(const struct kernel_options *o)
 {
 	struct kernel_session s[NR_PROFILES] = { { .profile = PROFILE_KASAN }, { .profile = PROFILE_LIGHT } };
-	size_t nr = NR_DEFAULT_PROFILES, good = 0, bad = 0;
+	size_t nr = NR_DEFAULT_PROFILES, good = 0, bad = 0, boots = 0;
 	struct kernel_options bugs_only = *o;
 	double began = tool_clock();
 	bool ok;
@@ -149,6 +149,9 @@ int kernel_test_matrix(const struct kernel_options *o)
 			print_text(s, nr);
 	}
 	for (size_t i = 0; i < nr; i++) {
+		if (s[i].nr_boots == 0)
+			continue; /* a line was printed */
+		boots += s[i].nr_boots;
 		for (size_t b = 0; b < s[i].nr_results; b++) {
 			const struct kernel_result *r = &s[i].results[b];
 			char *expected = kernel_cell_text(r->bug, r->profile);
@@ -166,7 +169,7 @@ int kernel_test_matrix(const struct kernel_options *o)
 		fprintf(stderr, "memsan: %s kernel %s: %zu boots, %.0f s\n", kernel_profile_name(s[i].profile),
 		        s[i].built.release ? s[i].built.release : "", s[i].nr_boots, s[i].seconds);
 	}
-	if (o->format == KERNEL_TEXT && !kernel_signal)
+	if (o->format == KERNEL_TEXT && boots && !kernel_signal)
 		printf("%zu passed, %zu failed (%.0f s)\n", good, bad, tool_clock() - began);
 	for (size_t i = 0; i < nr; i++)
 		kernel_session_free(&s[i]);
@@ -176,7 +179,7 @@ int kernel_test_matrix(const struct kernel_options *o)
 		tool_say("interrupted");
 		return 128 + kernel_signal;
 	}
-	return tool_finish_output(!ok || bad ? 1 : 0);
+	return tool_finish_output(boots == 0 ? EXIT_USAGE : !ok || bad ? 1 : 0);
 }
 
 /* ---- the kernel's own suites ----------------------------------------------------------------- */
