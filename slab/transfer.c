@@ -75,49 +75,58 @@ static struct batch *batch_new(struct transfer *t, uint32_t batch)
 	return x;
 }
 
-static bool batch_pop(struct transfer *t, void **objects, uint32_t batch, uint64_t *key)
+static struct batch *batch_pop(struct transfer *t)
 {
 	struct batch *x = t->first;
 
 	if (!x)
-		return false;
+		return NULL;
 	WRITE_ONCE(t->first, x->next);
 	t->nr--;
 	t->least = MIN(t->least, t->nr);
-	*key = x->key;
-	mem_copy(objects, x->objects, batch * sizeof(void *));
+	return x;
+}
+
+static void batch_spare(struct transfer *t, struct batch *x)
+{
 	x->next = t->spare;
 	t->spare = x;
-	return true;
 }
 
 bool transfer_take(struct slab_cache *c, void **objects, uint64_t *key)
 {
 	struct transfer *t = &transfers[c->number];
-	bool got;
+	struct batch *x;
 
 	if (!READ_ONCE(t->first))
 		return false;
 	lock_acquire(&c->lock);
-	got = batch_pop(t, objects, transfer_batch(c), key);
+	x = batch_pop(t);
+	if (x) {
+		*key = x->key;
+		mem_copy(objects, x->objects, transfer_batch(c) * sizeof(void *));
+		batch_spare(t, x);
+	}
 	lock_release(&c->lock);
-	return got;
+	return x != NULL;
 }
 
 /* One batch goes to the slabs, while there are more than `keep`. False: there are not. */
 static bool give_back(struct slab_cache *c, uint32_t keep)
 {
 	struct transfer *t = &transfers[c->number];
-	void *objects[BUDGET_BIN_OBJECTS / 2];
-	uint64_t key;
-	bool got;
+	struct batch *x;
 
 	lock_acquire(&c->lock);
-	got = t->nr > keep && batch_pop(t, objects, transfer_batch(c), &key);
+	x = t->nr > keep ? batch_pop(t) : NULL;
 	lock_release(&c->lock);
-	if (got)
-		cache_return(c, objects, transfer_batch(c));
-	return got;
+	if (!x)
+		return false;
+	cache_return(c, x->objects, transfer_batch(c)); /* this thread's alone now, as the batch is */
+	lock_acquire(&c->lock);
+	batch_spare(t, x);
+	lock_release(&c->lock);
+	return true;
 }
 
 bool transfer_put(struct slab_cache *c, void *const *objects, uint64_t key)
