@@ -22,6 +22,7 @@ _Static_assert(SLAB_VIEW_CACHES <= 0x400, "a page names its cache");
 struct scan_cache {
 	uint64_t reciprocal;
 	uint32_t slot_size, offset, object_size, nr_objects;
+	uint32_t lead; /* bytes in front of a slab's first slot */
 	bool empty; /* objects of 0 bytes; their pages are PAGE_DISPLACED, so only the slow paths read this */
 };
 /* start: an offset in the arena, or behind it for objects of other sources. */
@@ -171,7 +172,7 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 		return a->start | SCAN_FOUND | (off != a->start);
 	}
 	c = &s->caches[PAGE_CACHE(info)];
-	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
+	in_slab = ((uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1))) - c->lead;
 	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
 	start = (uint64_t)slot * c->slot_size + c->offset;
 	if (unlikely(in_slab - start > c->object_size || slot >= c->nr_objects)) {

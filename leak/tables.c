@@ -65,6 +65,7 @@ static void copy_caches(struct leak_scan *s)
 		s->caches[i] = (struct scan_cache){ .reciprocal = c->reciprocal,
 			                            .slot_size = c->slot_size,
 			                            .offset = c->offset,
+			                            .lead = c->lead,
 			                            .object_size = c->object_size,
 			                            .empty = c->user_size == 0,
 			                            .nr_objects = c->nr_objects };
@@ -221,7 +222,7 @@ uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
 		return c->object_size;
 	if (c->empty)
 		return 0;
-	in_slab = (uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1));
+	in_slab = ((uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1))) - c->lead;
 	return c->object_size - (in_slab - c->offset - ((in_slab * c->reciprocal) >> 40) * c->slot_size);
 }
 

@@ -29,8 +29,8 @@
  * never touched, and the objects in use are at the front of each slab. Slabs with no free slot are in no list: when an
  * object comes back, the memmap leads to its slab.
  *
- * A slab with canaries gives out its first slot last. The canary's word at the end of the slot before is an object's
- * left red zone, and the first slot has none in front of it.
+ * The canary's words at the end of the slot before are an object's left red zone. The first slot of a slab with canaries
+ * has such words in front of it, in the slab's lead, which keeps the objects' alignment.
  *
  * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets
  * below 2^40 / slot (Granlund and Montgomery 1994). A slab has at most 2^19 bytes, a slot at most 2^16. */
@@ -61,6 +61,8 @@ struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
 	size_t nr_twice;
 	uintptr_t strange; /* belongs to no slab of the cache */
+	uintptr_t behind;  /* a slab's first object, with damage in front of it */
+	struct damage in_front;
 };
 
 __large_bss struct slab_cache slab_caches[SLAB_CACHES];
@@ -76,7 +78,7 @@ void (*cache_last_unpin)(struct slab_cache *c);
  * touched), and the run is a multiple of four pages, not a power of two: what the buddy has left fits other slabs. */
 static bool run_fits(const struct slab_cache *c, size_t run)
 {
-	size_t n = (run - c->offset) / c->slot_size, rest = run - n * c->slot_size;
+	size_t first = c->lead + c->offset, n = (run - first) / c->slot_size, rest = run - c->lead - n * c->slot_size;
 	bool large = !c->flags && c->slot_size > SLAB_LARGE_SLOT;
 	size_t least = c->flags ? SLAB_MIN_CHECKED : large ? SLAB_MIN_LARGE : SLAB_MIN_OBJECTS;
 
@@ -90,7 +92,7 @@ static void choose_run(struct slab_cache *c)
 	while (pages < SLAB_MAX_PAGES && !run_fits(c, (size_t)pages << PAGE_SHIFT))
 		pages += c->flags || c->slot_size <= SLAB_LARGE_SLOT ? pages : SLAB_MIN_PAGES;
 	c->nr_pages = pages;
-	c->nr_objects = (uint32_t)((((size_t)pages << PAGE_SHIFT) - c->offset) / c->slot_size);
+	c->nr_objects = (uint32_t)((((size_t)pages << PAGE_SHIFT) - c->lead - c->offset) / c->slot_size);
 }
 
 /* The larger an object, the farther its overflows go: an index that is wrong by one may be wrong by a row. An eighth
@@ -118,6 +120,7 @@ static void init(struct slab_cache *c, const char *name, size_t size, size_t ali
 	c->slot_size = c->object_size + c->offset;
 	c->object_size -= (uint32_t)canary;
 	c->tail = canary ? (uint16_t)(c->slot_size - sizeof(slab_word32)) : 0;
+	c->lead = canary ? (uint16_t)MIN(c->slot_size & -c->slot_size, PAGE_SIZE) : 0;
 	c->reciprocal = (((uint64_t)1 << RECIPROCAL_SHIFT) + c->slot_size - 1) / c->slot_size;
 	choose_run(c);
 	slab_assert(c->nr_objects <= SLAB_VIEW_OBJECTS);
@@ -332,14 +335,13 @@ static struct slab *slab_new(struct slab_cache *c)
 	if (unlikely(harden_full))
 		slab_fence(c, s, page);
 	WRITE_ONCE(s->cache, c);
-	WRITE_ONCE(s->base, page_address(page));
+	WRITE_ONCE(s->base, page_address(page) + c->lead);
 	s->nr_free = nr_usable(c);
 	WRITE_ONCE(s->fresh, 0);
 	s->hint = 0;
 	WRITE_ONCE(s->guarded, false);
 	WRITE_ONCE(s->opened, false);
 	WRITE_ONCE(s->remapped, false);
-	WRITE_ONCE(s->first_unused, c->tail != 0);
 	if (cache_is_custom(c))
 		s->nr_queued = 0;
 	/* The descriptor of a custom cache may have been another cache's, with another layout. */
@@ -358,23 +360,23 @@ static struct slab *slab_new(struct slab_cache *c)
 	/* shadow/ is never told of single objects without checks, and their pages may have been a checked cache's
 	 * before. */
 	if (c->fast)
-		slab_shadow->live(s->base, s->base + run, s->base, run, false);
+		slab_shadow->live(page_address(page), page_address(page) + run, page_address(page), run, false);
 	else
 		slab_shadow->bad(s->base, run, SLAB_MARK_REDZONE);
 	if (c->tail)
-		harden_tail_reset(c, (void *)slab_object_at(c, s, 0));
+		harden_lead_reset(c, s->base);
 	arena_set_owner(page, c->nr_pages, (uint64_t)(uintptr_t)s | OWNER_SLAB);
 	return s;
 }
 
 static void slab_delete(struct slab_cache *c, struct slab *s)
 {
-	uint32_t page = page_of(s->base);
+	uint32_t page = page_of(slab_start(c, s));
 
 	list_remove(c, s);
 	c->nr_slabs--;
 	if (!c->fast)
-		slab_shadow->bad(s->base, (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_RUN);
+		slab_shadow->bad(page_address(page), (size_t)c->nr_pages << PAGE_SHIFT, SLAB_MARK_RUN);
 	arena_clear_owner(page, c->nr_pages, c->nr_pages);
 	if (unlikely(s->fenced))
 		slab_unfence(c, s, page);
@@ -403,25 +405,20 @@ static size_t slab_take(struct slab_cache *c, struct slab *s, void **objects, si
 {
 	size_t got = 0;
 	uint32_t w = s->hint, i = 0, raw = c->ctor || c->tail ? s->fresh : UINT32_MAX;
-	uint64_t kept = s->first_unused && s->nr_free > n; /* bit 0 of the map */
 
 	n = MIN(n, s->nr_free);
 	while (got < n) {
-		uint64_t bits = s->map[w] & ~(w ? 0 : kept);
+		uint64_t bits = s->map[w];
 
 		for (; bits && got < n; bits &= bits - 1) {
 			i = w * 64 + (uint32_t)__builtin_ctzl(bits);
 			objects[got++] = (void *)(slab_object_at(c, s, i) | (i >= raw ? OBJECT_RAW : 0));
 		}
-		WRITE_ONCE(s->map[w], bits | (w ? 0 : kept));
+		WRITE_ONCE(s->map[w], bits);
 		w += bits == 0;
 	}
-	s->hint = kept ? 0 : w;
+	s->hint = w;
 	s->nr_free -= (uint32_t)got;
-	if (unlikely(s->first_unused) && !kept) {
-		objects[0] = (void *)((uintptr_t)objects[0] | OBJECT_RAW | OBJECT_KEPT);
-		WRITE_ONCE(s->first_unused, false);
-	}
 	if (i >= s->fresh) {
 		if (!c->fast)
 			redzone_fill_fresh(c, s, s->fresh, i + 1, damage);
@@ -535,13 +532,22 @@ static void slab_count(struct slab_cache *c, struct slab *s, uint32_t n)
 		slab_became_empty(c, s);
 }
 
+/* The slab's first object comes back. */
+static void verify_lead(const struct slab_cache *c, const struct slab *s, struct returned *r)
+{
+	if (READ_ONCE(s->remapped) || r->behind || harden_lead_intact(c, s->base, &r->in_front))
+		return;
+	harden_lead_reset(c, s->base);
+	r->behind = s->base;
+}
+
 /* Returns one batch, under the lock; slabs[k] is the slab of objects[k]. An object that is in no slab of this cache
  * ends the batch. */
 static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n,
                           struct returned *r)
 {
 	struct slab *s = NULL;
-	uint32_t put = 0;
+	uint32_t put = 0, i;
 	size_t k;
 
 	for (k = 0; k < n; k++) {
@@ -557,7 +563,10 @@ static void return_locked(struct slab_cache *c, void *const *objects, struct sla
 				return;
 			}
 		}
-		if (likely(slab_put(s, slab_index(c, s, addr))))
+		i = slab_index(c, s, addr);
+		if (unlikely(i == 0 && c->tail))
+			verify_lead(c, s, r);
+		if (likely(slab_put(s, i)))
 			put++;
 		else if (r->nr_twice < RETURN_BAD_MAX)
 			r->twice[r->nr_twice++] = addr;
@@ -570,7 +579,7 @@ static void return_locked(struct slab_cache *c, void *const *objects, struct sla
 static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 {
 	struct slab *slabs[RETURN_BATCH];
-	struct returned r = { .nr_twice = 0, .strange = 0 };
+	struct returned r = { .nr_twice = 0, .strange = 0, .behind = 0 };
 	size_t k, run = (size_t)c->nr_pages << PAGE_SHIFT;
 	uintptr_t base = 0;
 
@@ -590,6 +599,8 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 	lock_release(&c->lock);
 	for (k = 0; k < r.nr_twice; k++)
 		finding_report_bad_pointer(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
+	if (unlikely(r.behind))
+		harden_report_lead(&r.in_front, r.behind, SLAB_AT_FREE, NULL);
 	if (unlikely(r.strange))
 		finding_report_bad_state(r.strange);
 }
@@ -738,7 +749,7 @@ static const char *verify_slab(const struct slab_cache *c, const struct slab *s,
 		if (!map_test(s->map, i))
 			return "an object beyond the fresh mark is out";
 	for (i = 0; i < c->nr_pages; i++)
-		if (slab_of(s->base + i * PAGE_SIZE) != s)
+		if (slab_of(slab_start(c, s) + i * PAGE_SIZE) != s)
 			return "a page of a slab does not lead to it";
 	return NULL;
 }

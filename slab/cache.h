@@ -13,7 +13,7 @@
  * reader without the lock sees at worst outdated values. */
 struct slab {
 	struct slab_cache *cache;
-	uintptr_t base;
+	uintptr_t base; /* of its first slot */
 	struct slab *next, *prev; /* partial or empty list; under the cache lock */
 	uint32_t nr_free;         /* bits set in the free map; under the cache lock */
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
@@ -24,7 +24,6 @@ struct slab {
 	bool remapped;            /* the program may have changed how its pages are mapped (changed.c) */
 	/* guarded as a whole: its bytes must not be touched. Written under quarantine_lock and the cache lock. */
 	bool guarded;
-	bool first_unused;  /* slot 0 of a cache with canaries was never handed out; under the cache lock */
 	uint32_t nr_queued; /* its objects' entries in the global queue; under quarantine_lock */
 	/* The free map, under the cache lock. In caches with flags a byte for each object and the tracks follow. */
 	uint64_t map[];
@@ -80,6 +79,7 @@ struct slab_cache {
 	bool fast;                  /* no flags: production's paths */
 	bool held;                  /* freed objects go through the quarantine */
 	uint16_t tail;              /* offset of the canary's word in an object's slot (harden.h); 0: no canaries */
+	uint16_t lead;              /* bytes in front of a slab's first slot; not 0 in caches with canaries */
 
 	/* guards all below, and the lists and maps of every slab; nothing is reported under it */
 	struct ranked_lock lock;
@@ -133,10 +133,8 @@ void cache_zero_close(struct slab *s);
 /* Gives back all slabs and their descriptors. No object of the cache may be in use any more. */
 void cache_release(struct slab_cache *c);
 /* Takes up to n objects and returns how many. 0: no memory. From a cache with canaries, objects that were never used
- * have OBJECT_RAW set in their addresses, and a slab's first object OBJECT_KEPT too: the word at the end of its slot
- * can be verified. */
+ * have OBJECT_RAW set in their addresses. */
 #define OBJECT_RAW 1u
-#define OBJECT_KEPT 2u
 size_t cache_take(struct slab_cache *c, void **objects, size_t n);
 /* Gives n objects back. An object that is in its slab already (two threads freed it at once) is reported after the
  * lock is released. */
@@ -165,6 +163,11 @@ static inline uintptr_t slab_object_at(const struct slab_cache *c, const struct 
 static inline bool state_is_live(const struct slab_cache *c, uintptr_t addr)
 {
 	return class_is_coarse(c->number) ? slab_coarse_class((void *)addr) != 0 : READ_ONCE(*state_of(addr)) != 0;
+}
+/* The slab's first page starts there. */
+static inline uintptr_t slab_start(const struct slab_cache *c, const struct slab *s)
+{
+	return READ_ONCE(s->base) - c->lead;
 }
 static inline bool map_test(const uint64_t *map, uint32_t i)
 {

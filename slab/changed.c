@@ -45,10 +45,9 @@ static void note_area(struct area *a, uintptr_t start, uintptr_t end, bool mappi
 static void note_slab(struct slab *s, uintptr_t from, uintptr_t to)
 {
 	const struct slab_cache *c = READ_ONCE(s->cache);
-	uintptr_t base = READ_ONCE(s->base);
 	uint32_t i;
 
-	if (!c || cache_is_zero(c) || from < base)
+	if (!c || cache_is_zero(c) || from < slab_start(c, s))
 		return;
 	WRITE_ONCE(s->remapped, true);
 	if (c->fast)

@@ -127,27 +127,90 @@ bool harden_intact(uintptr_t from, uintptr_t to, struct damage *d)
 
 /* ---- the word at the end of a free slot ------------------------------------------------------ */
 
-void harden_tail_reset(const struct slab_cache *c, void *p)
+/* The key in front of the word at the slot's end; harden=full has zeros there while the object is free. */
+#define JOINT ((size_t)4)
+
+static void tail_reset(const struct slab_cache *c, void *p)
 {
 	*(slab_word32 *)((char *)p + c->tail) = (uint32_t)harden_secret;
+}
+
+static void joint_reset(const struct slab_cache *c, void *p)
+{
+	if (!harden_full)
+		*(slab_word32 *)((char *)p + c->tail - JOINT) = (uint32_t)harden_secret;
+}
+
+/* Its byte i is the key's byte i, or a later one that came there with the key of an object whose end is near. */
+static bool joint_find_damage(const struct slab_cache *c, const void *p, struct damage *d)
+{
+	const uint8_t *joint = (const uint8_t *)p + c->tail - JOINT;
+	uint32_t key = (uint32_t)harden_secret, word = *(const slab_word32 *)joint;
+	unsigned i, k;
+
+	if (likely(word == key) || harden_full)
+		return false;
+	for (i = 0; i < JOINT; i++) {
+		uint8_t byte = (uint8_t)(word >> 8 * i);
+
+		for (k = i; k < JOINT && byte != (uint8_t)(key >> 8 * k); k++)
+			;
+		if (k == JOINT) {
+			*d = (struct damage){ (uintptr_t)joint + i, 1, (uint8_t)(key >> 8 * i), byte, 0 };
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool joint_is_sound(const struct slab_cache *c, const void *p)
+{
+	struct damage d;
+
+	return !joint_find_damage(c, p, &d);
+}
+
+#define LEAD_BYTES 32u
+
+static uintptr_t lead_words(const struct slab_cache *c, uintptr_t base)
+{
+	return base - MIN(c->lead, LEAD_BYTES);
+}
+
+void harden_lead_reset(const struct slab_cache *c, uintptr_t base)
+{
+	harden_fill(lead_words(c, base), base);
+}
+
+bool harden_lead_intact(const struct slab_cache *c, uintptr_t base, struct damage *d)
+{
+	return harden_intact(lead_words(c, base), base, d);
+}
+
+void harden_report_lead(const struct damage *d, uintptr_t base, enum slab_found_at at, const struct unwind_regs *regs)
+{
+	report_in_front(d, base, at, regs);
 }
 
 /* Malloc may be giving the object out, and then the word changes from that of 0 bytes to another sound value. */
 static inline bool tail_is_sound(const struct slab_cache *c, const void *p)
 {
-	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size;
+	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size && joint_is_sound(c, p);
 }
 
 /* The same for an object that only this thread can give out. */
 static inline bool tail_is_free(const struct slab_cache *c, const void *p)
 {
-	return !slab_armed_size(p, c->tail, harden_secret);
+	return !slab_armed_size(p, c->tail, harden_secret) && joint_is_sound(c, p);
 }
 
 static struct damage tail_damage(const struct slab_cache *c, const void *p)
 {
 	uintptr_t at = (uintptr_t)p + c->tail;
+	struct damage d;
 
+	if (joint_find_damage(c, p, &d))
+		return d;
 	return (struct damage){ .addr = at, .size = sizeof(slab_word32), .found = *(uint8_t *)at };
 }
 
@@ -168,7 +231,7 @@ static __cold_path void tail_report(const struct slab_cache *c, const void *p, e
 static __cold_path void zero_fill(const struct slab_cache *c, void *p)
 {
 	mem_set((char *)p + sizeof(uint64_t), 0, c->tail - sizeof(uint64_t));
-	harden_tail_reset(c, p);
+	tail_reset(c, p);
 }
 
 #define ZERO_INLINE 256u
@@ -215,7 +278,7 @@ void harden_free_sound(const struct slab_cache *c, void *p, uint64_t key)
 			*(slab_word64 *)((char *)p + at) = 0;
 	else
 		mem_set((char *)p + sizeof(uint64_t), 0, used - sizeof(uint64_t));
-	harden_tail_reset(c, p); /* the zeros may have reached it */
+	tail_reset(c, p); /* the zeros may have reached it */
 	*(slab_word64 *)p = key;
 }
 
@@ -227,16 +290,17 @@ void harden_free(const struct slab_cache *c, void *p, uint64_t key)
 }
 
 /* An object in its slab becomes one that is free for a thread; the caller writes its mark. */
-static void take(const struct slab_cache *c, void *p, unsigned flags)
+static void take(const struct slab_cache *c, void *p, bool raw)
 {
-	if (unlikely((!flags || flags & OBJECT_KEPT) && !tail_is_free(c, p)))
-		tail_report(c, p, SLAB_AT_ALLOC);
-	else if (!flags)
+	if (likely(!raw && tail_is_free(c, p)))
 		return;
-	if (unlikely(harden_full && flags))
+	if (!raw)
+		tail_report(c, p, SLAB_AT_ALLOC);
+	joint_reset(c, p);
+	if (unlikely(harden_full && raw))
 		zero_fill(c, p);
 	else
-		harden_tail_reset(c, p);
+		tail_reset(c, p);
 }
 
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key)
@@ -244,17 +308,17 @@ size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_
 	size_t i, got = 0;
 
 	for (i = 0; i < n; i++) {
-		unsigned flags = (uintptr_t)objects[i] & (OBJECT_RAW | OBJECT_KEPT);
-		slab_word64 *head = (slab_word64 *)((uintptr_t)objects[i] - flags);
+		uintptr_t raw = (uintptr_t)objects[i] & OBJECT_RAW;
+		slab_word64 *head = (slab_word64 *)((uintptr_t)objects[i] - raw);
 
-		if (unlikely(!flags && !is_key(*head))) {
+		if (unlikely(!raw && !is_key(*head))) {
 			if (state_is_live(c, (uintptr_t)head)) {
 				report_twice(head);
 				continue;
 			}
 			report_head(head, key, SLAB_AT_ALLOC);
 		}
-		take(c, head, flags);
+		take(c, head, raw);
 		*head = key;
 		objects[got++] = head;
 	}
@@ -287,7 +351,7 @@ bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab
 		if (likely(tail_is_free(c, p)))
 			return !harden_full || likely(is_zero(c, p)) || zero_verify(c, p, at);
 		tail_report(c, p, at);
-		harden_tail_reset(c, p);
+		tail_reset(c, p);
 		return false;
 	}
 	if (is_key(head) || state_is_live(c, (uintptr_t)p))
@@ -305,20 +369,20 @@ static bool head_is_clean(const void *p)
 	return is_key(head) || !head;
 }
 
-bool harden_is_clean(const struct slab_cache *c, const void *p, bool unused)
+bool harden_is_clean(const struct slab_cache *c, const void *p)
 {
-	return tail_is_sound(c, p) && (unused || (head_is_clean(p) && (!harden_full || is_zero(c, p))));
+	return tail_is_sound(c, p) && head_is_clean(p) && (!harden_full || is_zero(c, p));
 }
 
-void harden_verify_clean(const struct slab_cache *c, void *p, bool unused, enum slab_found_at at)
+void harden_verify_clean(const struct slab_cache *c, void *p, enum slab_found_at at)
 {
 	if (state_is_live(c, (uintptr_t)p))
 		return;
-	if (!unused && !head_is_clean(p))
+	if (!head_is_clean(p))
 		report_head(p, harden_secret, at);
 	else if (!tail_is_sound(c, p))
 		tail_report(c, p, at);
-	else if (!unused && harden_full)
+	else if (harden_full)
 		zero_verify(c, p, at);
 }
 
@@ -340,7 +404,8 @@ void harden_resize(const struct slab_cache *c, void *p, size_t size)
 
 bool harden_is_sound(const struct slab_cache *c, const void *p)
 {
-	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size && slab_is_sound(p, c->tail, harden_secret);
+	return slab_armed_size(p, c->tail, harden_secret) <= c->object_size &&
+	       slab_is_sound(p, c->tail, harden_secret) && joint_is_sound(c, p);
 }
 
 /* The size of a live object is not known. But is the key behind some size that an object of this class can have? Then
@@ -365,12 +430,12 @@ void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, c
 
 	if (likely(harden_is_sound(c, p)))
 		return;
-	if (size <= c->object_size) {
+	if (size <= c->object_size && !slab_is_sound(p, c->tail, harden_secret)) {
 		d = difference((uintptr_t)p + size, &key, sizeof(key));
 	} else {
 		d = tail_damage(c, p);
 		next = key_is_behind(c, p) ? live_behind(c, p) : 0;
-		size = c->object_size;
+		size = MIN(size, c->object_size);
 	}
 	if (next) {
 		report_in_front(&d, next, at, regs);
@@ -379,8 +444,10 @@ void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, c
 		report(&f, d.addr, SLAB_OBJ_LIVE, size);
 	}
 	/* At the end another thread may be freeing the object by now. */
-	if (at != SLAB_AT_EXIT)
+	if (at != SLAB_AT_EXIT) {
+		joint_reset(c, p);
 		harden_resize(c, p, size);
+	}
 }
 
 static __cold_path void report_size(const void *p, size_t size_given, const struct unwind_regs *regs)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* slab/harden.h - production's protection of the heap: canaries behind objects, marks in freed ones (option harden).
  *
- *     live     |p        the program's `size` bytes        |key|  …  |size + key|
- *     freed    |key of the thread that has it|      …               |size + key|
- *               8 bytes                                 4 bytes         4 bytes, the slot's last: at `tail`
+ *     live     |p        the program's `size` bytes        |key|  …  |key|size + key|
+ *     freed    |key of the thread that has it|      …               |key|    key    |
+ *               8 bytes                                 4 bytes      4       4 bytes, the slot's last: at `tail`
  *
  * A live object's size is at its slot's end, and four bytes of the key follow the object. A free reads the size, then
  * looks whether these bytes are there. So an overflow by one byte is found, whatever the size, and so is damage of the
@@ -19,6 +19,14 @@
  * stores its mark, the other has freed the new object. No allocator that uses memory again at once can tell.)
  *
  * Objects in their slabs keep the mark of some thread. A thread that takes them verifies that, and puts its own mark.
+ *
+ * The key in front of that word is there before the slot's first use. If an object ends less than four bytes in front
+ * of it, the object's own key overwrites its first bytes with other bytes of the key, and nobody restores them. So each
+ * of these bytes must be one of those that can come there (joint_find_damage). Neither malloc nor free looks at them:
+ * they are verified on the slow paths, when a thread takes a free object out of its slab, and when the process ends.
+ *
+ * A slab's first slot has such words in front of it, in the slab's lead. They are verified when the first object returns
+ * to the slab, and at the end.
  *
  * A free object, used before or not, has the word for 0 bytes at its slot's end. So an underflow of the next object is
  * found even if its neighbor is free: when a thread takes the neighbor out of its slab, and when the process ends.
@@ -41,13 +49,14 @@
 size_t harden_take(const struct slab_cache *c, void **objects, size_t n, uint64_t key);
 /* An object from the thread's bin must have the thread's key. Reports otherwise. False: it may not be given out. */
 bool harden_may_give(const struct slab_cache *c, void *p, uint64_t key);
-/* An object that is in its slab. Is it as a free one should be? If it was never used, only the word at its slot's end
- * counts. */
-bool harden_is_clean(const struct slab_cache *c, const void *p, bool unused);
+/* An object that is in its slab. Is it as a free one should be? */
+bool harden_is_clean(const struct slab_cache *c, const void *p);
 /* Reports otherwise. */
-void harden_verify_clean(const struct slab_cache *c, void *p, bool unused, enum slab_found_at at);
-/* The word at the slot's end becomes that of an object that was never used. */
-void harden_tail_reset(const struct slab_cache *c, void *p);
+void harden_verify_clean(const struct slab_cache *c, void *p, enum slab_found_at at);
+/* The words in front of a slab's first slot, `base`. */
+void harden_lead_reset(const struct slab_cache *c, uintptr_t base);
+bool harden_lead_intact(const struct slab_cache *c, uintptr_t base, struct damage *d);
+void harden_report_lead(const struct damage *d, uintptr_t base, enum slab_found_at at, const struct unwind_regs *regs);
 /* The same for an object that stays in its bin. False: something was reported. */
 bool harden_is_free(const struct slab_cache *c, void *p, uint64_t key, enum slab_found_at at);
 /* An object becomes free for the owner of `key`. */

@@ -14,7 +14,7 @@
 /* byte: of a checked object. */
 static enum slab_object_state slot_state(const struct slab_cache *c, struct slab *s, uint32_t i, uint8_t byte)
 {
-	if (i >= READ_ONCE(s->fresh) || (i == 0 && (READ_ONCE(s->first_unused) || cache_is_zero(c))))
+	if (i >= READ_ONCE(s->fresh) || (i == 0 && cache_is_zero(c)))
 		return SLAB_OBJ_NONE;
 	if (map_test(s->map, i))
 		return SLAB_OBJ_FREE;
@@ -180,11 +180,11 @@ static bool find_in_run(uint32_t page, uintptr_t addr, struct slab_object *obj, 
 		struct slab *s = OWNER_POINTER(w);
 		const struct slab_cache *c = READ_ONCE(s->cache);
 
-		if (!c || page - page_of(READ_ONCE(s->base)) >= c->nr_pages)
+		if (!c || page - page_of(slab_start(c, s)) >= c->nr_pages)
 			return false;
-		run->first = page_of(READ_ONCE(s->base));
+		run->first = page_of(slab_start(c, s));
 		run->end = run->first + c->nr_pages;
-		addr = MIN(MAX(addr, page_address(run->first)), page_address(run->end) - 1);
+		addr = MIN(MAX(addr, READ_ONCE(s->base)), page_address(run->end) - 1);
 		*certain = find_in_slab(s, c, addr, obj);
 		return true;
 	}
@@ -259,13 +259,14 @@ bool slab_next_object(uintptr_t *at, struct slab_object *obj)
 		const struct slab_cache *c = s ? READ_ONCE(s->cache) : NULL;
 		uint32_t i;
 
-		if (!c || a < s->base) {
+		if (!c || a < slab_start(c, s)) {
 			a = ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE;
 			continue;
 		}
+		a = MAX(a, READ_ONCE(s->base));
 		i = slab_index(c, s, a);
 		if (i >= c->nr_objects || i >= READ_ONCE(s->fresh)) {
-			a = MAX(s->base + ((uintptr_t)c->nr_pages << PAGE_SHIFT), ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE);
+			a = MAX(slab_start(c, s) + ((uintptr_t)c->nr_pages << PAGE_SHIFT), ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE);
 			continue;
 		}
 		object_describe(c, s, i, obj);

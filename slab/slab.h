@@ -427,7 +427,7 @@ void slab_get_stats(struct slab_stats *s);
 /* ---- the heap seen from elsewhere (directory.c, view.c; both halves) ------------------------- */
 
 #define SLAB_DIRECTORY_MAGIC "memsan heap root" /* 16 bytes, no NUL */
-#define SLAB_DIRECTORY_VERSION 8
+#define SLAB_DIRECTORY_VERSION 9
 /* Where everything is. A reader finds it by its magic in the data of libmemsan (or of the static program); it is the
  * real one if `self` is its address. The sizes of the structures tell whether the reader was built from the same
  * sources. */
@@ -460,6 +460,7 @@ struct slab_view_cache {
 	uint32_t object_size, slot_size, offset, flags, nr_objects, nr_pages, map_words;
 	uint32_t user_size; /* object size as the creator asked for it */
 	uint32_t tail;      /* where in an object its size is; 0: nowhere */
+	uint32_t lead;      /* bytes in front of a slab's first slot */
 	bool fast, used;
 };
 struct slab_view {

@@ -197,7 +197,7 @@ static size_t find_damaged(const struct slab_cache *c, uint32_t *nr, void *damag
 		x = x->next;
 	for (; x && !found; x = x->next, ++*nr)
 		for (k = 0; k < transfer_batch(c) && found < CHECK_MAX; k++)
-			if (!harden_is_clean(c, x->objects[k], false))
+			if (!harden_is_clean(c, x->objects[k]))
 				damaged[found++] = x->objects[k];
 	return found;
 }
@@ -215,7 +215,7 @@ static size_t check_cache(struct slab_cache *c, enum slab_found_at at)
 			n = find_damaged(c, &nr, damaged);
 		lock_release(&c->lock);
 		for (k = 0; k < n; k++)
-			harden_verify_clean(c, damaged[k], false, at);
+			harden_verify_clean(c, damaged[k], at);
 		found += n;
 	} while (n);
 	return found;

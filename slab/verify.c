@@ -159,11 +159,6 @@ static bool canary_is_damaged(const struct slab_cache *c, uintptr_t p)
 	return true;
 }
 
-static bool slot_is_unused(const struct slab *s, uint32_t i)
-{
-	return i == 0 && READ_ONCE(s->first_unused);
-}
-
 /* A live object without its canary, or an object in its slab that is not as a free one should be? Under the cache's
  * lock, which keeps an object in its slab. */
 static bool slot_is_damaged(const struct slab_cache *c, const struct slab *s, uint32_t i)
@@ -171,31 +166,39 @@ static bool slot_is_damaged(const struct slab_cache *c, const struct slab *s, ui
 	uintptr_t p = slab_object_at(c, s, i);
 
 	if (map_test(s->map, i))
-		return !harden_is_clean(c, (void *)p, slot_is_unused(s, i));
+		return !harden_is_clean(c, (void *)p);
 	return canary_is_damaged(c, p);
 }
 
 static size_t check_hardened_slab(struct slab *s, uintptr_t base, const struct scan *scan)
 {
 	struct slab_cache *c = s->cache;
-	uintptr_t damaged[FOUND_MAX];
+	uintptr_t damaged[FOUND_MAX], behind = 0;
+	struct damage in_front;
 	uint32_t i = 0;
 	size_t found = 0, n, k;
 
 	do {
 		n = 0;
 		lock_acquire(&c->lock);
-		if (!lock_is_given_up(&c->lock) && slab_there(c, s, base) && !READ_ONCE(s->remapped))
+		if (!lock_is_given_up(&c->lock) && slab_there(c, s, base) && !READ_ONCE(s->remapped)) {
+			if (!i && s->fresh && !harden_lead_intact(c, s->base, &in_front))
+				behind = s->base;
 			for (; i < s->fresh && n < FOUND_MAX; i++)
 				if (slot_is_damaged(c, s, i))
 					damaged[n++] = slab_object_at(c, s, i);
+		}
 		lock_release(&c->lock);
+		if (behind) {
+			harden_report_lead(&in_front, behind, scan->at, scan->regs);
+			behind = 0;
+			found++;
+		}
 		for (k = 0; k < n; k++) {
 			if (state_is_live(c, damaged[k]))
 				harden_verify(c, (void *)damaged[k], scan->at, scan->regs);
 			else
-				harden_verify_clean(c, (void *)damaged[k],
-				                    slot_is_unused(s, slab_index(c, s, damaged[k])), scan->at);
+				harden_verify_clean(c, (void *)damaged[k], scan->at);
 		}
 		found += n;
 	} while (n == FOUND_MAX);

@@ -29,7 +29,7 @@ static bool cache_plausible(const struct slab_cache *c)
 	return c->slot_size >= 16 && c->object_size >= 8 && c->object_size <= c->slot_size &&
 	       c->offset <= c->slot_size && c->nr_pages >= 1 && c->nr_pages <= SLAB_PAGES_MAX && c->nr_objects >= 1 &&
 	       c->nr_objects <= SLAB_VIEW_OBJECTS && c->map_words == (c->nr_objects + 63) / 64 &&
-	       (uint64_t)c->nr_objects * c->slot_size + c->offset <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
+	       (uint64_t)c->nr_objects * c->slot_size + c->offset + c->lead <= (uint64_t)c->nr_pages << PAGE_SHIFT &&
 	       c->reciprocal == (((uint64_t)1 << 40) + c->slot_size - 1) / c->slot_size;
 }
 
@@ -49,6 +49,7 @@ static bool cache_read(const struct slab_view *v, uint64_t addr, struct slab_vie
 	out->object_size = c.object_size;
 	out->slot_size = c.slot_size;
 	out->offset = c.offset;
+	out->lead = c.lead;
 	out->flags = c.flags;
 	out->nr_objects = c.nr_objects;
 	out->nr_pages = c.nr_pages;
@@ -143,7 +144,10 @@ static bool slab_run(const struct slab_view *v, uint64_t descriptor, uint32_t pa
 	if (!view_read(v->mem, &s, descriptor, sizeof(s)))
 		return false;
 	r->cache = cache_index(v, (uint64_t)(uintptr_t)s.cache);
-	if (!r->cache || s.base % PAGE_SIZE || s.base < v->base || s.base - v->base >= v->known)
+	if (!r->cache)
+		return false;
+	s.base -= v->caches[r->cache].lead;
+	if (s.base % PAGE_SIZE || s.base < v->base || s.base - v->base >= v->known)
 		return false;
 	first = (uint32_t)((s.base - v->base) >> PAGE_SHIFT);
 	if (page - first >= v->caches[r->cache].nr_pages ||
@@ -256,6 +260,20 @@ void slab_view_runs(const struct slab_view *v, void (*run)(void *ctx, const stru
 	}
 }
 
+/* An object's number in its slab. In front of the first slot it is the first. */
+static uint32_t index_of(const struct slab_view_cache *c, const struct slab_view_run *r, uint64_t addr)
+{
+	uint64_t in_slab = addr - r->addr;
+
+	return in_slab < c->lead ? 0 : (uint32_t)(((in_slab - c->lead) * c->reciprocal) >> 40);
+}
+
+/* Where in its slab the first object starts. */
+static inline uint32_t first_object(const struct slab_view_cache *c)
+{
+	return c->lead + c->offset;
+}
+
 /* ---- the live objects of a slab -------------------------------------------------------------- */
 
 /* Finds the live slots of a slab of malloc's unchecked coarse classes. Returns the number of slots; 0: they cannot
@@ -271,7 +289,7 @@ static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_r
 	    !view_read(v->mem, words, at, n * sizeof(words[0])))
 		return 0;
 	for (i = 0; i < c->nr_objects; i++) {
-		uint32_t start = i * c->slot_size, w = words[start >> COARSE_SHIFT];
+		uint32_t start = first_object(c) + i * c->slot_size, w = words[start >> COARSE_SHIFT];
 		live[i] = w != 0 && !((w ^ start) & COARSE_PLACE);
 	}
 	return c->nr_objects;
@@ -279,12 +297,13 @@ static uint32_t coarse_slots(const struct slab_view *v, const struct slab_view_r
 
 static void live_coarse(const struct slab_view *v, const struct slab_view_run *r, struct slab_view_live *live)
 {
+	const struct slab_view_cache *c = &v->caches[r->cache];
 	bool slots[COARSE_SLOTS];
 	uint32_t i, n = coarse_slots(v, r, slots);
 
 	for (i = 0; i < n; i++)
 		if (slots[i])
-			live->starts[live->nr++] = i * v->caches[r->cache].slot_size;
+			live->starts[live->nr++] = first_object(c) + i * c->slot_size;
 }
 
 /* For other caches without checks: reads the state map, a piece at a time. */
@@ -297,7 +316,7 @@ static void live_unchecked(const struct slab_view *v, const struct slab_view_run
 	uint32_t first = 0, end = 0, total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), i;
 
 	for (i = 0; i < c->nr_objects; i++) {
-		uint32_t start = i * c->slot_size + c->offset, at = start / 16;
+		uint32_t start = first_object(c) + i * c->slot_size, at = start / 16;
 		if (at >= end) {
 			first = at;
 			end = MIN(first + STATES_AT_ONCE, total);
@@ -373,25 +392,26 @@ static void map_unchecked_here(const struct slab_view *v, const struct slab_view
 
 static void map_coarse(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
+	const struct slab_view_cache *c = &v->caches[r->cache];
 	bool slots[COARSE_SLOTS];
 	uint32_t i, n = coarse_slots(v, r, slots);
 
 	for (i = 0; i < n; i++)
-		gather_bit(g, i * v->caches[r->cache].slot_size / 16, slots[i]);
+		gather_bit(g, (first_object(c) + i * c->slot_size) / 16, slots[i]);
 }
 
 static void map_unchecked(const struct slab_view *v, const struct slab_view_run *r, struct gather *g)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
 	uint64_t state = v->directory.state + ((r->addr - v->base) >> 4);
-	uint32_t total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), end = (c->nr_objects - 1) * c->slot_size + c->offset;
-	uint32_t step = c->slot_size / 16, at = c->offset / 16, first;
+	uint32_t total = r->nr_pages * (uint32_t)(PAGE_SIZE / 16), at = first_object(c) / 16;
+	uint32_t step = c->slot_size / 16, end = at + (c->nr_objects - 1) * step, first;
 	uint8_t buf[STATES_AT_ONCE];
 
 	for (first = 0; first < total; first += STATES_AT_ONCE) {
 		uint32_t behind = MIN(first + STATES_AT_ONCE, total);
 		const uint8_t *piece = view_bytes(v, state + first, behind - first, buf);
-		behind = MIN(behind, end / 16 + 1);
+		behind = MIN(behind, end + 1);
 		if (!piece && at < behind)
 			at += (behind - at + step - 1) / step * step;
 		for (; at < behind; at += step)
@@ -547,8 +567,8 @@ static void describe_slot(const struct slab_view *v, const struct slab_view_run 
                           struct slab_object *obj)
 {
 	const struct slab_view_cache *c = &v->caches[r->cache];
-	uint32_t i = MIN((uint32_t)(((addr - r->addr) * c->reciprocal) >> 40), c->nr_objects - 1);
-	uint64_t object = r->addr + (uint64_t)i * c->slot_size + c->offset;
+	uint32_t i = MIN(index_of(c, r, addr), c->nr_objects - 1);
+	uint64_t object = r->addr + first_object(c) + (uint64_t)i * c->slot_size;
 
 	obj->addr = object;
 	obj->state = slot_state(v, r, i, &obj->addr);
@@ -586,7 +606,7 @@ void slab_view_expect(const struct slab_view *v, uint64_t addr, unsigned step)
 	if (!slab_run(v, (uint64_t)(uintptr_t)OWNER_POINTER(p->owner), (uint32_t)page, &r))
 		return;
 	c = &v->caches[r.cache];
-	i = (uint32_t)(((addr - r.addr) * c->reciprocal) >> 40);
+	i = index_of(c, &r, addr);
 	__builtin_prefetch((const void *)(uintptr_t)(r.descriptor + slab_bytes_offset(c->map_words) + i));
 	__builtin_prefetch((const void *)(uintptr_t)(r.descriptor + slab_tracks_offset(c->map_words, c->nr_objects) +
 	                                             i * sizeof(struct slab_track)));
