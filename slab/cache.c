@@ -61,8 +61,6 @@ struct returned {
 	uintptr_t twice[RETURN_BAD_MAX]; /* was in its slab already */
 	size_t nr_twice;
 	uintptr_t strange; /* belongs to no slab of the cache */
-	uintptr_t behind;  /* a slab's first object, with damage in front of it */
-	struct damage in_front;
 };
 
 __large_bss struct slab_cache slab_caches[SLAB_CACHES];
@@ -532,22 +530,13 @@ static void slab_count(struct slab_cache *c, struct slab *s, uint32_t n)
 		slab_became_empty(c, s);
 }
 
-/* The slab's first object comes back. */
-static void verify_lead(const struct slab_cache *c, const struct slab *s, struct returned *r)
-{
-	if (READ_ONCE(s->remapped) || r->behind || harden_lead_intact(c, s->base, &r->in_front))
-		return;
-	harden_lead_reset(c, s->base);
-	r->behind = s->base;
-}
-
 /* Returns one batch, under the lock; slabs[k] is the slab of objects[k]. An object that is in no slab of this cache
  * ends the batch. */
 static void return_locked(struct slab_cache *c, void *const *objects, struct slab *const *slabs, size_t n,
                           struct returned *r)
 {
 	struct slab *s = NULL;
-	uint32_t put = 0, i;
+	uint32_t put = 0;
 	size_t k;
 
 	for (k = 0; k < n; k++) {
@@ -563,10 +552,7 @@ static void return_locked(struct slab_cache *c, void *const *objects, struct sla
 				return;
 			}
 		}
-		i = slab_index(c, s, addr);
-		if (unlikely(i == 0 && c->tail))
-			verify_lead(c, s, r);
-		if (likely(slab_put(s, i)))
+		if (likely(slab_put(s, slab_index(c, s, addr))))
 			put++;
 		else if (r->nr_twice < RETURN_BAD_MAX)
 			r->twice[r->nr_twice++] = addr;
@@ -574,24 +560,37 @@ static void return_locked(struct slab_cache *c, void *const *objects, struct sla
 	slab_count(c, s, put);
 }
 
+/* Verifies what lies in front of a slab's first object. The object is the caller's, so the slab stays. */
+static __attribute__((noinline)) void verify_lead(const struct slab_cache *c, const struct slab *s)
+{
+	struct damage d;
+
+	if (s->cache != c || READ_ONCE(s->remapped) || harden_lead_intact(c, s->base, &d))
+		return;
+	harden_lead_reset(c, s->base);
+	harden_report_lead(&d, s->base, SLAB_AT_FREE, NULL);
+}
+
 /* The memmap and the descriptors are looked up before the lock is taken. The objects are the caller's, so their
  * slabs stay. */
 static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 {
 	struct slab *slabs[RETURN_BATCH];
-	struct returned r = { .nr_twice = 0, .strange = 0, .behind = 0 };
-	size_t k, run = (size_t)c->nr_pages << PAGE_SHIFT;
+	struct returned r = { .nr_twice = 0, .strange = 0 };
+	size_t k, run = ((size_t)c->nr_pages << PAGE_SHIFT) - c->lead;
 	uintptr_t base = 0;
 
 	for (k = 0; k < n; k++) {
 		/* Often several objects in a row are of one slab. */
 		if (k && (uintptr_t)objects[k] - base < run) {
 			slabs[k] = slabs[k - 1];
-			continue;
+		} else {
+			slabs[k] = slab_of((uintptr_t)objects[k]);
+			base = slabs[k] ? slabs[k]->base : 0;
+			__builtin_prefetch(slabs[k], 1);
 		}
-		slabs[k] = slab_of((uintptr_t)objects[k]);
-		base = slabs[k] ? slabs[k]->base : 0;
-		__builtin_prefetch(slabs[k], 1);
+		if (unlikely((uintptr_t)objects[k] == base && c->tail))
+			verify_lead(c, slabs[k]);
 	}
 	lock_acquire(&c->lock);
 	if (likely(!c->broken))
@@ -599,8 +598,6 @@ static void return_batch(struct slab_cache *c, void *const *objects, size_t n)
 	lock_release(&c->lock);
 	for (k = 0; k < r.nr_twice; k++)
 		finding_report_bad_pointer(r.twice[k], SLAB_API_MALLOC, SLAB_AT_FREE, NULL);
-	if (unlikely(r.behind))
-		harden_report_lead(&r.in_front, r.behind, SLAB_AT_FREE, NULL);
 	if (unlikely(r.strange))
 		finding_report_bad_state(r.strange);
 }

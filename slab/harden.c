@@ -141,33 +141,40 @@ static void joint_reset(const struct slab_cache *c, void *p)
 		*(slab_word32 *)((char *)p + c->tail - JOINT) = (uint32_t)harden_secret;
 }
 
-/* Its byte i is the key's byte i, or a later one that came there with the key of an object whose end is near. */
-static bool joint_find_damage(const struct slab_cache *c, const void *p, struct damage *d)
+static inline uint32_t joint_word(const struct slab_cache *c, const void *p)
 {
-	const uint8_t *joint = (const uint8_t *)p + c->tail - JOINT;
-	uint32_t key = (uint32_t)harden_secret, word = *(const slab_word32 *)joint;
+	return *(const slab_word32 *)((const char *)p + c->tail - JOINT);
+}
+
+/* Its byte i is the key's byte i, or a later one that came there with the key of an object whose end is near. */
+static __cold_path bool joint_find_damage(const struct slab_cache *c, const void *p, struct damage *d)
+{
+	uint32_t key = (uint32_t)harden_secret, word = joint_word(c, p);
 	unsigned i, k;
 
-	if (likely(word == key) || harden_full)
-		return false;
-	for (i = 0; i < JOINT; i++) {
+	for (i = 0; i < JOINT && !harden_full; i++) {
 		uint8_t byte = (uint8_t)(word >> 8 * i);
 
 		for (k = i; k < JOINT && byte != (uint8_t)(key >> 8 * k); k++)
 			;
 		if (k == JOINT) {
-			*d = (struct damage){ (uintptr_t)joint + i, 1, (uint8_t)(key >> 8 * i), byte, 0 };
+			*d = (struct damage){ (uintptr_t)p + c->tail - JOINT + i, 1, (uint8_t)(key >> 8 * i), byte, 0 };
 			return true;
 		}
 	}
 	return false;
 }
 
-static bool joint_is_sound(const struct slab_cache *c, const void *p)
+static __cold_path bool joint_is_damaged(const struct slab_cache *c, const void *p)
 {
 	struct damage d;
 
-	return !joint_find_damage(c, p, &d);
+	return joint_find_damage(c, p, &d);
+}
+
+static inline bool joint_is_sound(const struct slab_cache *c, const void *p)
+{
+	return likely(joint_word(c, p) == (uint32_t)harden_secret) || !joint_is_damaged(c, p);
 }
 
 #define LEAD_BYTES 32u
@@ -204,21 +211,20 @@ static inline bool tail_is_free(const struct slab_cache *c, const void *p)
 	return !slab_armed_size(p, c->tail, harden_secret) && joint_is_sound(c, p);
 }
 
-static struct damage tail_damage(const struct slab_cache *c, const void *p)
+static __cold_path void tail_find_damage(const struct slab_cache *c, const void *p, struct damage *d)
 {
 	uintptr_t at = (uintptr_t)p + c->tail;
-	struct damage d;
 
-	if (joint_find_damage(c, p, &d))
-		return d;
-	return (struct damage){ .addr = at, .size = sizeof(slab_word32), .found = *(uint8_t *)at };
+	if (!joint_find_damage(c, p, d))
+		*d = (struct damage){ .addr = at, .size = sizeof(slab_word32), .found = *(uint8_t *)at };
 }
 
 static __cold_path void tail_report(const struct slab_cache *c, const void *p, enum slab_found_at at)
 {
-	struct damage d = tail_damage(c, p);
+	struct damage d;
 	uintptr_t next = live_behind(c, p);
 
+	tail_find_damage(c, p, &d);
 	if (next)
 		report_in_front(&d, next, at, NULL);
 	else
@@ -420,23 +426,30 @@ static bool key_is_behind(const struct slab_cache *c, const void *p)
 	return false;
 }
 
+/* Returns the object behind, if the damage is in front of that one rather than behind the one at p; else 0. */
+static __cold_path uintptr_t live_find_damage(const struct slab_cache *c, const void *p, size_t size, struct damage *d)
+{
+	uint32_t key = (uint32_t)harden_secret;
+
+	if (size <= c->object_size && !slab_is_sound(p, c->tail, harden_secret)) {
+		*d = difference((uintptr_t)p + size, &key, sizeof(key));
+		return 0;
+	}
+	tail_find_damage(c, p, d);
+	return key_is_behind(c, p) ? live_behind(c, p) : 0;
+}
+
 void harden_verify(const struct slab_cache *c, void *p, enum slab_found_at at, const struct unwind_regs *regs)
 {
 	size_t size = slab_armed_size(p, c->tail, harden_secret);
-	uint32_t key = (uint32_t)harden_secret;
 	struct slab_finding f;
 	struct damage d;
-	uintptr_t next = 0;
+	uintptr_t next;
 
 	if (likely(harden_is_sound(c, p)))
 		return;
-	if (size <= c->object_size && !slab_is_sound(p, c->tail, harden_secret)) {
-		d = difference((uintptr_t)p + size, &key, sizeof(key));
-	} else {
-		d = tail_damage(c, p);
-		next = key_is_behind(c, p) ? live_behind(c, p) : 0;
-		size = MIN(size, c->object_size);
-	}
+	next = live_find_damage(c, p, size, &d);
+	size = MIN(size, c->object_size);
 	if (next) {
 		report_in_front(&d, next, at, regs);
 	} else {
