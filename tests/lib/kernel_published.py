@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""tests/lib/kernel_published.py - the published bugs of tests/kernel-published, and the table of docs/kernel-published.md.
+"""tests/lib/kernel_published.py - the published bugs of tests/kernel-published, and their table in
+docs/kernel-published.md.
 
-Each bug is a reproducer, NAME.c, and NAME.patch, which takes the fix out of Linux 6.1.  The reproducer's first lines are
+Each bug is a reproducer, NAME.c, and NAME.patch, which takes the fix out of Linux 6.1.  The reproducer begins with
 
     NAME.c - CVE-1234-5678 (or other words)
     fix: the title of the fix's commit
@@ -17,8 +18,8 @@ from harness import TOP
 FOLDER = os.path.join(TOP, "tests/kernel-published")
 PATCHES = sorted(glob.glob(os.path.join(FOLDER, "*.patch")))
 TABLE = "docs/kernel-published.md"
-HEAD = re.compile(r"/\* tests/kernel-published/([a-z0-9-]+)\.c - (.*)\n \* fix: (.*)\n \* expected: (.*)\n \* (.*?) \*/",
-                  re.DOTALL)
+HEAD = re.compile(r"/\* tests/kernel-published/([a-z0-9-]+)\.c - (.*)\n \* fix: (.*)\n \* expected: (.*)\n"
+                  r" \* ((?:.|\n)*?) \*/")
 
 
 class Bug:
