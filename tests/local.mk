@@ -10,7 +10,8 @@ AM_TESTS_ENVIRONMENT = BUILD='$(abs_top_builddir)'; export BUILD;
 dist_check_SCRIPTS += $(script_tests)
 # Shared code, and the longer tests that scripts/test runs besides make check: victims, running processes, real
 # programs and kernels, damaged input.
-EXTRA_DIST += tests/lib/harness.py tests/lib/browser.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py
+EXTRA_DIST += tests/lib/harness.py tests/lib/browser.py tests/lib/cores.py tests/lib/harness.sh tests/lib/catalog.py \
+	tests/lib/kernel_published.py
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/program.c tests/reentry/program.c \
 	tests/harden/attacks.cc tests/harden/program.c tests/watch/signal_stack.c tests/watch/contexts.c \
 	tests/watch/edges.c tests/watch/module.c tests/watch/loads.c tests/watch/rare.c tests/watch/vectors.c \

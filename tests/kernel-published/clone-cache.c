@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/clone-cache.c - CVE-2018-9568, expected: Wrong slab cache
+/* tests/kernel-published/clone-cache.c - CVE-2018-9568
+ * fix: net: Set sk_prot_creator when cloning sockets to the right proto
+ * expected: Wrong slab cache
  * An IPv6 socket becomes one of IPv4, listens, and accepts a connection. */
 #include <arpa/inet.h>
 #include <unistd.h>
@@ -35,7 +37,7 @@ int main(void)
 		return 1;
 	connect(converted, &unspecified, sizeof(unspecified));
 	accepted = loopback_connect(converted, socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr *)&address,
-				    sizeof(address));
+	                            sizeof(address));
 	close(accepted);
 	sleep(1);
 	return accepted < 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/mq-notify.c - CVE-2017-11176, expected: WARNING in netlink_release
+/* tests/kernel-published/mq-notify.c - CVE-2017-11176
+ * fix: mqueue: fix a use-after-free in sys_mq_notify()
+ * expected: WARNING in netlink_release
  * mq_notify waits for a socket whose queue is full, and which another thread closes and reads meanwhile. */
 #include <fcntl.h>
 #include <linux/netlink.h>

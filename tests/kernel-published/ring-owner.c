@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/ring-owner.c - CVE-2021-22600, expected: KASAN: invalid-free in packet_set_ring
+/* tests/kernel-published/ring-owner.c - CVE-2021-22600
+ * fix: net/packet: rx_owner_map depends on pg_vec
+ * expected: KASAN: invalid-free in packet_set_ring
  * A ring of version 3 leaves a pointer where version 2 has a bitmap. */
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -9,7 +11,10 @@
 int main(void)
 {
 	struct tpacket_req3 ring = {
-		.tp_block_size = 4096, .tp_block_nr = 1, .tp_frame_size = 2048, .tp_frame_nr = 2,
+		.tp_block_size = 4096,
+		.tp_block_nr = 1,
+		.tp_frame_size = 2048,
+		.tp_frame_nr = 2,
 	};
 	struct tpacket_req3 none = { 0 };
 	struct tpacket_req none2 = { 0 };

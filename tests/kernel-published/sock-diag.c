@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/sock-diag.c - CVE-2013-1763, expected: KASAN: global-out-of-bounds in sock_diag_rcv_msg
+/* tests/kernel-published/sock-diag.c - CVE-2013-1763
+ * fix: sock_diag: Fix out-of-bounds access to sock_diag_handlers[]
+ * expected: KASAN: global-out-of-bounds in sock_diag_rcv_msg
  * A question about sockets of the first family that does not exist. */
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/sysctl-spaces.c - CVE-2022-4378, expected: KASAN: out-of-bounds in proc_get_long
+/* tests/kernel-published/sysctl-spaces.c - CVE-2022-4378
+ * fix: proc: proc_skip_spaces() shouldn't think it is working on C strings
+ * expected: KASAN: out-of-bounds in proc_get_long
  * More spaces than the page that counts: the length that is left becomes negative. */
 #include <fcntl.h>
 #include <string.h>

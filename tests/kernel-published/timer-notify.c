@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/timer-notify.c - CVE-2017-18344, expected: KASAN: global-out-of-bounds in show_timer
+/* tests/kernel-published/timer-notify.c - CVE-2017-18344
+ * fix: posix-timer: Properly check sigevent->sigev_notify
+ * expected: KASAN: global-out-of-bounds in show_timer
  * A timer with an unknown way to notify, shown by procfs. */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/udmabuf-grown.c - CVE-2023-2008, expected: KASAN: slab-out-of-bounds in udmabuf_vm_fault
+/* tests/kernel-published/udmabuf-grown.c - CVE-2023-2008
+ * fix: udmabuf: add back sanity check
+ * expected: KASAN: slab-out-of-bounds in udmabuf_vm_fault
  * A mapping of one page that mremap makes larger. */
 #define _GNU_SOURCE
 #include <fcntl.h>

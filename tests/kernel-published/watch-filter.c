@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tests/kernel-published/watch-filter.c - CVE-2022-0995, expected: KASAN: slab-out-of-bounds in watch_queue_set_filter
+/* tests/kernel-published/watch-filter.c - CVE-2022-0995
+ * fix: watch_queue: Fix filter limit check
+ * expected: KASAN: slab-out-of-bounds in watch_queue_set_filter
  * A filter with a type that is not counted, and yet written. */
 #include <linux/watch_queue.h>
 #include <sys/ioctl.h>

@@ -278,7 +278,8 @@ static int summary(const struct kernel_options *o, const struct kernel_own *w, c
 			         o->expect ? "reproduced" : "reports", count[REPRODUCED], tries,
 			         count[REPRODUCED] * 100 / tries, count[ANOTHER_BUG], count[NOTHING], seconds / tries);
 		else
-			tool_say("%s: %s (%.1f s)", verdict_text[last->verdict], o->expect, seconds);
+			tool_say("%s%s %s (%.1f s)", verdict_text[last->verdict],
+			         last->verdict == ANOTHER_BUG ? ", not" : ":", o->expect, seconds);
 	}
 	if (tries == 1 && !o->expect)
 		tool_say("%zu report%s; kernel %s; %.1f s", f->tries[0].nr, f->tries[0].nr == 1 ? "" : "s",
