@@ -109,6 +109,7 @@ struct decode_reader {
 		char copy[BEFORE_LEN];
 	} before[BEFORE_MAX];
 	size_t next_before;
+	struct decode_joiner joiner;
 	/* what lines in base64 hold; `width` is their length when a text was wrapped */
 	struct {
 		char *text;
@@ -1201,28 +1202,44 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	}
 }
 
-/* Takes one line, without spelled letters. */
-static void take_wrapped(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+/* Takes a line that something wraps.  False: nothing does. */
+static bool take_enveloped(struct decode_reader *l, struct decode_envelope *e, const char *raw, size_t len,
+                           uint64_t caller)
 {
-	struct decode_envelope none = { .form = ENVELOPE_PLAIN }, *e = l->depth ? &none : &l->envelope;
 	const char *text;
 	size_t text_len;
 
-	if (decode_may_be_envelope(e, raw, len))
-		switch (decode_envelope_open(e, raw, len, &text, &text_len)) {
-		case ENVELOPE_TEXT:
-			take_string(l, text, text_len, caller);
-			return;
-		case ENVELOPE_OTHER:
-			return;
-		case ENVELOPE_JSON:
-			if (decode_strings_json(&l->strings, text, text_len, take_json_text, l))
-				return;
-			break;
-		case ENVELOPE_NOT:
-			break;
-		}
-	take_plain(l, raw, len, marked, caller, false);
+	switch (decode_envelope_open(e, raw, len, &text, &text_len)) {
+	case ENVELOPE_TEXT:
+		take_string(l, text, text_len, caller);
+		return true;
+	case ENVELOPE_OTHER:
+		return true;
+	case ENVELOPE_JSON:
+		return decode_strings_json(&l->strings, text, text_len, take_json_text, l);
+	case ENVELOPE_NOT:
+		break;
+	}
+	return false;
+}
+
+/* The same for a line of a string; no format of several lines is in there. */
+static bool take_enveloped_inside(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
+{
+	struct decode_envelope none = { .form = ENVELOPE_PLAIN };
+
+	return decode_may_be_envelope(&none, raw, len) && take_enveloped(l, &none, raw, len, caller);
+}
+
+/* Takes one line, without spelled letters. */
+__inline_hot void take_wrapped(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+{
+	bool taken = l->depth ? take_enveloped_inside(l, raw, len, caller)
+	                      : decode_may_be_envelope(&l->envelope, raw, len) &&
+	                                take_enveloped(l, &l->envelope, raw, len, caller);
+
+	if (!taken)
+		take_plain(l, raw, len, marked, caller, false);
 }
 
 static void take_spelled(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
@@ -1374,8 +1391,8 @@ static bool begin_base64(struct decode_reader *l, const char *raw, size_t len, s
 	return known;
 }
 
-/* Takes one line of the log, or of a string in it. */
-static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+/* Takes one line of the log, or of a string in it, that is whole. */
+__inline_hot void take_whole(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
 {
 	enum decode_writing writing;
 	const char *at;
@@ -1397,6 +1414,31 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 		take_spelled(l, raw, len, caller);
 	else
 		take_wrapped(l, raw, len, marked, caller);
+}
+
+/* The pieces of a line that was cut are a line. */
+static void take_joined(struct decode_reader *l)
+{
+	struct decode_joiner *j = &l->joiner;
+
+	j->held = false;
+	take_whole(l, j->text, j->len, decode_mark_find(j->text, j->text + j->len) != NULL, 0);
+}
+
+/* Takes one line of the log, or of a string in it. */
+static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+{
+	if (l->depth == 0 && (marked || decode_joiner_wants(&l->joiner, raw, len)))
+		switch (decode_joiner_add(&l->joiner, raw, len, marked)) {
+		case JOINED_HELD:
+			return;
+		case JOINED_WHOLE:
+			take_joined(l);
+			return;
+		case JOINED_NOT:
+			break;
+		}
+	take_whole(l, raw, len, marked, caller);
 }
 
 /* Takes a line that holds bytes for terminals, or several lines between carriage returns. */
@@ -1559,6 +1601,8 @@ void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 		if (l->head_len == sizeof(l->head))
 			feed_head(l);
 	}
+	if (!l->line && !l->carry_len && l->encoding == ENCODING_BYTES)
+		l->joiner.asks = (l->joiner.width = decode_joiner_width(bytes, len)) != 0;
 	if (len && l->encoding == ENCODING_BYTES)
 		feed(l, bytes, len);
 	else if (len)
@@ -1572,6 +1616,8 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
 	l->bytes_len = l->base64.len = 0;
+	l->joiner.width = 0;
+	l->joiner.mail = l->joiner.held = l->joiner.asks = false;
 	memset(l->rules, 0, sizeof(l->rules));
 	decode_envelope_reset(&l->envelope);
 	memset(&l->strings, 0, sizeof(l->strings));
@@ -1601,6 +1647,8 @@ void decode_reader_end(struct decode_reader *l)
 	l->ending = true;
 	if (l->carry_len)
 		take_carried(l);
+	if (l->joiner.held)
+		take_joined(l);
 	take_bytes(l);
 	take_base64(l);
 	release_all(l);
@@ -1625,6 +1673,7 @@ void decode_reader_destroy(struct decode_reader *l)
 	free(l->carry);
 	free(l->bytes);
 	free(l->base64.text);
+	free(l->joiner.text);
 	free(l->text);
 	free(l->plain);
 	free(l->envelope.text);
