@@ -58,7 +58,8 @@ struct decode_reader {
 	void *unread_ctx;
 	char valgrind_before[16];       /* the beginning of Valgrind's last line that no report took */
 	bool leaks_seen, valgrind_seen; /* reports of this log */
-	/* "WARNING: … lib/list_debug.c:53 …", whose own headline comes in the next line; line 0: there is none */
+	/* "WARNING: … lib/list_debug.c:53 …", "page dumped because: VM_BUG_ON…", whose own headline comes next; line 0:
+	 * there is none */
 	struct {
 		uint64_t caller, line;
 		char text[200];
@@ -407,7 +408,8 @@ static void not_taken(struct decode_reader *l, const struct line *n)
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
 
 	cut_leak(l, n->text);
-	if (starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) {
+	if ((starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) ||
+	    (starts(n->text, "page dumped because: ") && strstr(n->text, "BUG_ON"))) {
 		warning_says(l);
 		l->warned.line = l->line;
 		l->warned.caller = n->prefix.caller;
@@ -452,6 +454,13 @@ static void take_damage(struct decode_reader *l, struct decode_open *o)
 	}
 }
 
+/* Does such a warning stand in front of these reports? */
+static bool announced(const struct decode_open *o)
+{
+	return strcmp(o->record->detector, "list-debug") == 0 ||
+	       (o->record->kind && strcmp(o->record->kind, "kernel-bug") == 0);
+}
+
 static bool try_begin(struct decode_reader *l, const struct line *n)
 {
 	struct decode_open probe = { .caller = n->prefix.caller }, *o;
@@ -465,7 +474,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	}
 	if (probe.form == FORM_ASAN || probe.form == FORM_TSAN)
 		l->deadly = 0;
-	if (strcmp(probe.record->detector, "list-debug") == 0 && l->warned.caller == probe.caller)
+	if (announced(&probe) && l->warned.caller == probe.caller)
 		l->warned.line = 0;
 	warning_says(l);
 	o = lane_new(l);
