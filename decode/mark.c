@@ -503,7 +503,7 @@ static const char *behind_grep(const char *start, const char *p)
 /* "a.c:3:5: runtime error: …"; "+a.c:3:5: …" of a diff, "build.log:12:a.c:3:5: …" of grep */
 static const char *from_place(const char *line, const char *p)
 {
-	const char *start = word_in_front(line, p, "=\"'`>"), *colon = start, *behind;
+	const char *start = word_in_front(line, p, "=\"'`>,|"), *colon = start, *behind;
 
 	start += *start == '+' && start + 1 < p;
 	while ((colon = memchr(colon, ':', (size_t)(p - colon))) != NULL) {

@@ -1008,6 +1008,15 @@ static size_t without_tag(const char *p, size_t len)
 	return open && open - p >= 2 && open[-1] == ' ' && open[-2] == ' ' ? (size_t)(open - 2 - p) : len;
 }
 
+/* Without "</msg>", behind an element whose text is a line: "<msg level="INFO">text</msg>". */
+static size_t without_close(const char *raw, const char *p, size_t len)
+{
+	const char *open = len > 3 && p[len - 1] == '>' ? memrchr(p, '<', len) : NULL;
+	size_t name = open && open[1] == '/' ? (size_t)(p + len - 1 - open - 2) : 0;
+
+	return name && p - raw > (ptrdiff_t)name + 1 && memcmp(raw + 1, open + 2, name) == 0 ? (size_t)(open - p) : len;
+}
+
 /* Takes a line whose prefix has a shape; the rest begins at `taken`. */
 static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct line *n, size_t taken)
 {
@@ -1035,6 +1044,8 @@ static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct 
 	n->prefix.caller = pid ? decode_caller_valgrind((uint32_t)pid, s->caller) : s->caller;
 	if (s->tagged || (taken > 2 && n->raw[1] == '(' && strchr("VDIWEF", n->raw[0]) && !memchr(n->raw, ':', taken)))
 		n->raw_len = taken + without_tag(p, len);
+	if (n->raw[0] == '<')
+		n->raw_len = taken + without_close(n->raw, p, len);
 	if (n->raw[0] == '|' && len > 2 && memcmp(p + len - 2, " |", 2) == 0) /* a row of a table */
 		n->raw_len -= 2;
 	n->shape = s->id;
