@@ -724,6 +724,7 @@ static const char *oops_title(const char *kind)
 		{ "stack-protector", "kernel panic: stack is corrupted" },
 		{ "bad-page-state", "BUG: Bad page state" },
 		{ "bad-page-map", "BUG: Bad page map" },
+		{ "kernel-bug", "kernel BUG" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

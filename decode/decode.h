@@ -6,6 +6,7 @@
  *
  *   reader.c        bytes to lines, lines to lanes (a caller each), lanes to records
  *   base64.c        texts in base64
+ *   joiner.c        lines that mail or a terminal cut into pieces
  *   bytes.c         UTF-16, NULs, colours and their like out of the bytes
  *   mark.c          where a headline stands inside of a line or of a block
  *   prefix.c        what loggers put in front of a line: time, level, caller

@@ -96,6 +96,35 @@ size_t decode_spell_out(char *to, const char *line, size_t len);
 size_t decode_base64_run(const char *line, size_t len, size_t at, size_t *start);
 size_t decode_base64(char *to, const char *p, size_t len); /* the bytes' number */
 
+/* ---- joiner.c -------------------------------------------------------------------------------- */
+
+/* Lines that mail or a terminal has cut into pieces. */
+struct decode_joiner {
+	char *text; /* the pieces, NUL-terminated */
+	size_t len, room;
+	size_t width; /* the terminal's; 0: the log was not copied from one */
+	bool mail;    /* the text is in quoted-printable */
+	bool held;    /* the next line goes on with this text */
+	bool asks;    /* one of the three */
+};
+enum decode_joined { JOINED_NOT, JOINED_HELD, JOINED_WHOLE };
+/* By the log's beginning: how wide was the terminal that cut its lines?  0: none did. */
+size_t decode_joiner_width(const char *bytes, size_t len);
+/* Takes a line; `marked`: it has words of a headline.  JOINED_WHOLE: j->text is the line. */
+enum decode_joined decode_joiner_add(struct decode_joiner *j, const char *p, size_t len, bool marked);
+/* Must decode_joiner_add be asked about a line, if it is not a headline? */
+static inline bool decode_joiner_wants(const struct decode_joiner *j, const char *p, size_t len)
+{
+	char last;
+
+	if (j->asks)
+		return true;
+	if (len < 2)
+		return false;
+	last = p[len - 1] == '\r' ? p[len - 2] : p[len - 1];
+	return last == '=' || (*p == '=' && p[1] == '3') || (last == 'e' && len > 20 && memchr(p + len - 4, 'b', 3));
+}
+
 /* ---- strings.c ------------------------------------------------------------------------------- */
 
 /* A piece of a line that is being read, or that was found in it. */

@@ -330,6 +330,9 @@ static const struct fault faults[] = {
 	{ "kernel BUG at mm/slub.c", "slub-bug", "", FORM_OOPS },
 	{ "kernel BUG at mm/slab", "slab-bug", "", FORM_OOPS },
 	{ "kernel BUG at mm/usercopy.c", "usercopy", "", FORM_OOPS },
+	{ "kernel BUG at mm/", "kernel-bug", "", FORM_OOPS },
+	{ "kernel BUG at include/linux/mm", "kernel-bug", "", FORM_OOPS },
+	{ "kernel BUG at include/linux/page", "kernel-bug", "", FORM_OOPS },
 	/* PA-RISC */
 	{ "Kernel Fault: Code=", "paging-request", " at addr ", FORM_OOPS },
 	{ "Kernel page fault: Code=", "paging-request", " at addr ", FORM_OOPS },

@@ -486,10 +486,24 @@ static const char *from_word(const char *line, const char *p)
 	return word_in_front(line, p, "");
 }
 
+/* Behind "12:" or "build.log:" of grep, in front of "a.c:3:5: "; not behind "C:", a drive's letter. */
+static const char *behind_grep(const char *start, const char *p)
+{
+	const char *colon = memchr(start, ':', (size_t)(p - start)), *name = colon ? colon + 1 : p, *next;
+
+	if (!colon || colon - start < 1 || (colon - start == 1 && isalpha((unsigned char)*start)))
+		return start;
+	next = memchr(name, ':', (size_t)(p - name));
+	return next && next > name && !isdigit((unsigned char)*name) && *name != ' ' && *name != ':' &&
+	                       isdigit((unsigned char)next[1])
+	               ? name
+	               : start;
+}
+
 /* "a.c:3:5: runtime error: …"; "+a.c:3:5: …" of a diff, "build.log:12:a.c:3:5: …" of grep */
 static const char *from_place(const char *line, const char *p)
 {
-	const char *start = word_in_front(line, p, "=\"'`>"), *colon = start, *behind;
+	const char *start = word_in_front(line, p, "=\"'`>,|"), *colon = start, *behind;
 
 	start += *start == '+' && start + 1 < p;
 	while ((colon = memchr(colon, ':', (size_t)(p - colon))) != NULL) {
@@ -499,7 +513,7 @@ static const char *from_place(const char *line, const char *p)
 		    behind[1] != ' ')
 			start = behind + 1;
 	}
-	return start;
+	return behind_grep(start, p);
 }
 
 /* "AddressSanitizer: CHECK failed: …" */

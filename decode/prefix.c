@@ -90,7 +90,9 @@ static bool is_month(const char *p, size_t len)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
-	for (size_t i = 0; len >= 3 && i < 36; i += 3)
+	if (len < 3 || *p < 'A' || *p > 'S')
+		return false;
+	for (size_t i = 0; i < 36; i += 3)
 		if (months[i + 2] == p[2] && months[i + 1] == p[1] && months[i] == p[0])
 			return true;
 	return false;

@@ -58,7 +58,8 @@ struct decode_reader {
 	void *unread_ctx;
 	char valgrind_before[16];       /* the beginning of Valgrind's last line that no report took */
 	bool leaks_seen, valgrind_seen; /* reports of this log */
-	/* "WARNING: … lib/list_debug.c:53 …", whose own headline comes in the next line; line 0: there is none */
+	/* "WARNING: … lib/list_debug.c:53 …", "page dumped because: VM_BUG_ON…", whose own headline comes next; line 0:
+	 * there is none */
 	struct {
 		uint64_t caller, line;
 		char text[200];
@@ -109,6 +110,7 @@ struct decode_reader {
 		char copy[BEFORE_LEN];
 	} before[BEFORE_MAX];
 	size_t next_before;
+	struct decode_joiner joiner;
 	/* what lines in base64 hold; `width` is their length when a text was wrapped */
 	struct {
 		char *text;
@@ -406,7 +408,8 @@ static void not_taken(struct decode_reader *l, const struct line *n)
 	bool valgrind = n->prefix.caller >> 48 == 'V', like;
 
 	cut_leak(l, n->text);
-	if (starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) {
+	if ((starts(n->text, "WARNING: ") && strstr(n->text, " lib/list_debug.c:")) ||
+	    (starts(n->text, "page dumped because: ") && strstr(n->text, "BUG_ON"))) {
 		warning_says(l);
 		l->warned.line = l->line;
 		l->warned.caller = n->prefix.caller;
@@ -451,6 +454,13 @@ static void take_damage(struct decode_reader *l, struct decode_open *o)
 	}
 }
 
+/* Does such a warning stand in front of these reports? */
+static bool announced(const struct decode_open *o)
+{
+	return strcmp(o->record->detector, "list-debug") == 0 ||
+	       (o->record->kind && strcmp(o->record->kind, "kernel-bug") == 0);
+}
+
 static bool try_begin(struct decode_reader *l, const struct line *n)
 {
 	struct decode_open probe = { .caller = n->prefix.caller }, *o;
@@ -464,7 +474,7 @@ static bool try_begin(struct decode_reader *l, const struct line *n)
 	}
 	if (probe.form == FORM_ASAN || probe.form == FORM_TSAN)
 		l->deadly = 0;
-	if (strcmp(probe.record->detector, "list-debug") == 0 && l->warned.caller == probe.caller)
+	if (announced(&probe) && l->warned.caller == probe.caller)
 		l->warned.line = 0;
 	warning_says(l);
 	o = lane_new(l);
@@ -998,6 +1008,15 @@ static size_t without_tag(const char *p, size_t len)
 	return open && open - p >= 2 && open[-1] == ' ' && open[-2] == ' ' ? (size_t)(open - 2 - p) : len;
 }
 
+/* Without "</msg>", behind an element whose text is a line: "<msg level="INFO">text</msg>". */
+static size_t without_close(const char *raw, const char *p, size_t len)
+{
+	const char *open = len > 3 && p[len - 1] == '>' ? memrchr(p, '<', len) : NULL;
+	size_t name = open && open[1] == '/' ? (size_t)(p + len - 1 - open - 2) : 0;
+
+	return name && p - raw > (ptrdiff_t)name + 1 && memcmp(raw + 1, open + 2, name) == 0 ? (size_t)(open - p) : len;
+}
+
 /* Takes a line whose prefix has a shape; the rest begins at `taken`. */
 static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct line *n, size_t taken)
 {
@@ -1025,6 +1044,8 @@ static void take_shaped(struct decode_reader *l, struct decode_shape *s, struct 
 	n->prefix.caller = pid ? decode_caller_valgrind((uint32_t)pid, s->caller) : s->caller;
 	if (s->tagged || (taken > 2 && n->raw[1] == '(' && strchr("VDIWEF", n->raw[0]) && !memchr(n->raw, ':', taken)))
 		n->raw_len = taken + without_tag(p, len);
+	if (n->raw[0] == '<')
+		n->raw_len = taken + without_close(n->raw, p, len);
 	if (n->raw[0] == '|' && len > 2 && memcmp(p + len - 2, " |", 2) == 0) /* a row of a table */
 		n->raw_len -= 2;
 	n->shape = s->id;
@@ -1201,28 +1222,44 @@ static void take_plain(struct decode_reader *l, const char *raw, size_t len, boo
 	}
 }
 
-/* Takes one line, without spelled letters. */
-static void take_wrapped(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+/* Takes a line that something wraps.  False: nothing does. */
+static bool take_enveloped(struct decode_reader *l, struct decode_envelope *e, const char *raw, size_t len,
+                           uint64_t caller)
 {
-	struct decode_envelope none = { .form = ENVELOPE_PLAIN }, *e = l->depth ? &none : &l->envelope;
 	const char *text;
 	size_t text_len;
 
-	if (decode_may_be_envelope(e, raw, len))
-		switch (decode_envelope_open(e, raw, len, &text, &text_len)) {
-		case ENVELOPE_TEXT:
-			take_string(l, text, text_len, caller);
-			return;
-		case ENVELOPE_OTHER:
-			return;
-		case ENVELOPE_JSON:
-			if (decode_strings_json(&l->strings, text, text_len, take_json_text, l))
-				return;
-			break;
-		case ENVELOPE_NOT:
-			break;
-		}
-	take_plain(l, raw, len, marked, caller, false);
+	switch (decode_envelope_open(e, raw, len, &text, &text_len)) {
+	case ENVELOPE_TEXT:
+		take_string(l, text, text_len, caller);
+		return true;
+	case ENVELOPE_OTHER:
+		return true;
+	case ENVELOPE_JSON:
+		return decode_strings_json(&l->strings, text, text_len, take_json_text, l);
+	case ENVELOPE_NOT:
+		break;
+	}
+	return false;
+}
+
+/* The same for a line of a string; no format of several lines is in there. */
+static bool take_enveloped_inside(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
+{
+	struct decode_envelope none = { .form = ENVELOPE_PLAIN };
+
+	return decode_may_be_envelope(&none, raw, len) && take_enveloped(l, &none, raw, len, caller);
+}
+
+/* Takes one line, without spelled letters. */
+__inline_hot void take_wrapped(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+{
+	bool taken = l->depth ? take_enveloped_inside(l, raw, len, caller)
+	                      : decode_may_be_envelope(&l->envelope, raw, len) &&
+	                                take_enveloped(l, &l->envelope, raw, len, caller);
+
+	if (!taken)
+		take_plain(l, raw, len, marked, caller, false);
 }
 
 static void take_spelled(struct decode_reader *l, const char *raw, size_t len, uint64_t caller)
@@ -1374,8 +1411,8 @@ static bool begin_base64(struct decode_reader *l, const char *raw, size_t len, s
 	return known;
 }
 
-/* Takes one line of the log, or of a string in it. */
-static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+/* Takes one line of the log, or of a string in it, that is whole. */
+__inline_hot void take_whole(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
 {
 	enum decode_writing writing;
 	const char *at;
@@ -1397,6 +1434,31 @@ static void take_line(struct decode_reader *l, const char *raw, size_t len, bool
 		take_spelled(l, raw, len, caller);
 	else
 		take_wrapped(l, raw, len, marked, caller);
+}
+
+/* The pieces of a line that was cut are a line. */
+static void take_joined(struct decode_reader *l)
+{
+	struct decode_joiner *j = &l->joiner;
+
+	j->held = false;
+	take_whole(l, j->text, j->len, decode_mark_find(j->text, j->text + j->len) != NULL, 0);
+}
+
+/* Takes one line of the log, or of a string in it. */
+static void take_line(struct decode_reader *l, const char *raw, size_t len, bool marked, uint64_t caller)
+{
+	if (l->depth == 0 && (marked || decode_joiner_wants(&l->joiner, raw, len)))
+		switch (decode_joiner_add(&l->joiner, raw, len, marked)) {
+		case JOINED_HELD:
+			return;
+		case JOINED_WHOLE:
+			take_joined(l);
+			return;
+		case JOINED_NOT:
+			break;
+		}
+	take_whole(l, raw, len, marked, caller);
 }
 
 /* Takes a line that holds bytes for terminals, or several lines between carriage returns. */
@@ -1559,6 +1621,8 @@ void decode_reader_feed(struct decode_reader *l, const char *bytes, size_t len)
 		if (l->head_len == sizeof(l->head))
 			feed_head(l);
 	}
+	if (!l->line && !l->carry_len && l->encoding == ENCODING_BYTES)
+		l->joiner.asks = (l->joiner.width = decode_joiner_width(bytes, len)) != 0;
 	if (len && l->encoding == ENCODING_BYTES)
 		feed(l, bytes, len);
 	else if (len)
@@ -1572,6 +1636,8 @@ void decode_reader_begin(struct decode_reader *l, const char *name)
 	l->name = name ? strdup(name) : NULL;
 	l->line = 0;
 	l->bytes_len = l->base64.len = 0;
+	l->joiner.width = 0;
+	l->joiner.mail = l->joiner.held = l->joiner.asks = false;
 	memset(l->rules, 0, sizeof(l->rules));
 	decode_envelope_reset(&l->envelope);
 	memset(&l->strings, 0, sizeof(l->strings));
@@ -1601,6 +1667,8 @@ void decode_reader_end(struct decode_reader *l)
 	l->ending = true;
 	if (l->carry_len)
 		take_carried(l);
+	if (l->joiner.held)
+		take_joined(l);
 	take_bytes(l);
 	take_base64(l);
 	release_all(l);
@@ -1625,6 +1693,7 @@ void decode_reader_destroy(struct decode_reader *l)
 	free(l->carry);
 	free(l->bytes);
 	free(l->base64.text);
+	free(l->joiner.text);
 	free(l->text);
 	free(l->plain);
 	free(l->envelope.text);

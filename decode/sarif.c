@@ -113,7 +113,7 @@ static void put_log_place(FILE *out, const struct decode_record *r)
 	size_t size, nr = MIN(r->nr_lines, (size_t)LOG_LINES_MAX);
 	FILE *collected = open_memstream(&text, &size);
 
-	put_artifact(out, r->file);
+	put_artifact(out, r->file && strcmp(r->file, "-") != 0 ? r->file : "stdin");
 	fprintf(out, ",\"region\":{\"startLine\":%" PRIu64, first);
 	if (collected) {
 		if (nr)
@@ -276,7 +276,7 @@ static void put_location(FILE *out, const struct decode_record *r)
 			put_logical(out, f);
 		}
 		putc('}', out);
-	} else if (r->file && r->first_line && strcmp(r->file, "-") != 0) {
+	} else if (r->first_line) { /* services refuse the whole file when one result has no place */
 		putc('{', out);
 		put_log_place(out, r);
 		if (r->function) {

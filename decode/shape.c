@@ -68,6 +68,12 @@ static size_t level_length(const char *p, size_t len)
 	return len > 1 && strchr("VDIWEF", *p) && (p[1] == '/' || p[1] == '(' || digit(p[1])) ? 1 : 0;
 }
 
+/* grep -A writes "log-13-" in front of lines that it did not look for, where it writes "log:12:" otherwise. */
+static bool of_grep(const char *colon, const char *end)
+{
+	return colon + 1 == end || (end[-1] == ':' && colon + 1 + digits(colon + 1, end) == end - 1);
+}
+
 bool decode_shape_learn(struct decode_shape *s, const char *p, size_t len)
 {
 	memset(s, 0, sizeof(*s));
@@ -119,7 +125,7 @@ enum decode_likeness decode_shape_match(const struct decode_shape *s, const char
 				return SHAPE_OTHER;
 			a += n;
 			b += other;
-		} else if (b < raw_end && *a == *b) {
+		} else if (b < raw_end && (*a == *b || (*a == ':' && *b == '-' && of_grep(a, end)))) {
 			a++;
 			b++;
 		} else if ((*a == '.' || *a == ',') && (n = digits(a + 1, end)) >= 3) {

@@ -235,7 +235,7 @@ struct walk {
 	struct decode_strings *strings;
 	struct decode_cut at;
 	struct text {
-		struct decode_cut cut;
+		struct decode_cut cut, name;
 		bool bytes, partial; /* an array of bytes, as journald writes it */
 	} * texts;
 	size_t nr, room;
@@ -430,9 +430,20 @@ static bool take_bytes(struct walk *w, uint64_t path)
 	return true;
 }
 
+/* Ansible writes each text again, as a list of its lines: "stderr" and "stderr_lines". */
+static bool lines_of(const struct decode_cut *key, const struct decode_cut *name)
+{
+	static const char behind[] = "_lines";
+	size_t len = (size_t)(name->end - name->p), more = sizeof(behind) - 1;
+
+	return len && (size_t)(key->end - key->p) == len + more && memcmp(key->p, name->p, len) == 0 &&
+	       memcmp(key->p + len, behind, more) == 0;
+}
+
 static bool take_member(struct walk *w, uint64_t path, struct text *best, int *score)
 {
 	struct decode_cut key, value;
+	size_t nr = w->nr;
 	bool is_string, bytes, known;
 
 	decode_cut_blanks(&w->at);
@@ -453,6 +464,8 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 		value.end = w->at.p = end_of_bytes(&value);
 	else if (!take_value(w, path))
 		return false;
+	else if (lines_of(&key, &best->name))
+		w->nr = nr;
 	if (is_string && names_process(&key))
 		w->caller ^= hash(hash(0, &key), &value);
 	if ((decode_cut_is(&key, "logtag") && decode_cut_is(&value, "P")) ||
@@ -465,6 +478,7 @@ static bool take_member(struct walk *w, uint64_t path, struct text *best, int *s
 		    (new_score && new_score == *score && value.end - value.p > best->cut.end - best->cut.p)) {
 			*score = new_score;
 			best->cut = value;
+			best->name = key;
 			best->bytes = bytes;
 		}
 		if (w->depth == 1 &&
@@ -592,7 +606,8 @@ size_t decode_strings_quote(const char *line, size_t len, size_t at)
 	for (size_t i = MIN(at, len); i-- > 0;) {
 		char quote = line[i];
 		bool opens = (quote == '"' || quote == '\'' || quote == '`') &&
-		             (i == 0 || strchr(" \t=:([{,>b$", line[i - 1]) != NULL);
+		             (i == 0 || strchr(" \t=:([{,>b$", line[i - 1]) != NULL ||
+		              (i == 1 && strchr("~@&", *line))); /* the debugger's machine interface */
 		if (!opens)
 			continue;
 		for (size_t k = i + 1; k < at && opens; k += line[k] == '\\' ? 2 : 1)

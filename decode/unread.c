@@ -73,9 +73,6 @@ static const struct {
 	{ "======= Backtrace: ====", NULL },
 	{ "==", " ERROR: libFuzzer: out-of-memory" },
 	{ "==", " ERROR: libFuzzer: deadly signal" },
-	{ "kernel BUG at mm/", NULL },
-	{ "kernel BUG at include/linux/mm", NULL },
-	{ "kernel BUG at include/linux/page", NULL },
 	{ "kernel BUG at lib/string", NULL },
 	{ " warn_alloc+0x", NULL }, /* of "prog: page allocation failure: …" */
 	{ " warn_alloc.cold+0x", NULL },

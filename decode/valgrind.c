@@ -48,7 +48,7 @@ static const struct vg_mark vg_marks[] = {
 
 /* Helgrind's, behind "Thread #1" */
 static const char *const vg_locks[][2] = {
-	{ ": lock order \"", "lock-order" },        { " unlocked ", "lock-misuse" },
+	{ ": lock order ", "lock-order" },          { " unlocked ", "lock-misuse" },
 	{ "'s call to ", "lock-misuse" },           { ": Exiting thread still holds ", "lock-misuse" },
 	{ ": Attempt to re-lock ", "lock-misuse" }, { ": pthread_", "lock-misuse" },
 	{ ": Bug in libpthread: ", "lock-misuse" },

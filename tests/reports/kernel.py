@@ -598,6 +598,14 @@ add("usercopy-4.14", stamped("usercopy: kernel memory overwrite attempt detected
                              "(100 bytes)\n------------[ cut here ]------------\nkernel BUG at mm/usercopy.c:72!\n" +
                              oops("invalid opcode: 0000 [#1] SMP KASAN", "__check_object_size", "thing_write", die="",
                                   task=False)), "usercopy usercopy thing_write")
+add("page-table-check", stamped("------------[ cut here ]------------\nkernel BUG at mm/page_table_check.c:83!\n" +
+                                oops("invalid opcode: 0000 [#1] PREEMPT SMP KASAN", "page_table_check_clear",
+                                     "__page_table_check_ptes_clear unmap_page_range unmap_vmas exit_mmap", die="")),
+    "oops kernel-bug page_table_check_clear")
+add("vm-bug-on", stamped("page dumped because: VM_BUG_ON_PAGE(page_ref_count(page) == 0)\n------------[ cut here "
+                         "]------------\nkernel BUG at include/linux/mm.h:1050!\n" +
+                         oops("invalid opcode: 0000 [#1] PREEMPT SMP KASAN", "thing_free_page", "thing_release",
+                              die="")), "oops kernel-bug thing_free_page")
 add("refcount", stamped(warning("lib/refcount.c:28 refcount_warn_saturate+0x15a/0x1d0", "refcount_sub_and_test "
                                 "kref_put kobject_put thing_put thing_close",
                                 "refcount_t: underflow; use-after-free.\n")), "refcount underflow-use-after-free "

@@ -411,7 +411,7 @@ for title, layout, found in (("ubsan", UBSAN_STACK, "ubsan out-of-bounds-index")
 add("unread-kernel-bug", "[   12.345678] BUG: object caught fire at ffff88801d3b5a40\n")
 add("unread-summary", "SUMMARY: AddressSanitizer: heap-use-after-free /src/bugs.c:31 in use_freed\n")
 for number, line in enumerate((
-        "Slab corruption (Tainted: G): size-64 start=ffff880012345678, len=64", "kernel BUG at mm/huge_memory.c:2123!",
+        "Slab corruption (Tainted: G): size-64 start=ffff880012345678, len=64",
         "page dumped because: VM_BUG_ON_PAGE(page_ref_count(page) == 0)",
         "WARNING: CPU: 1 PID: 12 at mm/vmalloc.c:2743 __vunmap+0x1f/0x2e0",
         "WARNING: mm/slab_common.c:1024 at kmem_cache_destroy+0x11/0x22, CPU#1: x/12",
