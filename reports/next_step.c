@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <fcntl.h>
+#include <sys/auxv.h>
 
 #include "reports/reports_internal.h"
 
@@ -22,26 +23,34 @@ static bool shell_takes(char c)
 	       (c && str_char("_-./=:,+@%", c));
 }
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
-/* With control characters, in the form $'…' of POSIX: a command is one line, and a terminal may show it. */
+/* With characters that a report does not show as they are, in the form $'…' of POSIX: a command is one line, and a
+ * terminal may show it. */
 static void put_escaped(struct fmt_buf *b, const char *p)
 {
+	struct clean_shown shown;
+	size_t n, i;
+
 	fmt_printf(b, "$'");
-	for (; *p; p++) {
-		if (*p == '\n')
-			fmt_printf(b, "\\n");
-		else if (*p == '\t')
-			fmt_printf(b, "\\t");
-		else if (is_control(*p))
-			fmt_printf(b, "\\%03o", (unsigned char)*p);
+	for (; *p; p += n) {
+		n = clean_char(p, UTF8_MAX, &shown);
+		if (*p == '\n' || *p == '\t')
+			fmt_printf(b, *p == '\n' ? "\\n" : "\\t");
+		else if (*p == '\'' || *p == '\\')
+			fmt_printf(b, "\\%c", *p);
 		else
-			fmt_printf(b, *p == '\'' || *p == '\\' ? "\\%c" : "%c", *p);
+			for (i = 0; i < n; i++)
+				fmt_printf(b, shown.len ? "\\%03o" : "%c", (unsigned char)p[i]);
 	}
 	fmt_printf(b, "'");
+}
+
+static bool is_shown_as_it_is(const char *p)
+{
+	struct clean_shown shown;
+
+	for (shown.len = 0; *p && !shown.len;)
+		p += clean_char(p, UTF8_MAX, &shown);
+	return !shown.len;
 }
 
 /* An argument as the shell reads it. */
@@ -55,9 +64,7 @@ static void put_argument(struct fmt_buf *b, const char *argument)
 		fmt_printf(b, "%s", argument);
 		return;
 	}
-	for (p = argument; *p; p++) {
-		if (!is_control(*p))
-			continue;
+	if (!is_shown_as_it_is(argument)) {
 		put_escaped(b, argument);
 		return;
 	}
@@ -82,10 +89,26 @@ static size_t read_arguments(char *to, size_t size)
 	return n == 0 && have && to[have - 1] == 0 ? have : 0;
 }
 
+/* Servers write other words over their arguments ("nginx: worker process"). The kernel keeps the name that the program
+ * was started by: it is the first argument's, or, of a script, a later argument. */
+static bool arguments_are_old(const char *arguments, size_t len)
+{
+	const char *name = (const char *)getauxval(AT_EXECFN);
+	size_t at;
+
+	if (!name || str_equal(path_base(arguments), path_base(name)))
+		return true;
+	for (at = 0; at < len && !str_equal(arguments + at, name); at += str_length(arguments + at) + 1)
+		;
+	return at < len;
+}
+
 static void put_program(struct fmt_buf *b, const struct report_record *r)
 {
 	size_t len = read_arguments(scratch_line, sizeof(scratch_line)), at, begin = b->len;
 
+	if (len && !arguments_are_old(scratch_line, len))
+		len = 0;
 	for (at = 0; at < len; at += str_length(scratch_line + at) + 1) {
 		fmt_printf(b, at ? " " : "");
 		put_argument(b, scratch_line + at);
@@ -145,9 +168,10 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 {
 	bool is_static = program_is_static(r);
 
-	/* The first command, as it needs no luck and no compiler. */
+	/* The first command, as it needs no luck and no compiler. This run's options may be in the environment still. */
 	if (!is_static) {
-		fmt_printf(b, "memsan run --watch -- ");
+		fmt_printf(b, "memsan run --watch %s%s-- ", options.mode == MODE_PRODUCTION ? "-o mode=check " : "",
+		           options.shadow ? "" : "-o shadow=on ");
 		put_program(b, r);
 		fmt_printf(b, "\n");
 	}

@@ -8,7 +8,9 @@
 /* Is it the key of any block? */
 static inline bool is_key(uint64_t word)
 {
-	return ((word ^ harden_secret) & ~((uint64_t)(HARDEN_BLOCKS - 1) << 32)) == 0;
+	uint64_t other = word ^ harden_secret;
+
+	return (uint32_t)other == 0 && other >> 32 <= LOAD_ACQUIRE(harden_last_key);
 }
 
 /* ---- findings -------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 
 bool harden_on, harden_full;
 uint64_t harden_secret;
+uint32_t harden_last_key;
 
 /* splitmix64's last steps. */
 static uint64_t mix(uint64_t x)
@@ -29,18 +30,42 @@ uint64_t key_secret(uint64_t purpose)
 	return mix(mix(words[0]) + mix(words[1] ^ purpose));
 }
 
+/* One flipped bit, or eight, never turn a byte of the key into another one: where several of its bytes may stand
+ * (harden.h), such damage is found always, and not by chance. */
+static bool bytes_differ_enough(uint32_t key)
+{
+	unsigned i, k, x;
+
+	for (i = 0; i < 4; i++)
+		for (k = 0; k < i; k++) {
+			x = (key >> 8 * i ^ key >> 8 * k) & 0xff;
+			if (x == 0xff || (x && !(x & (x - 1))))
+				return false;
+		}
+	return true;
+}
+
 /* The canary's first byte is not 0, which an overflow by a string's end would write, and no letter. */
 void harden_init(void)
 {
 	harden_secret = key_secret(0x6d656d73616eULL) | 0x80;
+	while (!bytes_differ_enough((uint32_t)harden_secret))
+		harden_secret = mix(harden_secret + 2) | 0x80;
 	harden_on = options.mode == MODE_PRODUCTION && options.harden != HARDEN_OFF;
 	harden_full = harden_on && options.harden == HARDEN_FULL;
 	arena_random = harden_on ? mix(harden_secret + 1) : 0;
 }
 
+/* Damage of a mark shall not look like another block's key, so only keys that were made count. */
 uint64_t harden_key(uint32_t block)
 {
-	return harden_secret ^ (uint64_t)(block % HARDEN_BLOCKS) << 32;
+	uint32_t last = READ_ONCE(harden_last_key);
+
+	block %= HARDEN_BLOCKS;
+	while (block > last &&
+	       !__atomic_compare_exchange_n(&harden_last_key, &last, block, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+	return harden_secret ^ (uint64_t)block << 32;
 }
 
 uint32_t harden_random(uint32_t n)

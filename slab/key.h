@@ -6,8 +6,9 @@
 #include "slab/cache.h"
 
 #pragma GCC visibility push(hidden)
-extern bool harden_on;         /* this is production, and not harden=off; written once by harden_init */
-extern uint64_t harden_secret; /* of the process; written once by harden_init */
+extern bool harden_on;           /* this is production, and not harden=off; written once by harden_init */
+extern uint64_t harden_secret;   /* of the process; written once by harden_init */
+extern uint32_t harden_last_key; /* blocks with higher numbers have no keys yet */
 #pragma GCC visibility pop
 
 /* A secret of this process, another one for each purpose (any constant). */

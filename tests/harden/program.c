@@ -13,8 +13,10 @@
 #define NEIGHBOURS 9
 #define VICTIM 4
 #define NEW 6
+#define ROW 1024
 
 static char *volatile object[NEIGHBOURS];
+static char *row[ROW];
 static size_t size, align;
 static int harmless;
 
@@ -60,6 +62,51 @@ static void underflow_32(void)
 	damage(object[VICTIM] - 32, 32);
 }
 
+/* In the second word in front of the object. */
+static void underflow_at_5(void)
+{
+	damage(object[VICTIM] - 5, 1);
+}
+
+static void underflow_at_8(void)
+{
+	damage(object[VICTIM] - 8, 1);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	char *left = *(char *const *)a, *right = *(char *const *)b;
+
+	return (left > right) - (left < right);
+}
+
+/* The victim becomes an object with none in front of it: the first of a row of new objects. */
+static void first(void)
+{
+	size_t n = size < 1000 ? ROW : ROW / 16, i;
+
+	for (i = 0; i < n; i++)
+		memset(row[i] = get(size), 0x20, size);
+	qsort(row, n, sizeof(row[0]), by_address);
+	for (i = n - 1; i && (size_t)(row[i] - row[i - 1]) < 2 * size + 64; i--)
+		;
+	free(object[VICTIM]);
+	object[VICTIM] = row[i];
+	row[i] = NULL;
+}
+
+static void first_underflow_1(void)
+{
+	first();
+	underflow_1();
+}
+
+static void first_underflow_32(void)
+{
+	first();
+	underflow_32();
+}
+
 static void beyond_48(void)
 {
 	damage(object[VICTIM] + size + 48, 1);
@@ -83,6 +130,16 @@ static void freed_early(void)
 	free_victim();
 	object[VICTIM] = NULL;
 	damage(p, size);
+}
+
+/* In the part of its mark that tells which thread freed it. */
+static void freed_at_5(void)
+{
+	char *p = object[VICTIM];
+
+	free_victim();
+	object[VICTIM] = NULL;
+	damage(p + 5, 1);
 }
 
 /* Others were freed after it. */
@@ -127,11 +184,21 @@ static const struct {
 	const char *name;
 	void (*plant)(void);
 } bugs[] = {
-	{ "overflow-1", overflow_1 },   { "overflow-32", overflow_32 },
-	{ "underflow-1", underflow_1 }, { "underflow-32", underflow_32 },
-	{ "beyond-48", beyond_48 },     { "beyond-1m", beyond_1m },
-	{ "freed-early", freed_early }, { "freed-late", freed_late },
-	{ "reused", reused },           { "zero-1", zero },
+	{ "overflow-1", overflow_1 },
+	{ "overflow-32", overflow_32 },
+	{ "underflow-1", underflow_1 },
+	{ "underflow-32", underflow_32 },
+	{ "underflow-at-5", underflow_at_5 },
+	{ "underflow-at-8", underflow_at_8 },
+	{ "first-underflow-1", first_underflow_1 },
+	{ "first-underflow-32", first_underflow_32 },
+	{ "beyond-48", beyond_48 },
+	{ "beyond-1m", beyond_1m },
+	{ "freed-early", freed_early },
+	{ "freed-at-5", freed_at_5 },
+	{ "freed-late", freed_late },
+	{ "reused", reused },
+	{ "zero-1", zero },
 	{ "zero-32", zero_32 },
 };
 #define NR_BUGS (sizeof(bugs) / sizeof(bugs[0]))
@@ -257,6 +324,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < NEIGHBOURS; i++)
 		if (i != VICTIM)
 			free(object[i]);
+	for (i = 0; i < ROW; i++)
+		free(row[i]);
 	if (!harmless)
 		puts("unnoticed");
 	return 0;
