@@ -23,7 +23,7 @@ struct scan_cache {
 	uint64_t reciprocal;
 	uint32_t slot_size, offset, object_size, nr_objects;
 	uint32_t lead; /* bytes in front of a slab's first slot */
-	bool empty; /* objects of 0 bytes; their pages are PAGE_DISPLACED, so only the slow paths read this */
+	bool empty;    /* objects of 0 bytes; their pages are PAGE_DISPLACED, so only the slow paths read this */
 };
 /* start: an offset in the arena, or behind it for objects of other sources. */
 struct scan_area {

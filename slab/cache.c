@@ -29,8 +29,8 @@
  * never touched, and the objects in use are at the front of each slab. Slabs with no free slot are in no list: when an
  * object comes back, the memmap leads to its slab.
  *
- * The canary's words at the end of the slot before are an object's left red zone. The first slot of a slab with canaries
- * has such words in front of it, in the slab's lead, which keeps the objects' alignment.
+ * The canary's words at the end of the slot before are an object's left red zone. The first slot of a slab with
+ * canaries has such words in front of it, in the slab's lead, which keeps the objects' alignment.
  *
  * The index of an object is a multiplication: with r = ceil(2^40 / slot), (offset * r) >> 40 is exact for offsets
  * below 2^40 / slot (Granlund and Montgomery 1994). A slab has at most 2^19 bytes, a slot at most 2^16. */

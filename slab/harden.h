@@ -25,8 +25,8 @@
  * of these bytes must be one of those that can come there (joint_find_damage). Neither malloc nor free looks at them:
  * they are verified on the slow paths, when a thread takes a free object out of its slab, and when the process ends.
  *
- * A slab's first slot has such words in front of it, in the slab's lead. They are verified when the first object returns
- * to the slab, and at the end.
+ * A slab's first slot has such words in front of it, in the slab's lead. They are verified when the first object
+ * returns to the slab, and at the end.
  *
  * A free object, used before or not, has the word for 0 bytes at its slot's end. So an underflow of the next object is
  * found even if its neighbor is free: when a thread takes the neighbor out of its slab, and when the process ends.

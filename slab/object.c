@@ -266,7 +266,8 @@ bool slab_next_object(uintptr_t *at, struct slab_object *obj)
 		a = MAX(a, READ_ONCE(s->base));
 		i = slab_index(c, s, a);
 		if (i >= c->nr_objects || i >= READ_ONCE(s->fresh)) {
-			a = MAX(slab_start(c, s) + ((uintptr_t)c->nr_pages << PAGE_SHIFT), ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE);
+			a = MAX(slab_start(c, s) + ((uintptr_t)c->nr_pages << PAGE_SHIFT),
+			        ALIGN_DOWN(a, PAGE_SIZE) + PAGE_SIZE);
 			continue;
 		}
 		object_describe(c, s, i, obj);
