@@ -58,10 +58,6 @@ uintptr_t canary_find_last_bad(uintptr_t from, uintptr_t to, const uint8_t *byte
 	return to > from ? to - 1 : 0;
 }
 
-/* KFENCE fills the whole page.  With fence=all that would take a tenth of an allocation's time, and the extra bytes
- * would show only damage far from the object. */
-#define CANARY_SPAN_ALL 256
-
 uintptr_t canary_start(const struct slot_range *r, const struct fence_slot *s)
 {
 	uintptr_t data = slot_data(r, s);

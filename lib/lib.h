@@ -420,6 +420,15 @@ uint64_t os_address_space_limit(void);
 /* Copies from memory that may be unreadable. Returns the bytes copied, up to the first unreadable one. Needs no
  * descriptor. Under a seccomp filter it can fault when another thread unmaps the range meanwhile. */
 size_t os_safe_read(void *dst, const void *src, size_t n);
+/* The same for many places, in one system call. Returns how many were copied whole, from the first on; the next one may
+ * be unreadable, or the call is not to be had. */
+struct os_copy {
+	void *dst;
+	const void *src;
+	size_t n;
+};
+#define OS_COPIES_MAX 32u
+size_t os_safe_read_many(const struct os_copy *copies, size_t n);
 /* The same without a system call for what is readable, where the handler of SIGSEGV and SIGBUS calls
  * arch_probe_recover: in a scan for leaks. */
 size_t os_probe_read(void *dst, const void *src, size_t n);

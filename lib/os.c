@@ -1259,6 +1259,25 @@ size_t os_safe_read(void *dst, const void *src, size_t n)
 	return refused ? os_read_by_probe(dst, (uintptr_t)src, n) : done;
 }
 
+size_t os_safe_read_many(const struct os_copy *copies, size_t n)
+{
+	struct os_range to[OS_COPIES_MAX], from[OS_COPIES_MAX];
+	size_t done = 0;
+	long r;
+
+	n = MIN(n, (size_t)OS_COPIES_MAX);
+	if (os_under_seccomp())
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		to[i] = (struct os_range){ copies[i].dst, copies[i].n };
+		from[i] = (struct os_range){ (void *)(uintptr_t)copies[i].src, copies[i].n };
+	}
+	r = arch_syscall6(SYS_process_vm_readv, os_getpid(), (long)to, (long)n, (long)from, (long)n, 0);
+	while (done < n && r > 0 && (size_t)r >= copies[done].n)
+		r -= (long)copies[done++].n;
+	return done;
+}
+
 size_t os_probe_read(void *dst, const void *src, size_t n)
 {
 	size_t done;

@@ -48,6 +48,17 @@ void exits_verify_all(void *unused)
 #define CHILD_HEAP_MAX ((uint64_t)64 << 20)
 static bool forked; /* this process is a fork's child */
 
+/* A fenced object costs a page, whatever its size. */
+static bool heap_is_large(void)
+{
+	struct slab_stats s;
+	struct fence_stats f;
+
+	slab_get_stats(&s);
+	fence_get_stats(&f);
+	return s.live_bytes + f.live * PAGE_SIZE > CHILD_HEAP_MAX;
+}
+
 void exits_fork_child(void)
 {
 	forked = true;
@@ -67,7 +78,6 @@ void exits_tell_given_up(void)
 
 void exits_verify(void)
 {
-	struct slab_stats s = { .live_bytes = 0 };
 	bool ends = thread_ends_process;
 
 	if (!options.check_at_exit || !process_is_this() || process_is_torn() || runtime_state_now != RUNTIME_READY ||
@@ -75,9 +85,7 @@ void exits_verify(void)
 		return;
 	/* The caller ends the process, so a lock that no thread will give must not hold it up. */
 	thread_ends_process = true;
-	if (forked)
-		slab_get_stats(&s);
-	if (s.live_bytes <= CHILD_HEAP_MAX)
+	if (!forked || !heap_is_large())
 		deep_run(exits_verify_all, NULL);
 	slab_leave();
 	exits_tell_given_up();

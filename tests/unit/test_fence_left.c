@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* tests/unit/test_fence_left.c - what fence/ leaves behind: counters, covered stacks, the last slot under a limit,
  * slots that are used again with fence=all, and which bugs it must not report. */
+#include <sys/mman.h>
+
 #include "slab_test.h"
 #include "fence/fence_internal.h"
 
@@ -194,6 +196,38 @@ static void canaries_behind_with_all(void)
 	}
 }
 
+#define MANY 150
+
+/* Objects are verified in batches. Each place in a batch counts, and an object that cannot be read hides no other. */
+static void each_of_many_is_verified(void)
+{
+	static unsigned char *p[MANY];
+	uint64_t before;
+
+	start("fence=all:fence.side=left");
+	for (size_t i = 0; i < MANY; i++)
+		CHECK((p[i] = fence_alloc(1 + i, 16, SLAB_API_MALLOC, NULL)) != NULL);
+	CHECK(fence_check_all("now", NULL) == 0);
+	before = bugs();
+	for (size_t i = 0; i < MANY; i++) {
+		p[i][1 + i] ^= 1;
+		CHECK(fence_check_all("now", NULL) == 1);
+		p[i][1 + i] ^= 1;
+	}
+	CHECK(bugs() - before == MANY);
+	for (size_t closed = 0; closed < MANY; closed += 13) {
+		for (size_t i = 0; i < MANY; i += 3)
+			p[i][1 + i + i % 200] ^= 1;
+		CHECK(mprotect((void *)ALIGN_DOWN((uintptr_t)p[closed], PAGE_SIZE), PAGE_SIZE, PROT_NONE) == 0);
+		CHECK(fence_check_all("now", NULL) == MANY / 3 - (closed % 3 == 0));
+		CHECK(mprotect((void *)ALIGN_DOWN((uintptr_t)p[closed], PAGE_SIZE), PAGE_SIZE,
+		               PROT_READ | PROT_WRITE) == 0);
+		for (size_t i = 0; i < MANY; i += 3)
+			p[i][1 + i + i % 200] ^= 1;
+	}
+	CHECK(fence_check_all("now", NULL) == 0);
+}
+
 /* Every byte of a canary counts, at each place in a block of words. */
 static void every_canary_byte(void)
 {
@@ -380,6 +414,7 @@ CHILD_TEST(limited_pool_ends_in_a_guard, "mode=production")
 CHILD_TEST(slots_used_again, "mode=check")
 CHILD_TEST(canaries_with_all, "mode=check")
 CHILD_TEST(canaries_behind_with_all, "mode=check")
+CHILD_TEST(each_of_many_is_verified, "mode=check")
 CHILD_TEST(every_canary_byte, "mode=check")
 CHILD_TEST(freed_slots_wait, "mode=check")
 CHILD_TEST(told_damage_is_told_once, "mode=check")
@@ -393,21 +428,14 @@ CHILD_TEST(families_in_production, "mode=production")
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stacks_are_uncovered),
-		cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_refused_slots_go_back),
-		cmocka_unit_test(test_limited_pool_ends_in_a_guard),
-		cmocka_unit_test(test_slots_used_again),
-		cmocka_unit_test(test_canaries_with_all),
-		cmocka_unit_test(test_canaries_behind_with_all),
-		cmocka_unit_test(test_every_canary_byte),
-		cmocka_unit_test(test_told_damage_is_told_once),
-		cmocka_unit_test(test_owners_are_forgotten),
-		cmocka_unit_test(test_families_in_check),
-		cmocka_unit_test(test_families_in_production),
-		cmocka_unit_test(test_freed_slots_wait),
-		cmocka_unit_test(test_moved_damage_is_told_once),
-		cmocka_unit_test(test_empty_objects),
+		cmocka_unit_test(test_stacks_are_uncovered),      cmocka_unit_test(test_counters),
+		cmocka_unit_test(test_refused_slots_go_back),     cmocka_unit_test(test_limited_pool_ends_in_a_guard),
+		cmocka_unit_test(test_slots_used_again),          cmocka_unit_test(test_canaries_with_all),
+		cmocka_unit_test(test_canaries_behind_with_all),  cmocka_unit_test(test_each_of_many_is_verified),
+		cmocka_unit_test(test_every_canary_byte),         cmocka_unit_test(test_told_damage_is_told_once),
+		cmocka_unit_test(test_owners_are_forgotten),      cmocka_unit_test(test_families_in_check),
+		cmocka_unit_test(test_families_in_production),    cmocka_unit_test(test_freed_slots_wait),
+		cmocka_unit_test(test_moved_damage_is_told_once), cmocka_unit_test(test_empty_objects),
 		cmocka_unit_test(test_closed_guards_are_counted),
 	};
 

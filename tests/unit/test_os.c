@@ -326,7 +326,7 @@ static void decommit_gives_zeroes(void **state)
 
 static void guards_keep_out(void **state)
 {
-	char *p = os_reserve(4 * PAGE_SIZE, PAGE_SIZE), byte = 1;
+	char *p = os_reserve(4 * PAGE_SIZE, PAGE_SIZE), byte = 1, b[8];
 
 	(void)state;
 	assert_true(os_commit(p, 4 * PAGE_SIZE, false));
@@ -340,6 +340,10 @@ static void guards_keep_out(void **state)
 	assert_int_equal(os_safe_read(&byte, p + PAGE_SIZE, 1), 0);
 	assert_int_equal(os_safe_read(&byte, p + PAGE_SIZE - 1, 1), 1);
 	assert_int_equal(byte, 7);
+	assert_int_equal(os_safe_read_many((struct os_copy[]){ { b, p, 4 }, { b + 4, p + PAGE_SIZE - 2, 4 } }, 2), 1);
+	assert_int_equal(os_safe_read_many((struct os_copy[]){ { b, p + PAGE_SIZE, 1 }, { b + 4, p, 4 } }, 2), 0);
+	assert_int_equal(os_safe_read_many((struct os_copy[]){ { b, p, 0 }, { b + 4, p, 4 }, { b, p, 3 } }, 3), 3);
+	assert_memory_equal(b, "\7\7\7\7\7\7\7\7", 8);
 	assert_true(os_guard_remove(p + PAGE_SIZE, PAGE_SIZE));
 	assert_null(mem_find_not(p + PAGE_SIZE, 0, PAGE_SIZE));
 	os_release(p, 4 * PAGE_SIZE);
