@@ -15,7 +15,7 @@ EXTRA_DIST += tests/lib/harness.py tests/lib/browser.py tests/lib/cores.py tests
 EXTRA_DIST += tests/golden tests/logs tests/signals/program.c tests/stack/program.c tests/reentry/program.c \
 	tests/harden/attacks.cc tests/harden/program.c tests/watch/signal_stack.c tests/watch/contexts.c \
 	tests/watch/edges.c tests/watch/module.c tests/watch/loads.c tests/watch/rare.c tests/watch/vectors.c \
-	tests/watch/masks.c \
+	tests/watch/masks.c tests/watch/shared.c \
 	tests/torture/process.c tests/torture/threads.c tests/torture/memory.c tests/torture/loader.cc \
 	tests/torture/heap.c tests/torture/objects.cc tests/torture/filters.c tests/torture/faults.c \
 	tests/torture/module.cc tests/torture/wrapper.c tests/torture/auditor.c tests/torture/torture.h \

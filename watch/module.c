@@ -170,8 +170,19 @@ static bool is_linkage(const uint8_t *p, size_t size)
 	return size >= 6 && p[0] == 0xff && (p[1] == 0x25 || p[1] == 0x35);
 }
 
+/* Are there only nops from pos up to `least` or beyond? */
+static bool is_padding(const struct watch_module *m, uint32_t pos, uint32_t least, uint32_t end)
+{
+	struct insn x;
+
+	for (; pos < least && pos < end; pos += x.length)
+		if (!x86_decode(&x, (const uint8_t *)m->start + pos, end - pos, m->start + pos) || !insn_is_nop(&x))
+			return false;
+	return true;
+}
+
 /* May the bytes [at, at + STUB_JUMP) of a function be overwritten, as far as they alone tell? No call may end in
- * them, since it returns there, and no block, since anything may lead to what comes behind that. */
+ * them, since it returns there, and no block unless padding follows, since anything may lead to what comes behind. */
 static bool bytes_may_go(const struct watch_module *m, const struct watch_function *f, uint32_t at)
 {
 	uint32_t end = f->at + f->size, pos = at;
@@ -202,9 +213,7 @@ static bool bytes_may_go(const struct watch_module *m, const struct watch_functi
 		case INSN_JMP_MEM:
 		case INSN_RET:
 		case INSN_STOP:
-			if (pos < at + STUB_JUMP && pos < end)
-				return false;
-			break;
+			return is_padding(m, pos, at + STUB_JUMP, end);
 		default: /* calls: control comes back behind them */
 			if (pos < at + STUB_JUMP)
 				return false;

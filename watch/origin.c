@@ -12,6 +12,8 @@
 
 #include <ucontext.h>
 
+#define JMP_SHORT 0xeb /* jmp rel8 */
+
 /* ---- what is at an address ------------------------------------------------------------------- */
 
 static const struct watch_copy *copy_at(const struct watch_module *m, uintptr_t pc)
@@ -33,6 +35,99 @@ static const struct watch_copy *copy_at(const struct watch_module *m, uintptr_t 
 	return pc - c->copy.code < c->copy.code_size ? c : NULL;
 }
 
+static struct watch_module *module_at(uintptr_t pc)
+{
+	for (unsigned i = 0; i < WATCH_MODULES; i++) {
+		struct watch_module *m = LOAD_ACQUIRE(watch_modules[i]);
+
+		if (m && pc - m->start < m->end - m->start)
+			return m;
+	}
+	return NULL;
+}
+
+static const struct watch_copy *copy_of(const struct watch_module *m, uintptr_t pc)
+{
+	uint32_t nr = LOAD_ACQUIRE(m->nr_copies);
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (pc - m->copies[i].copy.start < m->copies[i].copy.end - m->copies[i].copy.start)
+			return &m->copies[i];
+	return NULL;
+}
+
+/* ---- original bytes ---------------------------------------------------------------------------- */
+
+/* Puts original bytes that begin `at` bytes behind the module's start over those of [from, from + n), as far as they
+ * overlap. */
+static void put_over(uint8_t *bytes, uintptr_t from, size_t n, uintptr_t at, const uint8_t *original, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (at + i - from < n)
+			bytes[at + i - from] = original[i];
+}
+
+static void original_function(const struct watch_module *m, const struct watch_function *f, uint64_t pc, uint8_t *bytes,
+                              size_t n)
+{
+	const struct watch_copy *c = copy_of(m, m->start + f->at);
+	const struct watch_entry *e = &m->entries[f->entry];
+
+	for (unsigned k = 0; k < f->nr_entries; k++)
+		if (e[k].placed)
+			put_over(bytes, pc, n, m->start + e[k].at, e[k].bytes, STUB_JUMP);
+	for (uint32_t k = 0; c && k < c->nr_springs; k++)
+		put_over(bytes, pc, n, m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
+}
+
+/* The bytes may reach into the functions behind. */
+static void original_code(uint64_t pc, uint8_t *bytes, size_t n)
+{
+	const struct watch_module *m = module_at(pc);
+	int32_t i = m ? module_function_at(m, pc) : -1;
+
+	for (; i >= 0 && (uint32_t)i < m->nr_functions && m->start + m->functions[i].at < pc + n; i++)
+		original_function(m, &m->functions[i], pc, bytes, n);
+}
+
+/* ---- places that share a copy ---------------------------------------------------------------- */
+
+#define HOPS_MAX 65536u
+
+/* Does a row of jumps of two bytes lead from one place to the other? */
+static bool leads_to(const struct copy *c, uintptr_t from, uintptr_t to)
+{
+	for (unsigned i = 0; i < HOPS_MAX && from - c->start < c->end - c->start - 2; i++) {
+		const uint8_t *code = (const uint8_t *)from;
+
+		if (from == to || code[0] != JMP_SHORT)
+			return from == to;
+		from += 2 + (uintptr_t)(intptr_t)(int8_t)code[1];
+	}
+	return false;
+}
+
+/* Equal jumps behind calls may share the copy of one of them (copy_spring.c). Which one is meant is the one to which
+ * control has returned. */
+uintptr_t origin_shared(uintptr_t pc, uintptr_t sp)
+{
+	const struct watch_module *m = module_at(pc);
+	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
+	uint8_t here[2], there[2];
+	uintptr_t back;
+
+	if (!c || os_safe_read(&back, (const void *)(sp - sizeof(back)), sizeof(back)) != sizeof(back) || back == pc ||
+	    !leads_to(&c->copy, back, pc))
+		return pc;
+	mem_copy(here, (const void *)pc, sizeof(here));
+	mem_copy(there, (const void *)back, sizeof(there));
+	original_code(pc, here, sizeof(here));
+	original_code(back, there, sizeof(there));
+	return here[0] != JMP_SHORT && mem_compare(here, there, sizeof(here)) == 0 ? back : pc;
+}
+
+/* ---- registers ------------------------------------------------------------------------------- */
+
 /* The signal came in a stub: nothing of the function has run. Returns the entry's address, or 0. */
 static uintptr_t stub_origin(const struct watch_module *m, struct copy_regs *regs)
 {
@@ -53,7 +148,7 @@ static uintptr_t origin_of(struct copy_regs *regs, bool checked)
 	uintptr_t original = 0;
 
 	if (c && copy_undo(&c->copy, regs, checked))
-		return copy_original_pc(&c->copy, regs->rip);
+		return origin_shared(copy_original_pc(&c->copy, regs->rip), regs->gpr[INSN_RSP]);
 	if (m)
 		original = stub_origin(m, regs);
 	if (original)
@@ -104,65 +199,12 @@ static uint64_t context_origin(uint64_t *gregs, bool checked)
 	return regs.rip;
 }
 
-static struct watch_module *module_at(uintptr_t pc)
-{
-	for (unsigned i = 0; i < WATCH_MODULES; i++) {
-		struct watch_module *m = LOAD_ACQUIRE(watch_modules[i]);
-
-		if (m && pc - m->start < m->end - m->start)
-			return m;
-	}
-	return NULL;
-}
-
-static const struct watch_copy *copy_of(const struct watch_module *m, uintptr_t pc)
-{
-	uint32_t nr = LOAD_ACQUIRE(m->nr_copies);
-
-	for (uint32_t i = 0; i < nr; i++)
-		if (pc - m->copies[i].copy.start < m->copies[i].copy.end - m->copies[i].copy.start)
-			return &m->copies[i];
-	return NULL;
-}
-
 static uint64_t resume_at(uint64_t pc)
 {
 	const struct watch_module *m = watch_stopped ? NULL : module_at(pc);
 	const struct watch_copy *c = m ? copy_of(m, pc) : NULL;
 
 	return c ? copy_copied_pc(&c->copy, pc) : 0;
-}
-
-/* Puts original bytes that begin `at` bytes behind the module's start over those of [from, from + n), as far as they
- * overlap. */
-static void put_over(uint8_t *bytes, uintptr_t from, size_t n, uintptr_t at, const uint8_t *original, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (at + i - from < n)
-			bytes[at + i - from] = original[i];
-}
-
-static void original_function(const struct watch_module *m, const struct watch_function *f, uint64_t pc, uint8_t *bytes,
-                              size_t n)
-{
-	const struct watch_copy *c = copy_of(m, m->start + f->at);
-	const struct watch_entry *e = &m->entries[f->entry];
-
-	for (unsigned k = 0; k < f->nr_entries; k++)
-		if (e[k].placed)
-			put_over(bytes, pc, n, m->start + e[k].at, e[k].bytes, STUB_JUMP);
-	for (uint32_t k = 0; c && k < c->nr_springs; k++)
-		put_over(bytes, pc, n, m->start + c->springs[k].at, c->springs[k].bytes, c->springs[k].length);
-}
-
-/* The bytes may reach into the functions behind. */
-static void original_code(uint64_t pc, uint8_t *bytes, size_t n)
-{
-	const struct watch_module *m = module_at(pc);
-	int32_t i = m ? module_function_at(m, pc) : -1;
-
-	for (; i >= 0 && (uint32_t)i < m->nr_functions && m->start + m->functions[i].at < pc + n; i++)
-		original_function(m, &m->functions[i], pc, bytes, n);
 }
 
 static bool same_function(uint64_t a, uint64_t b)

@@ -45,21 +45,25 @@ static void describe_machine(const struct copy_access *a, struct report_fault *f
 }
 
 /* With all of the processor's state saved, on the program's stack. The shadow may have changed since the check. */
-static void bad_access(const struct copy_access *a)
+static void bad_access(const struct copy_access *checked)
 {
+	struct copy_access a = *checked;
+	struct copy_regs before = *a.regs;
 	struct unwind_regs regs = {
-		.pc = a->pc,
-		.sp = a->regs->gpr[INSN_RSP],
-		.fp = a->regs->gpr[INSN_RBP],
+		.pc = origin_shared(a.pc, before.gpr[INSN_RSP]),
+		.sp = before.gpr[INSN_RSP],
+		.fp = before.gpr[INSN_RBP],
 	};
-	uintptr_t bad = shadow_find_bad((const void *)a->address, a->size);
+	uintptr_t bad = shadow_find_bad((const void *)a.address, a.size);
 	struct report_fault machine;
 
 	if (!bad)
 		return;
-	describe_machine(a, &machine);
-	shadow_report_insn((const void *)a->address, a->size, bad, a->write ? ACCESS_WRITE : ACCESS_READ, &regs,
-	                   &machine);
+	a.checked_pc += regs.pc - a.pc;
+	a.pc = before.rip = regs.pc;
+	a.regs = &before;
+	describe_machine(&a, &machine);
+	shadow_report_insn((const void *)a.address, a.size, bad, a.write ? ACCESS_WRITE : ACCESS_READ, &regs, &machine);
 }
 
 void report_start(void)

@@ -173,6 +173,8 @@ void near_release_rest(struct watch_module *m);
 /* ---- origin.c: from places in copies back to the original ------------------------------------ */
 
 void origin_start(void);
+/* The place that is meant when the copy works for the one at pc; sp: its stack pointer. */
+uintptr_t origin_shared(uintptr_t pc, uintptr_t sp);
 /* The function gets its own bytes. Under watch_lock. */
 void origin_restore(const struct watch_module *m, const struct watch_copy *c);
 

@@ -4,6 +4,8 @@
  *     cold       a function's cold part jumps back into its middle, where a jump has no room; behind that a bad read
  *     aligned    a vector is read at its aligned address, over the object's end: allowed
  *     unaligned  the same with an instruction that takes any address: a bug
+ *     loop       a function begins with a short jump over padding, into its loop; there is a bad read
+ *     rep        ten bytes are filled by rep stos: allowed; and then eleven: a bug
  *     gap        has memsan closed a small gap between large mappings?  0: yes */
 #include <dlfcn.h>
 #include <stdint.h>
@@ -50,6 +52,30 @@ __asm__(".pushsection .text\n"
         ".size read_cold, . - read_cold\n"
         ".popsection\n");
 
+int read_loop(const char *p, int n);
+
+__asm__(".pushsection .text\n"
+        ".globl read_loop\n"
+        ".type read_loop, @function\n"
+        ".p2align 4\n"
+        "read_loop:\n"
+        ".cfi_startproc\n"
+        "	jmp 2f\n"
+        "	nopw 0(%rax,%rax,1)\n"
+        "1:	incq %rdi\n"
+        "2:	movsbl (%rdi), %eax\n"
+        "	decl %esi\n"
+        "	jns 1b\n"
+        "	ret\n"
+        ".cfi_endproc\n"
+        ".size read_loop, . - read_loop\n"
+        ".popsection\n");
+
+static void fill(char *p, size_t n)
+{
+	__asm__ volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(1) : "memory");
+}
+
 static void between(void)
 {
 }
@@ -72,6 +98,11 @@ int main(int argc, char **argv)
 	memset(p, 0, 10);
 	if (strcmp(way, "cold") == 0)
 		read_behind(p, argc - 2, between);
+	else if (strcmp(way, "loop") == 0)
+		read_loop(p, 10);
+	else if (strcmp(way, "rep") == 0)
+		for (size_t n = 0; n <= 11; n++)
+			fill(p, n);
 	else if (strcmp(way, "aligned") == 0)
 		__asm__ volatile("movdqa (%0), %%xmm0" : : "r"((uintptr_t)p & ~15ul) : "xmm0", "memory");
 	else if (strcmp(way, "unaligned") == 0)

@@ -7,7 +7,7 @@ size_t copy_work_size(size_t size, size_t nr_targets)
 	(void)nr_targets;
 	/* For each byte: node_at, taken, and shares of nodes and what comes with them (at worst one node a byte). */
 	return 4096 + (size + RED_ZONE) * (sizeof(uint32_t) * 3 + 1 + sizeof(struct node) + sizeof(struct group) +
-	                                   sizeof(struct member) + 2 * sizeof(struct fix) + sizeof(struct spring) +
+	                                   sizeof(struct member) + 2 * sizeof(struct fix) + 2 * sizeof(struct spring) +
 	                                   2 * sizeof(struct copy_patch) + 8);
 }
 

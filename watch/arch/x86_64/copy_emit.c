@@ -203,12 +203,18 @@ static uint16_t bit_of(uint8_t reg)
 	return reg < 16 ? (uint16_t)(1u << reg) : 0;
 }
 
+/* Does the program, or memsan, look at what lies below rsp? */
+static bool keeps_below(const struct job *job, const struct node *n)
+{
+	return job->red_zone || n->shared;
+}
+
 static void choose_shape(struct job *job, struct group *g)
 {
 	const struct node *at = &job->nodes[g->at];
 	uint16_t operand = bit_of(at->base) | bit_of(at->index);
 	uint16_t unusable = operand | bit_of(INSN_RSP);
-	uint8_t moved = job->red_zone ? SHAPE_MOVED : 0;
+	uint8_t moved = keeps_below(job, at) ? SHAPE_MOVED : 0;
 
 	g->shape = 0;
 	if (at->flags_live & INSN_ARITHMETIC) {
@@ -401,7 +407,7 @@ static void emit_partial(const struct job *job, struct code *c, const struct gro
 {
 	const struct node *at = &job->nodes[g->at];
 	unsigned span = (unsigned)(g->high - g->low), reg;
-	bool moves = job->red_zone && !(g->shape & SHAPE_MOVED);
+	bool moves = keeps_below(job, at) && !(g->shape & SHAPE_MOVED);
 	uint8_t *jump = NULL;
 
 	if (at->string || at->masked || granules_of(job, g) != 1 || (job->request->flags & COPY_FORCE_SLOW) ||
@@ -510,7 +516,8 @@ static bool emit_springs(struct job *job)
 
 		if (s->removed)
 			continue;
-		emit_jump(&patches[nr++], start + s->at, job->request->code_pc + n->copy);
+		if (!s->shares)
+			emit_jump(&patches[nr++], start + s->at, job->request->code_pc + n->copy);
 		if (!s->by_short)
 			continue;
 		patches[nr] = (struct copy_patch){ .pc = start + n->offset, .length = SHORT_JMP_SIZE };

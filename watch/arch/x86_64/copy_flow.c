@@ -13,15 +13,6 @@
 
 /* ---- instructions ---------------------------------------------------------------------------- */
 
-static bool is_nop(const struct insn *x)
-{
-	if (x->flow != INSN_PLAIN || x->lock || x->rep || x->repne)
-		return false;
-	if (x->map == INSN_MAP_1 && x->encoding == INSN_LEGACY)
-		return x->opcode == 0x90 && x->length <= 3 && !x->reads && !x->writes;
-	return x->map == INSN_MAP_0F && x->encoding == INSN_LEGACY && x->opcode == 0x1f;
-}
-
 /* A lock prefix, xchg with memory. */
 static bool is_atomic(const struct insn *x)
 {
@@ -117,7 +108,7 @@ static void describe(struct job *job, struct node *n, const struct insn *x, uint
 	n->flags_read = x->flags_read;
 	n->flags_written = x->flags_written;
 	n->flags_dead = x->flags_killed | x->flags_undefined;
-	n->nop = is_nop(x);
+	n->nop = insn_is_nop(x);
 	n->synchronizes = is_atomic(x);
 	n->movable = x->movable;
 	n->names_address = (x->nr_mem && (x->mem[0].base == INSN_RIP || x->mem[0].base == INSN_NO_REG)) ||
@@ -436,7 +427,7 @@ static void find_padding(struct job *job)
 	while (at < job->text_size) {
 		if (text[at] == 0xcc || text[at] == 0)
 			at++;
-		else if (x86_decode(&x, text + at, job->text_size - at, job->request->start + at) && is_nop(&x))
+		else if (x86_decode(&x, text + at, job->text_size - at, job->request->start + at) && insn_is_nop(&x))
 			at += x.length;
 		else
 			break;

@@ -55,6 +55,7 @@ struct node {
 	bool covered : 1;         /* by another access's check */
 	bool undefined_after : 1; /* cannot be reached by falling through */
 	bool synchronizes : 1;    /* with other threads: what they have freed may be seen from here on */
+	bool shared : 1;          /* other places that do the same lead here */
 	bool flags_kept : 1;      /* flags that it sets may be meant for the caller */
 };
 
@@ -153,6 +154,7 @@ struct spring {
 	uint32_t at;     /* offset in the text of a jmp rel32 to the copy */
 	bool by_short;   /* the node itself has a jmp rel8 to `at` */
 	bool moved_call; /* its bytes cover those of a call */
+	bool shares;     /* `at` is another place, which does the same and has its own springboard */
 	bool removed;
 };
 

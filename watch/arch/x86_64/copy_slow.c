@@ -179,6 +179,23 @@ struct bytes {
 
 #define USER_LAST (((uintptr_t)1 << 47) - 1)
 
+typedef uint64_t shadow_word __attribute__((aligned(1), may_alias));
+
+/* Are all bytes addressable? [g, last >> 3] are their granules. */
+GENERAL_ONLY static bool all_good(uintptr_t g, uintptr_t last)
+{
+	uintptr_t end = last >> 3;
+	int8_t at_end = *(const volatile int8_t *)(end + SHADOW_OFFSET);
+
+	for (; end - g >= 8; g += 8)
+		if (*(const volatile shadow_word *)(g + SHADOW_OFFSET))
+			return false;
+	for (; g < end; g++)
+		if (*(const volatile int8_t *)(g + SHADOW_OFFSET))
+			return false;
+	return at_end == 0 || (int)(last & 7) < at_end;
+}
+
 /* The first byte that is not addressable, or 0. */
 GENERAL_ONLY static uintptr_t first_bad(struct bytes b)
 {
@@ -188,6 +205,8 @@ GENERAL_ONLY static uintptr_t first_bad(struct bytes b)
 		return 0;
 	if (last < b.first || last > USER_LAST)
 		last = USER_LAST;
+	if (all_good(g, last))
+		return 0;
 	while (g <= last >> 3) {
 		const volatile int8_t *shadow = (const volatile int8_t *)(g + SHADOW_OFFSET);
 		uintptr_t from = MAX(g << 3, b.first), end = MIN(g << 3 | 7, last);
@@ -472,12 +491,29 @@ GENERAL_ONLY static uintptr_t vector_bad(const struct thunk_frame *f, const stru
 	return 0;
 }
 
+/* rep stos and rep movs upwards, to good memory: compilers make them for small structures. */
+GENERAL_ONLY static bool is_good_rep(const struct thunk_frame *f, const struct slow *s)
+{
+	uint64_t count = f->gpr[INSN_RCX];
+
+	if (s->string != SLOW_REP || (f->flags & INSN_DF) || count - 1 > USER_LAST / 8)
+		return false;
+	for (unsigned i = 0; i < s->nr_members; i++) {
+		const struct slow_member *m = &s->members[i];
+		uintptr_t first = f->gpr[m->disp], last = first + count * m->size - 1;
+
+		if (m->access && (first > USER_LAST || last > USER_LAST || !all_good(first >> 3, last)))
+			return false;
+	}
+	return true;
+}
+
 GENERAL_ONLY bool slow_test(struct thunk_frame *frame)
 {
 	const struct slow *s = slow_behind_call(frame->back);
 	uint64_t count;
 
-	if (!LOAD_ACQUIRE(bad_access))
+	if (!LOAD_ACQUIRE(bad_access) || is_good_rep(frame, s))
 		return false;
 	if (!is_vector(s))
 		return any_bad(frame, s, &count);

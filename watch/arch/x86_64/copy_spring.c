@@ -6,6 +6,7 @@
  *   1. a jmp rel32 over its own instruction and those behind it, when no label, place or call begins within
  *   2. a jmp rel8 to a jmp rel32 near by: in the padding behind the function, or over other instructions
  *   3. a jmp rel32 that also covers a call; the copy then makes this call (emit_moved_call)
+ *   4. a jmp rel8 to another place that does the same (share)
  *
  * Otherwise control runs on in the original text from there.  run_on() follows every such way and takes back the
  * springboards in it that it would enter in the middle or that lead elsewhere.  So with every place known nothing is
@@ -126,6 +127,66 @@ static bool try_short(struct job *job, struct node *n)
 		return true;
 	}
 	return false;
+}
+
+/* ---- places that do the same ----------------------------------------------------------------- */
+
+/* Interpreters with computed gotos have long rows of these eight bytes, to which tables lead, and no hole near by:
+ *
+ *      call handler
+ *      jmp  *(%r15)
+ *
+ * Control comes to the jump by a return from this call alone, so one copy does for all jumps that are equal. The popped
+ * return address below rsp tells which one it is (origin.c); a check of such a copy leaves it there. */
+static bool is_sharable(const struct job *job, const struct node *n)
+{
+	return n > job->nodes && n->flow == INSN_JMP_MEM && n->size && flow_is_call(n[-1].flow) && !n->is_target &&
+	       !n->table_target && !n->entry;
+}
+
+static bool does_the_same(const struct job *job, const struct node *a, const struct node *b)
+{
+	const uint8_t *text = job->request->text;
+
+	return a->length == b->length && mem_compare(text + a->offset, text + b->offset, a->length) == 0;
+}
+
+static bool try_share(struct job *job, struct node *n, bool above)
+{
+	uint32_t next = n->offset + SHORT_JMP_SIZE;
+	uint32_t low = next > 128 ? next - 128 : 0, high = MIN(next + 127, job->size);
+
+	for (uint32_t i = 0; low + i < high; i++) { /* the farthest first: fewer jumps */
+		struct node *h = node_at(job, above ? high - 1 - i : low + i);
+
+		if (!h || h == n || !h->sprung || !is_sharable(job, h) || !does_the_same(job, h, n))
+			continue;
+		job->springs[job->nr_springs++] = (struct spring){
+			.node = (uint32_t)(n - job->nodes), .at = h->offset, .by_short = true, .shares = true
+		};
+		take(job, n->offset, SHORT_JMP_SIZE, TAKEN_PATCH);
+		n->sprung = h->shared = true;
+		return true;
+	}
+	return false;
+}
+
+/* Nothing runs into these places in the original text, so no way of run_on changes. */
+static void share(struct job *job)
+{
+	bool above = false, changed;
+
+	do {
+		changed = false;
+		for (uint32_t i = 0; i < job->nr_nodes; i++) {
+			struct node *n = &job->nodes[above ? job->nr_nodes - 1 - i : i];
+
+			if (n->place && !n->sprung && is_sharable(job, n) &&
+			    is_free(job, n->offset, SHORT_JMP_SIZE, false))
+				changed |= try_share(job, n, above);
+		}
+		above = !above;
+	} while (changed || above);
 }
 
 /* ---- the caller's own ------------------------------------------------------------------------ */
@@ -281,7 +342,7 @@ bool spring_place(struct job *job)
 	queue = job_alloc(job, (size_t)job->nr_nodes * sizeof(*queue));
 	for (uint32_t i = 0; i < job->nr_nodes; i++)
 		places += job->nodes[i].place;
-	job->springs = job_alloc(job, ((size_t)places + 1) * sizeof(*job->springs));
+	job->springs = job_alloc(job, ((size_t)places * 2 + 1) * sizeof(*job->springs));
 	if (!job->taken || !queue || !job->springs)
 		return false;
 	mem_set(job->taken, TAKEN_FREE, job->text_size);
@@ -311,6 +372,7 @@ bool spring_place(struct job *job)
 		if (!run_on(job, queue, &changed))
 			return false;
 	} while (changed);
+	share(job);
 	count(job);
 	return true;
 }

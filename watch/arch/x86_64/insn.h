@@ -175,4 +175,13 @@ unsigned x86_length(const uint8_t *code, size_t size, uintptr_t pc);
 /* The same of an ordinary instruction behind which control goes on, or that jumps on a condition; 0: any other. */
 unsigned x86_length_if_goes_on(const uint8_t *code, size_t size);
 
+static inline bool insn_is_nop(const struct insn *x)
+{
+	if (x->flow != INSN_PLAIN || x->lock || x->rep || x->repne)
+		return false;
+	if (x->map == INSN_MAP_1 && x->encoding == INSN_LEGACY)
+		return x->opcode == 0x90 && x->length <= 3 && !x->reads && !x->writes;
+	return x->map == INSN_MAP_0F && x->encoding == INSN_LEGACY && x->opcode == 0x1f;
+}
+
 #endif
