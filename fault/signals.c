@@ -427,6 +427,8 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	}
 	if (act && known)
 		__atomic_store_n(&held_back[sig], held, __ATOMIC_RELAXED);
+	if (act && sig == SIGTRAP && act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN)
+		WRITE_ONCE(code_may_step, true);
 	if (old) {
 		give_back(old, held_before);
 		old->sa_handler = (void (*)(int))relay_behind((uintptr_t)old->sa_handler);
