@@ -473,6 +473,12 @@ void fault_fork_child(void)
 	pending_forget();
 }
 
+void fault_copy_child(void)
+{
+	pending_forget();
+	signals_copied();
+}
+
 /* A fault in the handler must not start the handler again. */
 static void handle_own_fault(const struct fault *f)
 {

@@ -46,6 +46,7 @@ bool pending_any(void); /* this thread may be inside such a handler; cheap */
 /* A child that shares this memory has ended, perhaps inside the handler: this thread is not in the handler. */
 void fault_guest_gone(void);
 void fault_fork_child(void); /* forgets pending faults: they belong to the parent */
+void fault_copy_child(void); /* the same in a child of a raw clone, whose handlers may be gone */
 /* Called in the handler, with its ucontext_t, after the report when the program is about to die of a fault; may be
  * NULL. Set once. */
 extern void (*fault_hook_dying)(void *context);

@@ -129,6 +129,7 @@ void fault_explain_interrupted(const ucontext_t *uc);
 /* ---- relay.c --------------------------------------------------------------------------------- */
 
 /* What the kernel gets in place of a handler of the program's, and back again. */
+void signals_copied(void);
 uintptr_t relay_for(uintptr_t handler);
 uintptr_t relay_behind(uintptr_t handler);
 /* SIG_DFL or SIG_IGN for the kernel, whatever the program has set. */

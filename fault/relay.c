@@ -154,6 +154,8 @@ void relay_keep(int sig)
 
 void relay_start(void)
 {
+	if (!relay_works())
+		code_may_step = true;
 	for (unsigned i = 0; i < ARRAY_SIZE(relayed_defaults); i++)
 		relay_keep(relayed_defaults[i]);
 }

@@ -427,6 +427,8 @@ static int other_sigaction(int sig, const struct sigaction *act, struct sigactio
 	}
 	if (act && known)
 		__atomic_store_n(&held_back[sig], held, __ATOMIC_RELAXED);
+	if (act && sig == SIGTRAP && act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN)
+		WRITE_ONCE(code_may_step, true);
 	if (old) {
 		give_back(old, held_before);
 		old->sa_handler = (void (*)(int))relay_behind((uintptr_t)old->sa_handler);
@@ -485,6 +487,28 @@ int signals_sigaction(int sig, const struct sigaction *act, struct sigaction *ol
 		signals_release_onstack();
 	}
 	return signals_is_ours(sig) ? our_sigaction(sig, act, old) : other_sigaction(sig, act, old);
+}
+
+/* In a child of a raw clone. CLONE_CLEAR_SIGHAND has set every handler to the default action, also memsan's. */
+void signals_copied(void)
+{
+	struct program_action defaults = { 0 };
+	struct sigaction now;
+
+	if (!fault_installed || !os_free_to(OS_CALL_SIGACTION) || real_sigaction(SIGSEGV, NULL, &now) != 0 ||
+	    now.sa_handler != SIG_DFL)
+		return;
+	for (unsigned i = 0; i < ARRAY_SIZE(our_signals); i++) {
+		const struct program_action *a = action_of(our_signals[i]);
+		uint64_t saved = actions_begin();
+
+		if (a->handler != (uintptr_t)SIG_IGN)
+			action_write(our_signals[i], &defaults);
+		actions_end(saved);
+		install_ours(our_signals[i], a);
+	}
+	mem_set(held_back, 0, sizeof(held_back));
+	relay_start();
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */

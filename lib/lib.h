@@ -870,6 +870,8 @@ struct code_copies {
 	/* The process is about to die at this pc of an original: puts the function's own bytes back. */
 	void (*show_original)(uint64_t pc);
 };
+/* The program may step through itself by the trap flag: it has had a handler of SIGTRAP, or that is not known. */
+extern bool code_may_step __attribute__((visibility("hidden")));
 extern const struct code_copies *code_copies __attribute__((visibility("hidden"))); /* NULL: none; written once */
 /* The frame of the walk from regs that holds addr. Its function is at pc (for a caller: pc lies inside its call), its
  * bytes are [lo, hi), where hi is its CFA. False: addr is below regs->sp, or the walk ends before it comes to addr. */

@@ -115,10 +115,34 @@ static void read_name(char *dst, const char *name, size_t size)
 	dst[got] = '\0';
 }
 
-static void main_program_path(char *path, size_t size)
+/* The file that is mapped at start. */
+static bool mapped_path(uintptr_t start, char *path, size_t size)
 {
-	long n = os_exe_path(path, size);
+	char buffer[MODULE_PATH_MAX + 128];
+	struct maps_reader r;
+	struct maps_line m;
+	bool found = false;
 
+	if (maps_open(&r, "/proc/self/maps", buffer, sizeof(buffer)) != 0)
+		return false;
+	while (!found && maps_next(&r, &m))
+		found = m.start == start;
+	if (found)
+		str_copy(path, m.path, size);
+	maps_close(&r);
+	return found && path[0] == '/';
+}
+
+static void main_program_path(const struct module_info *info, char *path, size_t size)
+{
+	uintptr_t size_mapped = info->end - info->start;
+	long n;
+
+	/* Somebody has started ld.so by its name. */
+	if (!os_filter_set() && os_auxiliary(AT_PHDR) - info->start >= size_mapped &&
+	    mapped_path(info->start, path, size))
+		return;
+	n = os_exe_path(path, size);
 	path[n > 0 ? n : 0] = '\0';
 	/* Without /proc: the name by which the program was started, which may be relative. */
 	if (n <= 0 && getauxval(AT_EXECFN))
@@ -150,7 +174,7 @@ static bool find_live(uintptr_t pc, struct module_info *info)
 	if (map.l_name)
 		read_name(info->path, map.l_name, sizeof(info->path));
 	if (!info->path[0])
-		main_program_path(info->path, sizeof(info->path));
+		main_program_path(info, info->path, sizeof(info->path));
 	read_build_id(info);
 	return true;
 }

@@ -208,6 +208,7 @@ static bool row_cfa(const struct walk *w, const struct cfi_row *row, uintptr_t *
 #define ALL_KNOWN ((1u << ARCH_DWARF_REGS) - 1)
 
 const struct code_copies *code_copies;
+bool code_may_step;
 
 /* A signal may have interrupted a copy of a function, which has no call frame information of its own. */
 static void interrupted_origin(struct cfi_regs *regs)

@@ -149,7 +149,7 @@ static bool copy_settled(void)
 	thread_fork_child();
 	slab_copy_child();
 	leak_fork_child();
-	fault_fork_child();
+	fault_copy_child();
 	return torn;
 }
 

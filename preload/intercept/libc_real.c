@@ -295,22 +295,35 @@ void libc_gate_open(void)
 
 /* ---- before relocation: libc found through the program's own headers, with nothing that needs a relocation ---- */
 
-/* ld.so's list of modules, found by the program's DT_DEBUG, as debuggers find it. */
+/* What must be added to the addresses in these headers. ld.so, when a user starts it by its name, has no PT_PHDR. */
+static uintptr_t headers_bias(const ElfW(Phdr) *headers, uintptr_t count)
+{
+	for (uintptr_t i = 0; i < count; i++)
+		if (headers[i].p_type == PT_PHDR)
+			return (uintptr_t)headers - headers[i].p_vaddr;
+	for (uintptr_t i = 0; i < count; i++)
+		if (headers[i].p_type == PT_LOAD && headers[i].p_offset == 0)
+			return (uintptr_t)headers - sizeof(ElfW(Ehdr)) - headers[i].p_vaddr;
+	return 0;
+}
+
+/* ld.so's list of modules, found as debuggers find it: by the program's DT_DEBUG, or, if the system has started ld.so,
+ * by ld.so's own symbol. */
 const struct link_map *symbols_modules(void)
 {
-	const ElfW(Phdr) *headers = (const void *)(uintptr_t)os_auxiliary(AT_PHDR), *dynamic = NULL;
-	uintptr_t count = os_auxiliary(AT_PHNUM), bias = 0;
-	for (uintptr_t i = 0; headers && i < count; i++) {
-		if (headers[i].p_type == PT_PHDR)
-			bias = (uintptr_t)headers - headers[i].p_vaddr;
+	const ElfW(Phdr) *headers = (const void *)(uintptr_t)os_auxiliary(AT_PHDR);
+	uintptr_t count = headers ? os_auxiliary(AT_PHNUM) : 0;
+	struct link_map started = { .l_addr = headers_bias(headers, count) };
+	const ElfW(Sym) *symbol;
+
+	for (uintptr_t i = 0; i < count; i++)
 		if (headers[i].p_type == PT_DYNAMIC)
-			dynamic = &headers[i];
-	}
-	for (const ElfW(Dyn) *d = dynamic ? (const void *)(bias + dynamic->p_vaddr) : NULL; d && d->d_tag != DT_NULL;
-	     d++)
+			started.l_ld = (ElfW(Dyn) *)(started.l_addr + headers[i].p_vaddr);
+	for (const ElfW(Dyn) *d = started.l_ld; d && d->d_tag != DT_NULL; d++)
 		if (d->d_tag == DT_DEBUG && d->d_un.d_ptr)
 			return ((const struct r_debug *)d->d_un.d_ptr)->r_map;
-	return NULL;
+	symbol = started.l_ld ? module_symbol(&started, "_r_debug") : NULL;
+	return symbol && symbol->st_value ? ((const struct r_debug *)(started.l_addr + symbol->st_value))->r_map : NULL;
 }
 
 static void *lookup_before_relocation(const char *name)

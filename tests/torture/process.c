@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <spawn.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
@@ -202,6 +203,50 @@ static void raw_children(void)
 	}
 	free(kept);
 	free(big);
+}
+
+static sigjmp_buf cleared_back;
+
+static void on_cleared(int sig)
+{
+	siglongjmp(cleared_back, sig);
+}
+
+#ifndef CLONE_CLEAR_SIGHAND
+#define CLONE_CLEAR_SIGHAND 0x100000000ull
+#endif
+
+/* In the child every handler is gone, also memsan's; ignored signals stay ignored. It sets handlers of its own. */
+static void clone_clears_handlers(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGUSR1 };
+	struct clone_args args = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
+	char *none = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct sigaction now;
+	pid_t child;
+
+	for (size_t i = 0; i < NR(signals); i++)
+		signal(signals[i], i == 1 ? SIG_IGN : on_cleared);
+	child = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+	if (child < 0)
+		absent("the kernel has no CLONE_CLEAR_SIGHAND");
+	if (child)
+		reap("child", child);
+	for (size_t i = 0; i < NR(signals); i++) {
+		sigaction(signals[i], NULL, &now);
+		say("%d: %d %d\n", signals[i], now.sa_handler == SIG_DFL, now.sa_handler == SIG_IGN);
+	}
+	if (child == 0) {
+		churn(100, 3);
+		signal(SIGSEGV, on_cleared);
+		if (sigsetjmp(cleared_back, 1) == 0)
+			*(volatile char *)none = 1;
+		say("caught\n");
+		_exit(3);
+	}
+	if (sigsetjmp(cleared_back, 1) == 0)
+		*(volatile char *)none = 1;
+	munmap(none, PAGE);
 }
 
 /* While other threads allocate, only fork itself may be followed by malloc, the others by system calls and exec. */
@@ -1309,6 +1354,7 @@ const struct torture_case torture_cases[] = {
 	{ "fork_in_handler", fork_in_handler },
 	{ "fork_with_shared_blocks", fork_with_shared_blocks },
 	{ "fork_with_kept_blocks", fork_with_kept_blocks },
+	{ "clone_clears_handlers", clone_clears_handlers },
 	{ "raw_children", raw_children },
 	{ "raw_children_of_threads", raw_children_of_threads },
 	{ "then_ends", then_ends },

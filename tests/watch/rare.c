@@ -9,6 +9,8 @@
  *     bits       bits at a distance from an object's start that a register tells: two inside, two outside; then a
  *                write of 108 bytes to an object of 100
  *     steps      the program steps through itself by the trap flag
+ *     flags      functions are called for the first time with many flags set
+ *     stepped N  a debugger steps through N instructions, from before a function's first call, and goes
  *     place      memory is mapped at a fixed address where the shadow lies
  *     names F    module F is loaded into a name space of its own
  *     refused C  the system maps nothing executable any more (PR_SET_MDWE), then the program C is started; 77: this
@@ -23,8 +25,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -299,6 +303,59 @@ static int step(void)
 	return 0;
 }
 
+/* Flags at the first instruction of functions that were not called before. */
+#define FLAGS(n)                                                                    \
+	long flags_##n(void);                                                       \
+	__asm__(".pushsection .text; .type flags_" #n ",@function; flags_" #n ":\n" \
+	        ".cfi_startproc; pushfq; .cfi_adjust_cfa_offset 8; pop %rax\n"      \
+	        ".cfi_adjust_cfa_offset -8; nop; nop; nop; ret; .cfi_endproc\n"     \
+	        ".size flags_" #n ", . - flags_" #n "; .popsection");               \
+	static long with_##n(void)                                                  \
+	{                                                                           \
+		long flags;                                                         \
+		__asm__ volatile("lea -128(%%rsp), %%rsp; push %1; popfq\n"         \
+		                 "call flags_" #n "; cld; lea 128(%%rsp), %%rsp"    \
+		                 : "=&a"(flags)                                     \
+		                 : "r"(0x202l | 0x##n)                              \
+		                 : "memory", "cc");                                 \
+		return flags;                                                       \
+	}
+/* clang-format off */
+FLAGS(000) FLAGS(001) FLAGS(0d4) FLAGS(0d5) FLAGS(400) FLAGS(800) FLAGS(c95) FLAGS(cd5)
+	/* clang-format on */
+
+	static int flags(void)
+{
+	printf("%lx %lx %lx %lx ", with_000(), with_001(), with_0d4(), with_0d5());
+	printf("%lx %lx %lx %lx\n", with_400(), with_800(), with_c95(), with_cd5());
+	return 0;
+}
+
+static int stepped(long n)
+{
+	unsigned char *p = calloc(40, 1);
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		_exit(work(p, 20) & 0x7f);
+	}
+	waitpid(child, &status, 0);
+	for (; n > 0 && WIFSTOPPED(status); n--) {
+		ptrace(PTRACE_SINGLESTEP, child, 0, 0);
+		waitpid(child, &status, 0);
+	}
+	if (WIFSTOPPED(status)) {
+		ptrace(PTRACE_DETACH, child, 0, 0);
+		waitpid(child, &status, 0);
+	}
+	printf("%x\n", status);
+	free(p);
+	return 0;
+}
+
 static int place(void)
 {
 	char *p = maps((void *)0x140000000, 1ul << 20);
@@ -326,6 +383,10 @@ int main(int argc, char **argv)
 		return bits();
 	if (strcmp(way, "steps") == 0)
 		return step();
+	if (strcmp(way, "flags") == 0)
+		return flags();
+	if (strcmp(way, "stepped") == 0 && argc > 2)
+		return stepped(atol(argv[2]));
 	if (strcmp(way, "place") == 0)
 		return place();
 	if (strcmp(way, "names") == 0 && argc > 2)

@@ -28,8 +28,8 @@ bool slow_has_xsave __attribute__((visibility("hidden"))); /* read by copy_thunk
 bool slow_test(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 
-/* Flags come back by sahf and an addition that sets the overflow flag: popfq takes ten times as long.  It is needed
- * when the direction flag was set. */
+/* Flags come back by std, sahf and an addition that sets the overflow flag.  popfq takes ten times as long, and
+ * leaves a program that a debugger steps through with the trap flag (stub.c). */
 #define THUNK(name, leave)                                                                       \
 	__asm__(".text\n"                                                                        \
 	        ".globl " #name "\n"                                                             \
@@ -83,16 +83,14 @@ void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden"))
 	        "	mov 128(%rsp),%eax\n"                                                          \
 	        "	test $0x400,%eax\n"                                                            \
 	        "	jz 3f\n"                                                                       \
-	        "	push 128(%rsp)\n"                                                              \
-	        "	popfq\n"                                                                       \
-	        "	jmp 4f\n"                                                                      \
+	        "	std\n"                                                                         \
 	        "3:	mov %eax,%ecx\n"                                                             \
 	        "	shr $11,%eax\n"                                                                \
 	        "	and $1,%eax\n"                                                                 \
 	        "	mov %cl,%ah\n"                                                                 \
 	        "	add $0x7f,%al\n"                                                               \
 	        "	sahf\n"                                                                        \
-	        "4:	pop %rax\n"                                                                  \
+	        "	pop %rax\n"                                                                    \
 	        "	pop %rcx\n"                                                                    \
 	        "	pop %rdx\n"                                                                    \
 	        "	pop %rbx\n"                                                                    \
