@@ -6,7 +6,7 @@ Each bug is a reproducer, NAME.c, and NAME.patch, which takes the fix out of Lin
 
     NAME.c - CVE-1234-5678 (or other words)
     fix: the title of the fix's commit
-    expected: the title that --expect gets
+    expected: the title that --expect gets, or "nothing": the bug is there, but this kernel has nothing that reaches it
     A sentence that says what it does.
 """
 import glob

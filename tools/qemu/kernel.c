@@ -156,7 +156,7 @@ static int add_param(struct kernel_options *o, const char *words)
 	if (!*words || strchr(words, '\n'))
 		return tool_usage_error("kernel", "--param wants NAME=VALUE");
 	if (o->nr_params == ARRAY_SIZE(o->params))
-		return tool_usage_error("kernel", "too many parameters");
+		return tool_usage_error("kernel", "too many parameters: %zu are the most", ARRAY_SIZE(o->params));
 	o->params[o->nr_params].module = o->nr_modules - 1;
 	o->params[o->nr_params++].words = words;
 	return 0;
@@ -165,7 +165,7 @@ static int add_param(struct kernel_options *o, const char *words)
 static int add_path(const char **list, size_t *nr, size_t room, const char *path, const char *what)
 {
 	if (*nr == room)
-		return tool_usage_error("kernel", "too many %s", what);
+		return tool_usage_error("kernel", "too many %s: %zu are the most", what, room);
 	list[(*nr)++] = path;
 	return 0;
 }

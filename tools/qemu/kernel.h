@@ -102,16 +102,22 @@ char *kernel_cell_text(const struct kernel_bug *bug, enum kernel_profile p);
 /* ---- options --------------------------------------------------------------------------------- */
 
 enum kernel_format { KERNEL_TEXT, KERNEL_JSON, KERNEL_MARKDOWN, KERNEL_SARIF, KERNEL_HTML };
-enum { KERNEL_NR_SUBSYSTEMS = 8, KERNEL_SUBSYSTEM_9P = 6, KERNEL_CANDIDATES = 6 };
+enum {
+	KERNEL_NR_SUBSYSTEMS = 8,
+	KERNEL_SUBSYSTEM_9P = 6,
+	KERNEL_CANDIDATES = 6,
+	KERNEL_PATCHES = 100,
+	KERNEL_CONFIGS = 32,
+};
 struct kernel_options {
 	bool profile[NR_PROFILES], profile_given;
 	bool all, kunit, keep, kvm, fail_each, leak_check, gdb;
 	bool shell;         /* the action is shell */
 	const char *source; /* --kernel-source; NULL: Debian's source */
 	char *found_source; /* of --kernel */
-	const char *patches[16], *reverts[16];
+	const char *patches[KERNEL_PATCHES], *reverts[KERNEL_PATCHES];
 	size_t nr_patches, nr_reverts;
-	const char *configs[32];
+	const char *configs[KERNEL_CONFIGS];
 	size_t nr_configs;
 	bool subsystem[KERNEL_NR_SUBSYSTEMS];
 	char *owned[KERNEL_NR_SUBSYSTEMS]; /* paths of their fragments */

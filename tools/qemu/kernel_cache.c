@@ -211,7 +211,7 @@ static bool get_debian(const struct kernel_options *o, struct kernel_built *k)
 
 bool kernel_get(const struct kernel_options *o, enum kernel_profile p, struct kernel_built *k)
 {
-	const char *argv[8 + 2 * (32 + 16 + 16)], *data = kernel_data_dir();
+	const char *argv[8 + 2 * (KERNEL_CONFIGS + 2 * KERNEL_PATCHES)], *data = kernel_data_dir();
 	size_t n = 0;
 	char *script, *init, *config;
 
