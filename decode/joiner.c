@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* decode/joiner.c - lines that were cut into pieces: by mail in quoted-printable, and by a terminal whose text was copied.
+/* decode/joiner.c - lines that were cut into pieces: by mail in quoted-printable, by a terminal whose text was copied.
  *
  *     =3D=3D12=3D=3DERROR: AddressSanitizer: heap-use-after-free on address 0x6=      each piece ends with "="
  *     02000000010 at pc 0x55d0
@@ -38,11 +38,11 @@ static size_t columns(const char *p, size_t len)
 	return n;
 }
 
-/* Do two lines begin alike, but for their numbers? */
-static bool begin_alike(const char *a, const char *b)
+/* Are two texts alike, but for their numbers? */
+static bool alike(const char *a, const char *b, size_t len)
 {
-	for (size_t i = 0; i < 4; i++, a++, b++)
-		if (*a != *b && !(isdigit((unsigned char)*a) && isdigit((unsigned char)*b)))
+	for (size_t i = 0; i < len; i++, a++, b++)
+		if (*a != *b && !(isxdigit((unsigned char)*a) && isxdigit((unsigned char)*b)))
 			return false;
 	return true;
 }
@@ -55,38 +55,79 @@ static bool is_field(const char *p, const char *end)
 	return p < end && *p == '=';
 }
 
+/* Does another line of a report begin here? */
+static bool is_own_line(const char *p, const char *end)
+{
+	static const char *const words[] = { "READ of ", "WRITE of ", "Read of ", "Write of " };
+	const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if ((size_t)(end - p) > strlen(words[i]) && memcmp(p, words[i], strlen(words[i])) == 0)
+			return true;
+	return decode_mark_words(p, newline ? newline : end) != NULL;
+}
+
 /* May `next` be the rest of `line`?  A log's next line often begins as the last one did; `inside`: the line is itself
  * the rest of another. */
 static bool may_continue(const char *line, bool inside, const char *next, const char *end)
 {
 	return end - next >= 4 && !strchr("\n\r\t#={}\"", *next) && !(*next == ' ' && next[1] == ' ') &&
-	       !is_field(next, end) && (inside || !begin_alike(line, next));
+	       !is_field(next, end) && !is_own_line(next, end) && (inside || !alike(line, next, 4));
+}
+
+#define BEGINNINGS 16
+
+/* How the last lines began that were not the rest of another. */
+struct beginnings {
+	const char *at[BEGINNINGS];
+	size_t nr;
+};
+
+static void remember(struct beginnings *b, const char *p, const char *newline)
+{
+	if (newline - p >= 4)
+		b->at[b->nr++ % BEGINNINGS] = p;
+}
+
+static bool begins_line(const struct beginnings *b, const char *next)
+{
+	for (size_t i = 0; i < MIN(b->nr, (size_t)BEGINNINGS); i++)
+		if (alike(b->at[i], next, 4))
+			return true;
+	return false;
 }
 
 size_t decode_joiner_width(const char *bytes, size_t len)
 {
-	const char *end = bytes + MIN(len, (size_t)LOOK_MOST), *newline;
-	size_t most = 0, cut = 0, full = 0, nearly = 0;
+	struct beginnings begun = { .nr = 0 };
+	const char *end = bytes + MIN(len, (size_t)LOOK_MOST), *newline, *last = bytes;
+	size_t most = 0, cut = 0, full = 0, nearly = 0, last_len = 0;
 	bool inside = false;
 
 	for (const char *p = bytes; p < end && (newline = memchr(p, '\n', (size_t)(end - p))); p = newline + 1) {
 		size_t n = (size_t)(newline - p);
 		if (n > WIDEST * 2)
 			return 0;
-		n = n < NARROWEST || n + 8 <= most || newline[-1] == '=' ? 0 : columns(p, n);
+		n = n < NARROWEST || n + 8 <= most || newline[-1] == '=' || !memchr(p, ' ', n) ? 0 : columns(p, n);
 		if (n > most) {
 			nearly = most + 8 > n ? full + nearly : 0;
 			most = n;
 			full = cut = 0;
 		}
+		if (!inside)
+			remember(&begun, p, newline);
 		if (n < most || !n) {
 			nearly += n + 8 > most && n;
 			inside = false;
 			continue;
 		}
-		inside = may_continue(p, inside, newline + 1, end);
-		full++;
-		cut += inside;
+		inside = may_continue(p, inside, newline + 1, end) && !begins_line(&begun, newline + 1);
+		if (!full || (size_t)(newline - p) != last_len || !alike(last, p, last_len)) {
+			full++;
+			cut += inside;
+		}
+		last = p;
+		last_len = (size_t)(newline - p);
 	}
 	if (most < NARROWEST || most > WIDEST || full < (most == USUAL_WIDTH ? 2 : 3))
 		return 0;

@@ -7,7 +7,8 @@ decode_sources = decode/record.c decode/prefix.c decode/reader.c decode/headline
 	decode/symbols.c decode/files.c decode/merge.c decode/suppressed.c decode/writer.c \
 	decode/document.c decode/sarif.c decode/ci.c decode/html.c decode/page.c decode/page_json.c \
 	decode/page_table.c decode/legend.c decode/seen.c decode/text.c decode/source.c decode/envelope.c \
-	decode/mark.c decode/shape.c decode/spelled.c decode/strings.c decode/bytes.c decode/name.c decode/base64.c decode/joiner.c
+	decode/mark.c decode/shape.c decode/spelled.c decode/strings.c decode/bytes.c decode/name.c decode/base64.c \
+	decode/joiner.c
 noinst_LTLIBRARIES += libdecode.la
 libdecode_la_SOURCES = $(decode_sources)
 libdecode_la_CFLAGS = $(AM_CFLAGS) $(TOOL_FLAGS) -DMEMSAN_TOOL $(JSONC_CFLAGS)

@@ -293,19 +293,37 @@
 		return root;
 	}
 
+	const SMALLEST = 24; /* pixels, so that a finger can meet it */
+
+	/* A node's children, largest first, with their widths out of `room` pixels; those without room are one. */
+	function cellsOf(node, room) {
+		const all = Array.from(node.children.values()).sort((a, b) => b.bytes - a.bytes);
+		const fit = Math.floor(room / SMALLEST);
+		const rest = all.length > fit ? all.splice(Math.max(fit - 1, 0)) : [];
+		let left = room, bytes = node.bytes;
+		if (rest.length && fit > 0)
+			all.push({ name: rest.length + " more", bytes: rest.reduce((sum, n) => sum + n.bytes, 0),
+				children: new Map(rest.map((n, i) => [i, n])) });
+		/* the smallest first: what they take is not for the others */
+		const cells = all.sort((a, b) => a.bytes - b.bytes).map(child => {
+			const width = Math.max(SMALLEST, left * child.bytes / bytes);
+			left -= width;
+			bytes -= child.bytes;
+			return { child, width };
+		});
+		return cells.sort((a, b) => b.child.bytes - a.child.bytes);
+	}
+
 	function drawLeaks(root, from) {
-		const graph = flame.querySelector(".graph");
-		let depth = 0, first = null;
+		const graph = flame.querySelector(".graph"), whole = Math.max(graph.clientWidth, SMALLEST);
+		let depth = 0;
 		graph.textContent = "";
 		(function put(node, left, width, level) {
-			if (width < 0.1)
-				return;
 			const cell = make("button", "", node.name + ": " + plural(node.bytes, "byte"));
 			cell.type = "button";
-			first = first || cell;
 			depth = Math.max(depth, level);
-			cell.style.left = left + "%";
-			cell.style.width = width + "%";
+			cell.style.left = 100 * left / whole + "%";
+			cell.style.width = 100 * width / whole + "%";
 			cell.style.top = level * 25 + "px";
 			cell.style.background = "hsl(" + (10 + (node.name.length * 37) % 45) + " 85% 70%)";
 			cell.title = cell.textContent + " (" + (100 * node.bytes / root.bytes).toFixed(1) + " %)";
@@ -314,12 +332,11 @@
 				graph.firstElementChild.focus();
 			});
 			graph.append(cell);
-			for (const child of node.children.values()) {
-				const share = width * child.bytes / node.bytes;
-				put(child, left, share, level + 1);
-				left += share;
+			for (const one of cellsOf(node, width)) {
+				put(one.child, left, one.width, level + 1);
+				left += one.width;
 			}
-		})(from, 0, 100, 0);
+		})(from, 0, whole, 0);
 		graph.style.height = (depth + 1) * 25 + "px";
 	}
 
