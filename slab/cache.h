@@ -13,7 +13,7 @@
  * reader without the lock sees at worst outdated values. */
 struct slab {
 	struct slab_cache *cache;
-	uintptr_t base; /* of its first slot */
+	uintptr_t base;           /* of its first slot */
 	struct slab *next, *prev; /* partial or empty list; under the cache lock */
 	uint32_t nr_free;         /* bits set in the free map; under the cache lock */
 	uint32_t fresh;           /* slots from here on were never handed out; under the cache lock */
