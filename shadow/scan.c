@@ -236,7 +236,8 @@ bool scan_for_frames(void)
 {
 	const struct r_debug *debug = find_r_debug();
 
-	if (!debug)
+	/* A static program's own code and memsan's are one module. */
+	if (!debug || !debug->r_map || module_is_ours(debug->r_map, debug))
 		return true;
 	for (const struct link_map *l = debug->r_map; l; l = l->l_next) {
 		struct module_tables t;

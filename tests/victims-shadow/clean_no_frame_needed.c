@@ -5,6 +5,7 @@
  * expect: none
  * only-form: gcc-kernel-inline gcc-kernel-calls gcc-asan gcc-asan-recover
  * options: shadow.use_after_return=on
+ * ways: linked static
  * output: 3
  */
 #include <stdio.h>
