@@ -168,10 +168,11 @@ static void put_commands(struct fmt_buf *b, const struct report_record *r)
 {
 	bool is_static = program_is_static(r);
 
-	/* The first command, as it needs no luck and no compiler. This run's options may be in the environment still. */
+	/* The first command, as it needs no luck and no compiler. The environment may still have this run's options. */
 	if (!is_static) {
-		fmt_printf(b, "memsan run --watch %s%s-- ", options.mode == MODE_PRODUCTION ? "-o mode=check " : "",
-		           options.shadow ? "" : "-o shadow=on ");
+		fmt_printf(b, "memsan run --watch ");
+		fmt_printf(b, options.mode == MODE_PRODUCTION ? "-o mode=check " : "");
+		fmt_printf(b, options.shadow ? "-- " : "-o shadow=on -- ");
 		put_program(b, r);
 		fmt_printf(b, "\n");
 	}

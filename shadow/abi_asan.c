@@ -75,7 +75,8 @@ ABI_CLASSES(STACK_FUNCTIONS)
 
 void shadow_summary(void)
 {
-	if (options.use_after_return && map_state == MAP_FULL && map_instrumented && !fake_stack_asked)
+	if (options.use_after_return && map_state == MAP_FULL && map_instrumented && !fake_stack_asked &&
+	    !scan_for_frames())
 		report_line("shadow.use_after_return=on had no effect: no function asked for such a frame; functions "
 		            "do that were compiled by memsan-cc, or with -fsanitize=address");
 }

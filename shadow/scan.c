@@ -220,6 +220,35 @@ bool shadow_is_instrumented(uintptr_t bias, const void *dynamic)
 
 extern const Elf64_Ehdr __ehdr_start __attribute__((visibility("hidden")));
 
+/* libmemsan, or the program that the static archive is linked into, refers to memsan's own names. */
+static bool module_is_ours(const struct link_map *l, const struct r_debug *debug)
+{
+	return l->l_addr == (uintptr_t)&__ehdr_start ||
+	       (l->l_addr == 0 && l == debug->r_map && &__ehdr_start == (void *)0x400000);
+}
+
+static bool name_is_of_frames(const char *name)
+{
+	return name_is_any(name) && str_starts(name, "__asan_stack_malloc");
+}
+
+bool scan_for_frames(void)
+{
+	const struct r_debug *debug = find_r_debug();
+
+	/* A static program's own code and memsan's are one module. */
+	if (!debug || !debug->r_map || module_is_ours(debug->r_map, debug))
+		return true;
+	for (const struct link_map *l = debug->r_map; l; l = l->l_next) {
+		struct module_tables t;
+
+		read_tables(l, &t);
+		if (!module_is_ours(l, debug) && module_asks_for(&t, name_is_of_frames))
+			return true;
+	}
+	return false;
+}
+
 struct scan scan_modules(void)
 {
 	struct scan s = { SCAN_UNKNOWN, false };
@@ -229,14 +258,10 @@ struct scan scan_modules(void)
 	s.result = SCAN_PLAIN;
 	for (const struct link_map *l = debug->r_map; l; l = l->l_next) {
 		struct module_tables t;
-		bool ours;
 
-		read_tables(l, &t);
-		/* libmemsan, or the program that the static archive is linked into, refers to memsan's own names. */
-		ours = l->l_addr == (uintptr_t)&__ehdr_start ||
-		       (l->l_addr == 0 && l == debug->r_map && &__ehdr_start == (void *)0x400000);
-		if (ours)
+		if (module_is_ours(l, debug))
 			continue;
+		read_tables(l, &t);
 		if (module_is_instrumented(&t))
 			s.result = SCAN_INSTRUMENTED;
 		if (module_defines(&t, "__asan_init"))

@@ -24,6 +24,8 @@ struct scan {
 };
 /* Looks at every loaded module.  Raw system calls and no relocated data: works before libmemsan is relocated. */
 struct scan scan_modules(void);
+/* Does a loaded module hold code that asks for frames on the heap? True also if that cannot be known. */
+bool scan_for_frames(void);
 
 /* Looks at one module that was just loaded.  libmemsan counts as plain. */
 struct link_map;
