@@ -596,7 +596,8 @@ static size_t range_verify(const struct slot_range *r, struct batch *b, const ch
 
 size_t fence_check_all(const char *found_at, const struct unwind_regs *regs)
 {
-	struct batch *b = __atomic_exchange_n(&batch_taken, true, __ATOMIC_ACQUIRE) ? NULL : &batch;
+	bool many = fence_all && __atomic_load_n(&live_counters.fence_live, __ATOMIC_RELAXED) > BATCH;
+	struct batch *b = many && !__atomic_exchange_n(&batch_taken, true, __ATOMIC_ACQUIRE) ? &batch : NULL;
 	size_t bad = 0;
 
 	for (unsigned k = 0; k < FENCE_RANGES; k++)
