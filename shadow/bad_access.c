@@ -287,6 +287,11 @@ static bool may_report(void)
 	                                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
+bool shadow_tells(void)
+{
+	return options.multi_shot || __atomic_load_n(&first_report, __ATOMIC_RELAXED) != FIRST_TOLD;
+}
+
 static uint32_t first_waiters; /* without one, no system call is made: a filter may kill for it */
 
 static uint32_t *first_word(void)

@@ -140,7 +140,9 @@ uintptr_t shadow_find_bad(const void *p, size_t n);
  * shadow_find_bad for that range.  `entry` ("memcpy", …) is the function's name.  `regs` give the caller's stack. */
 void shadow_report_range(const void *p, size_t n, uintptr_t bad, enum report_access access, const char *entry,
                          const struct unwind_regs *regs);
-/* The same for an instruction of watched code; the machine is as it was in front of it. */
+/* May a bad access still be told? Only the first one is, unless multi_shot is set. */
+bool shadow_tells(void);
+/* The same for an instruction of watched code; the machine is as it was in front of it, or NULL. */
 void shadow_report_insn(const void *p, size_t n, uintptr_t bad, enum report_access access,
                         const struct unwind_regs *regs, const struct report_fault *machine);
 /* Says in a report to which variable or frame an address outside of the heap belongs, as far as that is known.  regs:

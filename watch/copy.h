@@ -83,7 +83,7 @@ size_t copy_code_size(size_t size);
 enum copy_status {
 	COPY_DONE,
 	COPY_UNKNOWN,    /* an instruction that the decoder does not know, at `where` */
-	COPY_UNMOVABLE,  /* one that cannot be copied, at `where` */
+	COPY_UNMOVABLE,  /* one that cannot be copied, or data, at `where` */
 	COPY_ENTRY_BUSY, /* an entry's springboard cannot stay: control may arrive inside of its 5 bytes, at `where` */
 	COPY_TOO_FAR,    /* something is not within 2 GB of the copy */
 	COPY_NO_ROOM     /* code_size or work_size is too small */

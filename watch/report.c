@@ -50,20 +50,25 @@ static void bad_access(const struct copy_access *checked)
 	struct copy_access a = *checked;
 	struct copy_regs before = *a.regs;
 	struct unwind_regs regs = {
-		.pc = origin_shared(a.pc, before.gpr[INSN_RSP]),
+		.pc = a.pc,
 		.sp = before.gpr[INSN_RSP],
 		.fp = before.gpr[INSN_RBP],
 	};
 	uintptr_t bad = shadow_find_bad((const void *)a.address, a.size);
+	bool tells = shadow_tells(); /* code may repeat a bad access millions of times */
 	struct report_fault machine;
 
 	if (!bad)
 		return;
-	a.checked_pc += regs.pc - a.pc;
-	a.pc = before.rip = regs.pc;
-	a.regs = &before;
-	describe_machine(&a, &machine);
-	shadow_report_insn((const void *)a.address, a.size, bad, a.write ? ACCESS_WRITE : ACCESS_READ, &regs, &machine);
+	if (tells) {
+		regs.pc = origin_shared(a.pc, regs.sp);
+		a.checked_pc += regs.pc - a.pc;
+		a.pc = before.rip = regs.pc;
+		a.regs = &before;
+		describe_machine(&a, &machine);
+	}
+	shadow_report_insn((const void *)a.address, a.size, bad, a.write ? ACCESS_WRITE : ACCESS_READ, &regs,
+	                   tells ? &machine : NULL);
 }
 
 void report_start(void)

@@ -6,12 +6,16 @@
  *     unaligned  the same with an instruction that takes any address: a bug
  *     loop       a function begins with a short jump over padding, into its loop; there is a bad read
  *     rep        ten bytes are filled by rep stos: allowed; and then eleven: a bug
+ *     hot        a bad read is made a million times; prints whether that has taken seconds
+ *     table      a function has a jump table and constants among its instructions; prints 10 numbers
  *     gap        has memsan closed a small gap between large mappings?  0: yes */
 #include <dlfcn.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define LARGE ((size_t)4 << 30)
 #define SMALL ((size_t)64 << 12)
@@ -76,6 +80,43 @@ static void fill(char *p, size_t n)
 	__asm__ volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(1) : "memory");
 }
 
+long jump_by_table(const long *p, long i);
+
+__asm__(".pushsection .text\n"
+        "constants: .quad 5, 7, 11, 13\n"
+        ".globl jump_by_table\n"
+        ".type jump_by_table, @function\n"
+        "jump_by_table:\n"
+        ".cfi_startproc\n"
+        "	leaq 9f(%rip), %rdx\n"
+        "	movslq (%rdx,%rsi,4), %rax\n"
+        "	addq %rdx, %rax\n"
+        "	jmp *%rax\n"
+        "	.p2align 2\n"
+        "9:	.long 3f - 9b, 4f - 9b, 5f - 9b, 6f - 9b\n"
+        "3:	movq (%rdi), %rax\n"
+        "	ret\n"
+        "4:	movq 8(%rdi), %rax\n"
+        "	addq constants(%rip), %rax\n"
+        "	ret\n"
+        "5:	movq 16(%rdi), %rax\n"
+        "	imulq constants+8(%rip), %rax\n"
+        "	ret\n"
+        "6:	leaq constants(%rip), %rdx\n"
+        "	movq 24(%rdx), %rax\n"
+        "	addq 24(%rdi), %rax\n"
+        "	ret\n"
+        ".cfi_endproc\n"
+        ".size jump_by_table, . - jump_by_table\n"
+        ".popsection\n");
+
+static const char *speed(const volatile char *p)
+{
+	for (int i = 0; i < 1000000; i++)
+		(void)p[10];
+	return clock() > 5 * CLOCKS_PER_SEC ? "slow" : "fast";
+}
+
 static void between(void)
 {
 }
@@ -100,6 +141,11 @@ int main(int argc, char **argv)
 		read_behind(p, argc - 2, between);
 	else if (strcmp(way, "loop") == 0)
 		read_loop(p, 10);
+	else if (strcmp(way, "table") == 0)
+		for (int i = 0; i < 10; i++)
+			printf("%ld ", jump_by_table((long[]){ 1, 2, 3, 4 }, i % 4));
+	else if (strcmp(way, "hot") == 0)
+		puts(speed(p));
 	else if (strcmp(way, "rep") == 0)
 		for (size_t n = 0; n <= 11; n++)
 			fill(p, n);

@@ -95,6 +95,27 @@ static void choose_access(struct job *job, struct node *n, const struct insn *x)
 	}
 }
 
+/* Hand-written code keeps data among its instructions, which must stay as it is. An operand in the function itself is
+ * data; an address there could be a label's, for an indirect jump, if no table of distances begins at it. */
+static void note_inside(struct job *job, const struct node *n, const struct insn *x)
+{
+	uint64_t at = (uint64_t)n->offset + n->length + (uint64_t)x->mem[0].disp, to;
+	int32_t distance;
+
+	if (at >= job->size || n->nop)
+		return;
+	if (x->mem[0].access == INSN_NO_ACCESS && (at == 0 || at == n->offset || at == n->offset + n->length))
+		return; /* the function's address, its own, or the next one's */
+	job->named_inside = at;
+	job->names_inside = true;
+	job->holds_data |= x->mem[0].access != INSN_NO_ACCESS;
+	if (at + sizeof(distance) > job->size)
+		return;
+	mem_copy(&distance, job->request->text + at, sizeof(distance));
+	to = at + (uint64_t)(int64_t)distance;
+	job->holds_data |= distance && to < job->size;
+}
+
 static void describe(struct job *job, struct node *n, const struct insn *x, uint32_t offset)
 {
 	mem_set(n, 0, sizeof(*n));
@@ -122,6 +143,9 @@ static void describe(struct job *job, struct node *n, const struct insn *x, uint
 	if ((x->reads & STACK_POINTER) && (x->writes & ~STACK_POINTER) && !x->stack &&
 	    !(x->nr_mem && x->mem[0].base == INSN_RSP && x->mem[0].access))
 		job->stack_named = true;
+	job->indirect |= x->flow == INSN_JMP_REG || x->flow == INSN_JMP_MEM;
+	if (x->nr_mem && x->mem[0].base == INSN_RIP)
+		note_inside(job, n, x);
 	choose_access(job, n, x);
 }
 
@@ -155,6 +179,8 @@ static bool decode_all(struct job *job)
 		job->node_at[at] = job->nr_nodes;
 		describe(job, &job->nodes[job->nr_nodes++], &x, at);
 	}
+	if (job->holds_data || (job->names_inside && !job->indirect))
+		return refuse(job, COPY_UNMOVABLE, (uint32_t)job->named_inside);
 	return true;
 }
 
@@ -417,7 +443,7 @@ static void leave_out_frame(struct job *job)
 	}
 }
 
-/* Only nops, int3 and zeroes behind the function are padding: a section without unwind information may follow. */
+/* Only nops and int3 behind the function are padding: a section without unwind information may follow, or constants. */
 static void find_padding(struct job *job)
 {
 	const uint8_t *text = job->request->text;
@@ -425,7 +451,7 @@ static void find_padding(struct job *job)
 	struct insn x;
 
 	while (at < job->text_size) {
-		if (text[at] == 0xcc || text[at] == 0)
+		if (text[at] == 0xcc)
 			at++;
 		else if (x86_decode(&x, text + at, job->text_size - at, job->request->start + at) && insn_is_nop(&x))
 			at += x.length;

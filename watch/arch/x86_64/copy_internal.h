@@ -179,6 +179,8 @@ struct job {
 	uint32_t nr_fixes;
 	struct spring *springs;
 	uint32_t nr_springs;
+	uint64_t named_inside;                   /* with names_inside: a place in the function that it names */
+	bool names_inside, holds_data, indirect; /* an indirect jump */
 	bool opaque;
 	bool frame_pointer; /* rbp is one wherever it is a base */
 	bool below_stack;   /* an operand lies below rsp */
