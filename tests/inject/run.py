@@ -66,6 +66,7 @@ ERRORS = {
     "sched_yield": "EPERM",
     "mremap": "ENOMEM",
     "mincore": "ENOMEM EPERM",
+    "membarrier": "EINVAL ENOSYS EPERM",
     "madvise": "EINVAL ENOMEM EPERM",
     "dup": "EMFILE",
     "dup2": "EMFILE EBUSY",
@@ -192,6 +193,7 @@ class Scenario:
     run: tuple = ()      # of memsan run
     seen: str = ""       # where the report goes: stderr, or a file
     looks: bool = False  # a command of memsan looks at the program
+    most: int = 1000     # so many faults with --limit: much is as in another scenario
 
 
 SCENARIOS = {
@@ -203,6 +205,8 @@ SCENARIOS = {
     "work": Scenario("work"),
     "work_fenced": Scenario("work", options="fence=all"),
     "work_production": Scenario("work", options="mode=production:fence=on:fence.sample_interval=1"),
+    "work_production_fenced": Scenario("work", options="mode=production:fence=all:harden=full", most=15),
+    "work_watched": Scenario("work", options="watch=main", most=20),
     "work_instrumented": Scenario("work", "instrumented"),
     "children": Scenario("children"),
     "signals": Scenario("signals"),
@@ -217,6 +221,8 @@ SCENARIOS = {
     "fault": Scenario("fault", bug="fault", seen="stderr"),
     "fault_handled": Scenario("handled"),
     "leak": Scenario("leak", options="leak=on", bug="unreferenced", seen="stderr"),
+    "leak_production": Scenario("leak", options="mode=production:leak=on", bug="unreferenced", seen="stderr",
+                                most=15),
     "live_leak": Scenario("live", arguments=("MEMSAN", "leak", "--pid", "PID"), looks=True),
     "live_slabinfo": Scenario("live", arguments=("MEMSAN", "slabinfo", "--pid", "PID"), looks=True),
 }
@@ -508,9 +514,10 @@ def run_scenario(name, place, args):
     if args.call:
         faults = [f for f in faults if f.call == args.call]
     chosen = len(faults)
-    if args.limit and not args.long and len(faults) > args.limit:
-        step = len(faults) / args.limit
-        faults = [faults[int(i * step)] for i in range(args.limit)]
+    limit = min(args.limit, s.most)
+    if limit and not args.long and len(faults) > limit:
+        step = len(faults) / limit
+        faults = [faults[int(i * step)] for i in range(limit)]
     problems = []
     injected = 0
 
