@@ -33,6 +33,10 @@
  * is not reported, and nothing else differs. While a program that ignores one of the two signals runs posix_spawn, and
  * for a moment when it begins to ignore a pending one, the kernel ignores the signal in all threads; a fault then ends
  * the program without a report. What system() runs gets the default action instead of an ignored one.
+ *
+ * A signal that was sent to the process may be taken by a thread that blocks it, when that thread changes its mask just
+ * then. It sends the signal again. If another thread was woken by it in epoll_wait meanwhile, that call returns EINTR,
+ * and the handler runs later. A restart would be worse: memsan cannot know that no other handler ran.
  */
 #include "config.h"
 

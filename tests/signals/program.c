@@ -368,6 +368,10 @@ static int main_waits(void)
 	return end && end[2] == 'S';
 }
 
+static volatile int wait_over;
+
+/* Sends, and changes no mask until the wait is over: a thread that does could take the process's signal with memsan, and
+ * the wait would return early (fault/signals.c). */
 static void *sends_later(void *target)
 {
 	sigset_t all;
@@ -380,7 +384,24 @@ static void *sends_later(void *target)
 		pthread_kill(*(pthread_t *)target, sig);
 	else
 		kill(getpid(), sig);
+	while (!wait_over)
+		usleep(1000);
 	return NULL;
+}
+
+static pthread_t start_sender(pthread_t *target)
+{
+	pthread_t t;
+
+	wait_over = 0;
+	pthread_create(&t, NULL, sends_later, target);
+	return t;
+}
+
+static void join_sender(pthread_t t)
+{
+	wait_over = 1;
+	pthread_join(t, NULL);
 }
 
 /* One wait, which ends by a pending signal or by one that comes; none of the waits may notice a signal that is blocked
@@ -433,40 +454,40 @@ static void waits(void)
 		printf(" %d\n", errno);
 		show_mask("after");
 		show_pending("after");
-		pthread_create(&t, NULL, sends_later, which & 1 ? &me : NULL);
+		t = start_sender(which & 1 ? &me : NULL);
 		printf("%s, sent: %d", names[which], waits_once(which, &open));
 		printf(" %d\n", errno);
-		pthread_join(t, NULL);
+		join_sender(t);
 		show_mask("after");
 		block(SIG_UNBLOCK, sig, SIGUSR1);
 		if (which == 0)
 			continue;
-		pthread_create(&t, NULL, sends_later, which & 1 ? &me : NULL);
+		t = start_sender(which & 1 ? &me : NULL);
 		printf("%s, blocked by its mask: %d", names[which], waits_once(which, &closed));
 		printf(" %d\n", errno);
-		pthread_join(t, NULL);
+		join_sender(t);
 	}
 	for (int which = 1; which < 7; which++) {
 		block(SIG_BLOCK, sig, 0);
-		pthread_create(&t, NULL, sends_later, which & 1 ? &me : NULL);
+		t = start_sender(which & 1 ? &me : NULL);
 		printf("%s, blocked: %d", names[which], waits_once(which, &closed));
 		printf(" %d\n", errno);
-		pthread_join(t, NULL);
+		join_sender(t);
 		show_pending("after");
 		block(SIG_UNBLOCK, sig, 0);
 	}
 	signal(sig, SIG_IGN);
 	for (int which = 1; which < 7; which++) {
-		pthread_create(&t, NULL, sends_later, which & 1 ? &me : NULL);
+		t = start_sender(which & 1 ? &me : NULL);
 		printf("%s, ignored: %d", names[which], waits_once(which, &open));
 		printf(" %d\n", errno);
-		pthread_join(t, NULL);
+		join_sender(t);
 	}
 	signal(sig, handler);
-	pthread_create(&t, NULL, sends_later, &me);
+	t = start_sender(&me);
 	printf("pause: %d", waits_once(7, NULL));
 	printf(" %d\n", errno);
-	pthread_join(t, NULL);
+	join_sender(t);
 }
 
 static void reads(void)
@@ -486,7 +507,7 @@ static void reads(void)
 			set_action(informed, round == 1 ? SA_SIGINFO | SA_RESTART : SA_SIGINFO);
 		if (round == 2)
 			block(SIG_BLOCK, sig, 0);
-		pthread_create(&t, NULL, sends_later, &me);
+		t = start_sender(&me);
 		struct timespec when = { 0, 100000000 };
 		pid_t child = fork();
 		if (child == 0) {
@@ -497,7 +518,7 @@ static void reads(void)
 		errno = 0;
 		r = (int)read(ends[0], &c, 1);
 		printf("read %d %d\n", r, errno);
-		pthread_join(t, NULL);
+		join_sender(t);
 		waitpid(child, NULL, 0);
 	}
 }
