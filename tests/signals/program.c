@@ -370,8 +370,8 @@ static int main_waits(void)
 
 static volatile int wait_over;
 
-/* Sends, and changes no mask until the wait is over: a thread that does could take the process's signal with memsan, and
- * the wait would return early (fault/signals.c). */
+/* Sends, and changes no mask until the wait is over: a thread that does so could take the process's signal with memsan,
+ * and the wait would return early (fault/signals.c). */
 static void *sends_later(void *target)
 {
 	sigset_t all;
