@@ -565,7 +565,7 @@ static __attribute__((noinline)) void verify_lead(const struct slab_cache *c, co
 {
 	struct damage d;
 
-	if (s->cache != c || READ_ONCE(s->remapped) || harden_lead_intact(c, s->base, &d))
+	if (!s || s->cache != c || READ_ONCE(s->remapped) || harden_lead_intact(c, s->base, &d))
 		return;
 	harden_lead_reset(c, s->base);
 	harden_report_lead(&d, s->base, SLAB_AT_FREE, NULL);
