@@ -89,8 +89,10 @@ enum decode_likeness decode_shape_match(const struct decode_shape *s, const char
 
 /* Does the escape at p, which begins with a backslash, "&" or "%", stand for a letter that needs none? */
 bool decode_spelled(const char *p, const char *end);
-/* Writes the line with escapes for those letters only that need them; returns its length, which is no larger. */
 void decode_spell_entities(char *text); /* XML's letters, in place */
+/* One of XML's five named letters at p ("&lt;"): its length there; 0: there is none. */
+size_t decode_named_letter(const char *p, const char *end, char *letter);
+/* Writes the line with escapes for those letters only that need them; returns its length, which is no larger. */
 size_t decode_spell_out(char *to, const char *line, size_t len);
 /* The run of base64's letters around `at`: its length. */
 size_t decode_base64_run(const char *line, size_t len, size_t at, size_t *start);

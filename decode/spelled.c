@@ -131,19 +131,35 @@ size_t decode_spell_out(char *to, const char *line, size_t len)
 	return (size_t)(to - start);
 }
 
+size_t decode_named_letter(const char *p, const char *end, char *letter)
+{
+	static const char names[][8] = { "<&lt;", ">&gt;", "&&amp;", "\"&quot;", "'&apos;" };
+
+	for (size_t i = 0; *p == '&' && i < ARRAY_SIZE(names); i++) {
+		size_t len = strlen(names[i] + 1);
+		if ((size_t)(end - p) >= len && memcmp(p, names[i] + 1, len) == 0) {
+			*letter = names[i][0];
+			return len;
+		}
+	}
+	return 0;
+}
+
 void decode_spell_entities(char *text)
 {
-	static const char entities[][8] = { "<&lt;", ">&gt;", "\"&quot;", "'&apos;", "&&amp;" };
 	const char *end = text + strlen(text);
 	char *to = text;
 
 	for (const char *p = text; p < end;) {
 		struct letter l = *p == '&' ? of_entity(p, end) : (struct letter){ 0, 0 };
-		for (size_t i = 0; *p == '&' && !l.len && i < ARRAY_SIZE(entities); i++)
-			if (starts(p, entities[i] + 1))
-				l = (struct letter){ (uint32_t)entities[i][0], strlen(entities[i] + 1) };
-		*to++ = l.len && l.value <= '~' && l.value >= ' ' ? (char)l.value : *p;
-		p += l.len && l.value <= '~' && l.value >= ' ' ? l.len : 1;
+		char letter = *p;
+		size_t n = decode_named_letter(p, end, &letter);
+		if (l.len && l.value <= '~' && l.value >= ' ') {
+			letter = (char)l.value;
+			n = l.len;
+		}
+		*to++ = letter;
+		p += n ? n : 1;
 	}
 	*to = '\0';
 }

@@ -187,12 +187,15 @@ static size_t escape_rsyslog(char *to, struct decode_cut *c)
 /* "&#10;" is a new line in XML. */
 static size_t escape_entity(char *to, struct decode_cut *c)
 {
-	static const char *const names[][2] = { { "&lt;", "<" },    { "&gt;", ">" },    { "&amp;", "&" },
-		                                { "&quot;", "\"" }, { "&apos;", "'" },  { "&#10;", "\n" },
-		                                { "&#xa;", "\n" },  { "&#xA;", "\n" },  { "&#39;", "'" },
-		                                { "&#34;", "\"" },  { "&#9;", "\t" },   { "&#x9;", "\t" },
-		                                { "&#13;", "\r" },  { "&#x0A;", "\n" }, { "&#x27;", "'" } };
+	static const char *const names[][2] = { { "&#10;", "\n" }, { "&#xa;", "\n" }, { "&#xA;", "\n" },
+		                                { "&#39;", "'" },  { "&#34;", "\"" }, { "&#9;", "\t" },
+		                                { "&#x9;", "\t" }, { "&#13;", "\r" }, { "&#x0A;", "\n" },
+		                                { "&#x27;", "'" } };
+	size_t named = decode_named_letter(c->p, c->end, to);
 
+	c->p += named;
+	if (named)
+		return 1;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		size_t len = strlen(names[i][0]);
 		if ((size_t)(c->end - c->p) < len || memcmp(c->p, names[i][0], len) != 0)

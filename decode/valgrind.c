@@ -223,9 +223,6 @@ enum decode_answer decode_line_valgrind(struct decode_open *o, const char *text)
 /* The text of "<name>text</name>", without its entities; NULL: it is another element. */
 static const char *xml_text(struct decode_record *r, const char *t, const char *name)
 {
-	static const char *const entities[][2] = {
-		{ "&lt;", "<" }, { "&gt;", ">" }, { "&amp;", "&" }, { "&quot;", "\"" }, { "&apos;", "'" },
-	};
 	size_t len = strlen(name), n = 0;
 	const char *p, *end;
 	char *out;
@@ -238,11 +235,10 @@ static const char *xml_text(struct decode_record *r, const char *t, const char *
 		end = p + strlen(p);
 	out = region_alloc(&r->region, (size_t)(end - p) + 1);
 	while (out && p < end) {
-		size_t i;
-		for (i = 0; i < ARRAY_SIZE(entities) && !starts(p, entities[i][0]); i++)
-			;
-		out[n++] = i < ARRAY_SIZE(entities) ? entities[i][1][0] : *p;
-		p += i < ARRAY_SIZE(entities) ? strlen(entities[i][0]) : 1;
+		char letter = *p;
+		size_t named = decode_named_letter(p, end, &letter);
+		out[n++] = letter;
+		p += named ? named : 1;
 	}
 	if (out)
 		out[n] = '\0';

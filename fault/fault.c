@@ -475,7 +475,7 @@ void fault_fork_child(void)
 
 void fault_copy_child(void)
 {
-	pending_forget();
+	fault_fork_child();
 	signals_copied();
 }
 

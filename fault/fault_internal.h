@@ -129,7 +129,6 @@ void fault_explain_interrupted(const ucontext_t *uc);
 /* ---- relay.c --------------------------------------------------------------------------------- */
 
 /* What the kernel gets in place of a handler of the program's, and back again. */
-void signals_copied(void);
 uintptr_t relay_for(uintptr_t handler);
 uintptr_t relay_behind(uintptr_t handler);
 /* SIG_DFL or SIG_IGN for the kernel, whatever the program has set. */
@@ -185,6 +184,8 @@ struct program_action {
 	void (*restorer)(void); /* kept only to give it back */
 };
 bool signals_is_ours(int sig);
+/* In a child of a raw clone, which may have lost all handlers. */
+void signals_copied(void);
 /* Copies the program's action for the signal that just came. With `take`, an action with SA_RESETHAND becomes the
  * default one. */
 void signals_program_action(int sig, struct program_action *a, bool take);

@@ -153,6 +153,11 @@ static inline bool scan_may_point(const struct leak_scan *s, uint64_t word)
 {
 	return word - s->base < s->used || word - s->outside_from < s->outside_span;
 }
+/* How far behind its slab's first slot an offset lies. info: of its page. */
+static inline uint64_t scan_in_slab(const struct scan_cache *c, uint32_t info, uint64_t off)
+{
+	return ((uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1))) - c->lead;
+}
 /* The start of the object that holds the offset, as a candidate: SCAN_FOUND, and SCAN_INTERIOR when the offset lies
  * behind it; 0: none. A pointer one past the end is the object's, unless the next one starts there. */
 static inline __attribute__((always_inline)) uint64_t scan_locate(const struct leak_scan *s, uint64_t off)
@@ -172,7 +177,7 @@ static inline __attribute__((always_inline)) uint64_t scan_locate(const struct l
 		return a->start | SCAN_FOUND | (off != a->start);
 	}
 	c = &s->caches[PAGE_CACHE(info)];
-	in_slab = ((uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1))) - c->lead;
+	in_slab = scan_in_slab(c, info, off);
 	slot = (uint32_t)((in_slab * c->reciprocal) >> 40);
 	start = (uint64_t)slot * c->slot_size + c->offset;
 	if (unlikely(in_slab - start > c->object_size || slot >= c->nr_objects)) {

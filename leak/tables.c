@@ -222,7 +222,7 @@ uint64_t scan_object_size(const struct leak_scan *s, uint64_t off)
 		return c->object_size;
 	if (c->empty)
 		return 0;
-	in_slab = ((uint64_t)PAGE_IN_SLAB(info) << PAGE_SHIFT | (off & (PAGE_SIZE - 1))) - c->lead;
+	in_slab = scan_in_slab(c, info, off);
 	return c->object_size - (in_slab - c->offset - ((in_slab * c->reciprocal) >> 40) * c->slot_size);
 }
 

@@ -520,6 +520,9 @@ int maps_open(struct maps_reader *r, const char *path, char *buffer, size_t size
 bool maps_next(struct maps_reader *r, struct maps_line *m);
 /* 0, or -errno: a read failed. */
 int maps_close(struct maps_reader *r);
+/* This process's mapping that holds the address. 1: *m has it, with its path in the buffer; 0: there is none;
+ * -errno: the file cannot be opened. */
+int maps_find(uintptr_t addr, struct maps_line *m, char *buffer, size_t size);
 
 /* ---- loader.c: a program's dynamic loader ---------------------------------------------------- */
 

@@ -108,3 +108,17 @@ bool maps_next(struct maps_reader *r, struct maps_line *m)
 			return true;
 	}
 }
+
+int maps_find(uintptr_t addr, struct maps_line *m, char *buffer, size_t size)
+{
+	struct maps_reader r;
+	bool found = false;
+	int error = maps_open(&r, "/proc/self/maps", buffer, size);
+
+	if (error != 0)
+		return error;
+	while (!found && maps_next(&r, m))
+		found = m->start <= addr && addr < m->end;
+	maps_close(&r);
+	return found;
+}

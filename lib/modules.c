@@ -119,18 +119,12 @@ static void read_name(char *dst, const char *name, size_t size)
 static bool mapped_path(uintptr_t start, char *path, size_t size)
 {
 	char buffer[MODULE_PATH_MAX + 128];
-	struct maps_reader r;
 	struct maps_line m;
-	bool found = false;
 
-	if (maps_open(&r, "/proc/self/maps", buffer, sizeof(buffer)) != 0)
+	if (maps_find(start, &m, buffer, sizeof(buffer)) != 1 || m.path[0] != '/')
 		return false;
-	while (!found && maps_next(&r, &m))
-		found = m.start == start;
-	if (found)
-		str_copy(path, m.path, size);
-	maps_close(&r);
-	return found && path[0] == '/';
+	str_copy(path, m.path, size);
+	return true;
 }
 
 static void main_program_path(const struct module_info *info, char *path, size_t size)

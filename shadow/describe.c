@@ -269,16 +269,13 @@ static bool describe_frame(struct report_record *r, uintptr_t addr, const struct
 /* What /proc says of an address that no detector and no module knows. */
 static void describe_mapping(struct report_record *r, uintptr_t addr)
 {
-	struct maps_reader reader;
 	struct maps_line line;
 	char buffer[2048];
 	struct fmt_buf b;
-	bool found = false;
+	int found;
 
-	if (os_filter_set() || maps_open(&reader, "/proc/self/maps", buffer, sizeof(buffer)) != 0)
+	if (os_filter_set() || (found = maps_find(addr, &line, buffer, sizeof(buffer))) < 0)
 		return;
-	while (!found && maps_next(&reader, &line))
-		found = addr >= line.start && addr < line.end;
 	fmt_init(&b, place_text, sizeof(place_text));
 	if (!found)
 		fmt_printf(&b, "The buggy address is not mapped\n");
@@ -289,7 +286,6 @@ static void describe_mapping(struct report_record *r, uintptr_t addr)
 		fmt_printf(&b, "The buggy address is in a mapping of %zu bytes, 0x%lx behind its start (%.400s)\n",
 		           (size_t)(line.end - line.start), (unsigned long)(addr - line.start),
 		           line.path[0] ? line.path : "anonymous");
-	maps_close(&reader);
 	set_place(r, place_text);
 }
 

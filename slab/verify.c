@@ -173,12 +173,14 @@ static bool slot_is_damaged(const struct slab_cache *c, const struct slab *s, ui
 static size_t check_hardened_slab(struct slab *s, uintptr_t base, const struct scan *scan)
 {
 	struct slab_cache *c = s->cache;
-	uintptr_t damaged[FOUND_MAX], behind = 0;
+	uintptr_t damaged[FOUND_MAX];
 	struct damage in_front;
 	uint32_t i = 0;
 	size_t found = 0, n, k;
 
 	do {
+		uintptr_t behind = 0;
+
 		n = 0;
 		lock_acquire(&c->lock);
 		if (!lock_is_given_up(&c->lock) && slab_there(c, s, base) && !READ_ONCE(s->remapped)) {
@@ -191,7 +193,6 @@ static size_t check_hardened_slab(struct slab *s, uintptr_t base, const struct s
 		lock_release(&c->lock);
 		if (behind) {
 			harden_report_lead(&in_front, behind, scan->at, scan->regs);
-			behind = 0;
 			found++;
 		}
 		for (k = 0; k < n; k++) {

@@ -30,3 +30,22 @@ static inline int loopback_connect(int server, int client, struct sockaddr *addr
 		return -1;
 	return accept(server, NULL, NULL);
 }
+
+/* A listening socket joins the group and gets a connection; the server's end of it is closed first. Returns 0, or 1. */
+static inline int loopback_leave_twice(int level, struct sockaddr *address, struct sockaddr *group, socklen_t size)
+{
+	struct group_req request = { .gr_interface = 1 };
+	int server = socket(address->sa_family, SOCK_STREAM, 0), client = socket(address->sa_family, SOCK_STREAM, 0);
+	int accepted;
+
+	loopback_up();
+	memcpy(&request.gr_group, group, size);
+	if (setsockopt(server, level, MCAST_JOIN_GROUP, &request, sizeof(request)) < 0)
+		return 1;
+	accepted = loopback_connect(server, client, address, size);
+	close(accepted);
+	sleep(8); /* kfree_rcu() waits five seconds for more */
+	close(server);
+	sleep(1);
+	return accepted < 0;
+}

@@ -6,6 +6,7 @@
  * is saved as well (xsave), and the runtime's handler is called. */
 #include "shadow/shadow.h"
 #include "watch/arch/x86_64/copy_internal.h"
+#include "watch/arch/x86_64/stub.h"
 
 /* Only general registers: the program's vector registers are not saved here. */
 #define GENERAL_ONLY __attribute__((target("general-regs-only")))
@@ -28,8 +29,6 @@ bool slow_has_xsave __attribute__((visibility("hidden"))); /* read by copy_thunk
 bool slow_test(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden")));
 
-/* Flags come back by std, sahf and an addition that sets the overflow flag.  popfq takes ten times as long, and
- * leaves a program that a debugger steps through with the trap flag (stub.c). */
 #define THUNK(name, leave)                                                                       \
 	__asm__(".text\n"                                                                        \
 	        ".globl " #name "\n"                                                             \
@@ -80,17 +79,7 @@ void slow_report(struct thunk_frame *frame) __attribute__((visibility("hidden"))
 	        "	call slow_report\n"                                                            \
 	        "	fxrstor64 (%rsp)\n"                                                            \
 	        "2:	mov %rbx,%rsp\n"                                                             \
-	        "	mov 128(%rsp),%eax\n"                                                          \
-	        "	test $0x400,%eax\n"                                                            \
-	        "	jz 3f\n"                                                                       \
-	        "	std\n"                                                                         \
-	        "3:	mov %eax,%ecx\n"                                                             \
-	        "	shr $11,%eax\n"                                                                \
-	        "	and $1,%eax\n"                                                                 \
-	        "	mov %cl,%ah\n"                                                                 \
-	        "	add $0x7f,%al\n"                                                               \
-	        "	sahf\n"                                                                        \
-	        "	pop %rax\n"                                                                    \
+	        "	mov 128(%rsp),%eax\n" STUB_FLAGS_BACK "	pop %rax\n"                      \
 	        "	pop %rcx\n"                                                                    \
 	        "	pop %rdx\n"                                                                    \
 	        "	pop %rbx\n"                                                                    \

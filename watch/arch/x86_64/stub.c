@@ -86,8 +86,7 @@ uintptr_t stub_stack_used(size_t offset)
 /* The function's own caller is the caller of this frame: above the red zone. fxsave is enough, because the runtime is
  * compiled for SSE2, whose instructions leave the upper halves of vector registers alone.
  *
- * When a debugger steps over a popf, the kernel takes the trap flag for the program's own from then on, and leaves it
- * set when the debugger goes: the program would die. So there is none unless the program may step through itself. */
+ * There is no popf (STUB_FLAGS_BACK) unless the program may step through itself. */
 __asm__(".pushsection .text\n"
         ".globl stub_enter\n"
         ".hidden stub_enter\n"
@@ -142,18 +141,7 @@ __asm__(".pushsection .text\n"
         "popfq\n.cfi_adjust_cfa_offset -8\n"
         "ret $128\n"
         ".cfi_restore_state\n"
-        /* As in copy_thunk. */
-        "2: movl 8(%rbp), %eax\n"
-        "testl $0x400, %eax\n"
-        "jz 3f\n"
-        "std\n"
-        "3: movl %eax, %ecx\n"
-        "shrl $11, %eax\n"
-        "andl $1, %eax\n"
-        "movb %cl, %ah\n"
-        "addb $0x7f, %al\n"
-        "sahf\n"
-        "popq %rcx\n"
+        "2: movl 8(%rbp), %eax\n" STUB_FLAGS_BACK "popq %rcx\n"
         "popq %rax\n"
         "popq %rbp\n.cfi_def_cfa %rsp, 152\n.cfi_restore %rbp\n"
         "leaq 8(%rsp), %rsp\n.cfi_adjust_cfa_offset -8\n"

@@ -12,6 +12,20 @@
 #define STUB_RETURN 16   /* where the thunk returns to */
 #define STUB_FAR_JUMP 14 /* bytes of a jump to any address */
 
+/* For assembly: the flags in eax come back by std, sahf and an addition that sets the overflow flag; changes eax and
+ * ecx. popfq takes ten times as long. And when a debugger steps over one, the kernel takes the trap flag for the
+ * program's own from then on, and leaves it set when the debugger goes: the program would die. */
+#define STUB_FLAGS_BACK       \
+	"	test $0x400,%eax\n" \
+	"	jz 77f\n"           \
+	"	std\n"              \
+	"77:	mov %eax,%ecx\n" \
+	"	shr $11,%eax\n"     \
+	"	and $1,%eax\n"      \
+	"	mov %cl,%ah\n"      \
+	"	add $0x7f,%al\n"    \
+	"	sahf\n"
+
 /* Writes a stub, which runs at the address where it is written. Until stub_lead, each call through it calls `thunk` (a
  * far jump to stub_enter) first. */
 void stub_write(uint8_t *stub, uintptr_t thunk);
